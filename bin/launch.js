@@ -1,0 +1,16 @@
+// Starts a command from the compiled package, or from source in a checkout (where src/ exists, which the package leaves out).
+import { existsSync } from "node:fs";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+/** @param {string} name the command's module in src/cli, without its ending */
+export async function launch(name) {
+  if (major < 26 || (major === 26 && minor < 4)) {
+    process.stderr.write(
+      `${name}: Node.js 26.4 or newer is needed, this is ${process.versions.node}; install the npm package "node"\n`,
+    );
+    process.exit(78);
+  }
+  const source = new URL(`../src/cli/${name}.ts`, import.meta.url);
+  await import((existsSync(source) ? source : new URL(`../dist/cli/${name}.js`, import.meta.url)).href);
+}

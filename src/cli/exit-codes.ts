@@ -1,0 +1,27 @@
+// Exit codes of all commands, in one place; docs/exit-codes.md lists them for operators.
+// glance-manage's own 3, 4, 5 are those of `db check` in the reference implementation, whose other failures are all 1.
+
+export const exitCodes = {
+  ok: 0,
+  /** The command failed, or refused to act; the line on stderr says why. */
+  failed: 1,
+  /** Unknown command, option or argument. */
+  usage: 2,
+  expandDue: 3,
+  migrateDue: 4,
+  contractDue: 5,
+  /** Another engine run or rollout holds the lock. */
+  locked: 6,
+  /** glance-rollout stopped where it stands and waits for a person. */
+  paused: 7,
+  /** glance-api: the database is not ready for this release, or is past it. */
+  startRefused: 64,
+  /** The database cannot be reached, or refuses the credentials or privileges. */
+  databaseUnavailable: 69,
+  /** The port or socket is taken, or may not be bound. */
+  cannotListen: 71,
+  /** A configuration or fleet file is missing or wrong. */
+  badConfig: 78,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

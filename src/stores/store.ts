@@ -1,0 +1,34 @@
+// The contract of every image store. Other rooms import this file, never a driver folder.
+import type { Readable } from "node:stream";
+
+export type ByteRange = {
+  /** First byte, from 0. */
+  readonly start: number;
+  /** Last byte, included. */
+  readonly end: number;
+};
+
+export interface Store {
+  /** What differs between drivers, declared so that nobody asks for a driver's name. */
+  readonly properties: {
+    /** URL schemes this store's locations have, e.g. `file`. */
+    readonly schemes: readonly string[];
+    readonly writable: boolean;
+  };
+  /**
+   * Stores all of `source` under `key` (an image id), durably, or nothing: a failed or aborted put leaves no blob behind,
+   * and a put that was killed leaves at most a partial blob that `remove(locationFor(key))` takes away.
+   * Throws stores.blob_exists where a complete blob stands already, stores.full, stores.unavailable.
+   */
+  put(key: string, source: Readable, options: { signal: AbortSignal }): Promise<{ url: string; sizeBytes: number }>;
+  /** The URL that a put of `key` will return, so that a lease can name it before a byte is written. */
+  locationFor(key: string): string;
+  /** Yields the bytes of `range`, all when absent. Throws stores.blob_not_found, stores.unavailable. */
+  open(url: string, options: { signal: AbortSignal; range?: ByteRange }): Promise<Readable>;
+  /** Size in bytes. Throws stores.blob_not_found. */
+  size(url: string): Promise<number>;
+  /** Removes the blob and any partial data of it. Removing what is already gone succeeds: a retry after a lost reply must be harmless. */
+  remove(url: string): Promise<void>;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+}

@@ -1,7 +1,13 @@
 // Configuration options are declared once, as data: this one table validates glance-api.conf, prints `config show` and
 // writes docs/configuration.md. Each room declares its options in its own config.ts; config.ts beside this file reads the files.
 
-type Common = { readonly help: string; readonly secret?: true };
+type Common = {
+  readonly help: string;
+  /** Never printed: passwords, and URLs that hold one. */
+  readonly secret?: true;
+  /** Older names that are still read, as `section.option`. */
+  readonly deprecated?: readonly string[];
+};
 
 export type OptionSpec =
   | (Common & { readonly type: "string"; readonly default: string | null; readonly choices?: readonly string[] })

@@ -1,0 +1,141 @@
+// The fleet file: what is right is read with its defaults, what is wrong is refused in one line naming the place and what is allowed.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { stringify } from "yaml";
+import { ServiceError } from "../core/errors.ts";
+import { loadFleet } from "./fleet.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "perennial-fleet-"));
+after(() => rmSync(folder, { recursive: true }));
+for (const name of ["n1", "n2", "n3"]) {
+  mkdirSync(join(folder, name));
+  writeFileSync(join(folder, name, "glance-api.conf"), "[DEFAULT]\n");
+}
+
+type Tree = { [key: string]: unknown };
+const node = (name: string, port: number): Tree => ({
+  name,
+  driver: "local",
+  address: `127.0.0.1:${port}`,
+  directory: name,
+  config: `${name}/glance-api.conf`,
+});
+const right = (): Tree => ({
+  name: "glance",
+  target: "ocata",
+  journal: "journal",
+  database: { config: "n1/glance-api.conf" },
+  backup: { directory: "backups" },
+  nodes: [node("n1", 9301), node("n2", 9302), node("n3", 9303)],
+  balancer: { driver: "builtin", listen: "127.0.0.1:9292", admin: "balancer.sock" },
+});
+function load(tree: unknown) {
+  const file = join(folder, "fleet.yaml");
+  writeFileSync(file, typeof tree === "string" ? tree : stringify(tree));
+  return loadFleet(file);
+}
+
+test("a fleet file is read with its defaults, paths relative to the file", () => {
+  const fleet = load(right());
+  assert.equal(fleet.nodes[1]?.config, join(folder, "n2/glance-api.conf"));
+  assert.equal(fleet.journal, join(folder, "journal"));
+  assert.equal(fleet.servingMin, 2);
+  assert.deepEqual(fleet.drain, { msMax: 3_600_000, policy: "wait" });
+  assert.deepEqual(fleet.gates, { synthetic: true, msMax: 60_000 });
+  assert.equal(fleet.balancer.driver === "builtin" && fleet.balancer.admin, join(folder, "balancer.sock"));
+});
+
+test("a Runtime API address stays as it is, a socket path is relative to the file", () => {
+  const at = (socket: string) => {
+    const { balancer } = load({ ...right(), balancer: { driver: "haproxy", socket, backend: "glance" } });
+    return balancer.driver === "haproxy" ? balancer.socket : undefined;
+  };
+  assert.equal(at("127.0.0.1:9999"), "127.0.0.1:9999");
+  assert.equal(at("haproxy.sock"), join(folder, "haproxy.sock"));
+});
+
+const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
+  ["not YAML", () => "nodes: [", /fleet\.yaml: .*line 1/],
+  ["empty", () => "", /the file is empty; allowed: a mapping/],
+  ["an unknown key", (tree) => ({ ...tree, tartget: "ocata" }), /tartget is not known; allowed: name, target/],
+  [
+    "an unknown key of the balancer",
+    (tree) => ({ ...tree, balancer: { driver: "haproxy", sokcet: "s", backend: "b" } }),
+    /balancer\.sokcet is not known; allowed: driver, socket, backend/,
+  ],
+  [
+    "an unknown balancer",
+    (tree) => ({ ...tree, balancer: { driver: "nginx" } }),
+    /balancer\.driver is "nginx"; allowed: haproxy, builtin/,
+  ],
+  ["an unknown release", (tree) => ({ ...tree, target: "octa" }), /target is "octa"; allowed: newton, ocata/],
+  [
+    "an unknown node driver",
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), driver: "ssh" }] }),
+    /nodes\[0\]\.driver is "ssh"; allowed: local/,
+  ],
+  ["a missing key", (tree) => ({ ...tree, backup: {} }), /backup\.directory is missing/],
+  ["no database", (tree) => ({ ...tree, database: {} }), /database needs exactly one of: config, connection/],
+  [
+    "a bad address",
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), address: "n1" }] }),
+    /nodes\[0\]\.address is "n1"; allowed: host:port/,
+  ],
+  ["no nodes", (tree) => ({ ...tree, nodes: [] }), /nodes is \[\]; it must NOT have fewer than 1 items/],
+  [
+    "a drain policy",
+    (tree) => ({ ...tree, drain: { policy: "kill" } }),
+    /drain\.policy is "kill"; allowed: wait, pause, cut/,
+  ],
+  [
+    "a negative deadline",
+    (tree) => ({ ...tree, start: { deadline_seconds: -1 } }),
+    /start\.deadline_seconds is -1; it must be >= 1/,
+  ],
+  [
+    "two nodes of one name",
+    (tree) => ({ ...tree, nodes: [node("n1", 1), { ...node("n2", 2), name: "n1" }] }),
+    /nodes\[1\]\.name is n1, as is nodes\[0\]\.name/,
+  ],
+  [
+    "a missing config file",
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), config: "n9/glance-api.conf" }] }),
+    /nodes\[0\]\.config is .*n9\/glance-api\.conf, which does not exist/,
+  ],
+  [
+    "a package that is not there",
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), packages: { ocata: "nowhere" } }] }),
+    /nodes\[0\]\.packages\.ocata is .*nowhere, which does not exist/,
+  ],
+  [
+    "packages without the target",
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), packages: { newton: "n1" } }] }),
+    /nodes\[0\]\.packages\.ocata is missing: it is the target/,
+  ],
+  [
+    "a floor above the fleet",
+    (tree) => ({ ...tree, capacity: { serving_min: 4 } }),
+    /capacity\.serving_min is 4; allowed: up to 3/,
+  ],
+];
+for (const [title, change, expected] of wrong) {
+  test(`refused in one line: ${title}`, () => {
+    assert.throws(
+      () => load(change(right())),
+      (error: unknown) => {
+        assert(error instanceof ServiceError);
+        assert.equal(error.code, "rollout.fleet_invalid");
+        assert.match(error.message, expected);
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      },
+    );
+  });
+}
+
+test("a fleet file that is not there is named", () => {
+  assert.throws(() => loadFleet(join(folder, "absent.yaml")), /absent\.yaml: cannot be read/);
+});

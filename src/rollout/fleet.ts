@@ -1,0 +1,220 @@
+// Reads fleet.yaml: which nodes there are, what balances them, where their database is and how careful a rollout has to be.
+// Everything is checked here, so that the other files of this room never meet a wrong fleet.
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { Ajv } from "ajv";
+import { parseDocument } from "yaml";
+import { errorText, ServiceError } from "../core/errors.ts";
+import type { ReleaseId } from "../releases/catalogue.ts";
+import { fleetProblem } from "./fleet-problem.ts";
+import { fleetSchema } from "./fleet-schema.ts";
+
+export type FleetNode = {
+  readonly name: string;
+  readonly driver: "local";
+  /** host:port, where the node listens. */
+  readonly address: string;
+  readonly directory: string;
+  /** The node's glance-api.conf. */
+  readonly config: string;
+  /** What starts the node; absent: this package's own glance-api. `{config}`, `{directory}`, `{package}`, `{release}` are filled in. */
+  readonly command?: readonly string[];
+  /** Installed packages by release; absent: one package speaks them all. */
+  readonly packages?: Readonly<Partial<Record<ReleaseId, string>>>;
+};
+
+export type HaproxyAt = { readonly driver: "haproxy"; readonly socket: string; readonly backend: string };
+export type BuiltinAt = {
+  readonly driver: "builtin";
+  readonly listen: string;
+  /** UNIX socket of the balancer process. */
+  readonly admin: string;
+  readonly checkMs: number;
+  readonly fall: number;
+  readonly rise: number;
+  readonly holdMsMax: number;
+};
+export type FleetBalancer = HaproxyAt | BuiltinAt;
+export type DrainPolicy = "wait" | "pause" | "cut";
+
+export type Fleet = {
+  readonly file: string;
+  readonly name: string;
+  readonly target: ReleaseId;
+  readonly journal: string;
+  readonly database: { readonly config: string } | { readonly connection: string };
+  readonly backup: { readonly directory: string; readonly msMax: number };
+  readonly nodes: readonly FleetNode[];
+  readonly balancer: FleetBalancer;
+  readonly servingMin: number;
+  readonly drain: { readonly msMax: number; readonly policy: DrainPolicy };
+  readonly startMsMax: number;
+  readonly gates: { readonly synthetic: boolean; readonly token?: string; readonly msMax: number };
+};
+
+type FleetText = {
+  name: string;
+  target: ReleaseId;
+  journal: string;
+  database: { config?: string; connection?: string };
+  backup: { directory: string; deadline_seconds: number };
+  nodes: {
+    name: string;
+    driver: "local";
+    address: string;
+    directory: string;
+    config: string;
+    command?: string[];
+    packages?: Partial<Record<ReleaseId, string>>;
+  }[];
+  balancer:
+    | { driver: "haproxy"; socket: string; backend: string }
+    | {
+        driver: "builtin";
+        listen: string;
+        admin: string;
+        check_ms: number;
+        fall: number;
+        rise: number;
+        hold_seconds: number;
+      };
+  capacity: { serving_min?: number };
+  drain: { deadline_seconds: number; policy: DrainPolicy };
+  start: { deadline_seconds: number };
+  gates: { synthetic: boolean; token?: string; deadline_seconds: number };
+};
+
+const ajv = new Ajv({ discriminator: true, verbose: true, useDefaults: true, allErrors: true });
+const validate = ajv.compile<FleetText>(fleetSchema);
+
+/** Reads and checks the file. Relative paths in it are relative to it. Throws rollout.fleet_invalid, in one line. */
+export function loadFleet(path: string): Fleet {
+  const file = resolve(path);
+  const parsed = withSections(parseYaml(file));
+  if (!validate(parsed)) {
+    const errors = validate.errors ?? [];
+    // A misspelt key is also a missing one; what was written says more than what was not.
+    const error = errors.find((one) => one.keyword === "additionalProperties") ?? errors[0];
+    throw invalid(file, error ? fleetProblem(error) : "is not a fleet file");
+  }
+  const fleet = toFleet(file, parsed);
+  checkNodes(fleet);
+  checkFiles(fleet);
+  return fleet;
+}
+
+function parseYaml(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw invalid(file, `cannot be read (${errorText(error)}); write one after deploy/fleet.yaml`, error);
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem) throw invalid(file, problem.message.split("\n")[0] ?? "is not YAML", problem);
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+/** Sections that may be left out altogether still have defaults inside. */
+function withSections(parsed: unknown): unknown {
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return parsed;
+  return { capacity: {}, drain: {}, start: {}, gates: {}, ...parsed };
+}
+
+function toFleet(file: string, text: FleetText): Fleet {
+  const at = (path: string) => resolve(dirname(file), path);
+  const { config, connection } = text.database;
+  const { balancer } = text;
+  return {
+    file,
+    name: text.name,
+    target: text.target,
+    journal: at(text.journal),
+    database: config === undefined ? { connection: connection ?? "" } : { config: at(config) },
+    backup: { directory: at(text.backup.directory), msMax: text.backup.deadline_seconds * 1000 },
+    nodes: text.nodes.map(({ packages, ...node }) => ({
+      ...node,
+      directory: at(node.directory),
+      config: at(node.config),
+      ...(packages && {
+        packages: Object.fromEntries(Object.entries(packages).map(([release, path]) => [release, at(path)])),
+      }),
+    })),
+    balancer:
+      balancer.driver === "haproxy"
+        ? { ...balancer, socket: isAddress(balancer.socket) ? balancer.socket : at(balancer.socket) }
+        : {
+            driver: "builtin",
+            listen: balancer.listen,
+            admin: at(balancer.admin),
+            checkMs: balancer.check_ms,
+            fall: balancer.fall,
+            rise: balancer.rise,
+            holdMsMax: balancer.hold_seconds * 1000,
+          },
+    // One node is out at a time, so by default all the others are to serve; a fleet of one must say that it accepts the gap.
+    servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - 1),
+    drain: { msMax: text.drain.deadline_seconds * 1000, policy: text.drain.policy },
+    startMsMax: text.start.deadline_seconds * 1000,
+    gates: {
+      synthetic: text.gates.synthetic,
+      msMax: text.gates.deadline_seconds * 1000,
+      ...(text.gates.token !== undefined && { token: text.gates.token }),
+    },
+  };
+}
+
+/** HAProxy's Runtime API listens on a UNIX socket, or on host:port. */
+export function isAddress(socket: string): boolean {
+  return !socket.includes("/") && /:\d+$/.test(socket);
+}
+
+function checkNodes(fleet: Fleet): void {
+  for (const key of ["name", "address", "config"] as const) {
+    const seen = new Map<string, number>();
+    for (const [index, node] of fleet.nodes.entries()) {
+      const before = seen.get(node[key]);
+      if (before !== undefined) {
+        throw invalid(
+          fleet.file,
+          `nodes[${index}].${key} is ${node[key]}, as is nodes[${before}].${key}; each is one node's own`,
+        );
+      }
+      seen.set(node[key], index);
+    }
+  }
+  if (fleet.servingMin > fleet.nodes.length) {
+    throw invalid(
+      fleet.file,
+      `capacity.serving_min is ${fleet.servingMin}; allowed: up to ${fleet.nodes.length}, the number of nodes`,
+    );
+  }
+}
+
+function checkFiles(fleet: Fleet): void {
+  if ("config" in fleet.database) mustBe(fleet, "database.config", fleet.database.config, "file");
+  for (const [index, node] of fleet.nodes.entries()) {
+    mustBe(fleet, `nodes[${index}].directory`, node.directory, "directory");
+    mustBe(fleet, `nodes[${index}].config`, node.config, "file");
+    for (const [release, path] of Object.entries(node.packages ?? {})) {
+      mustBe(fleet, `nodes[${index}].packages.${release}`, path, "directory");
+    }
+    if (node.packages && !node.packages[fleet.target]) {
+      throw invalid(fleet.file, `nodes[${index}].packages.${fleet.target} is missing: it is the target`);
+    }
+  }
+}
+
+function mustBe(fleet: Fleet, path: string, file: string, kind: "file" | "directory"): void {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat && (kind === "file" ? stat.isFile() : stat.isDirectory())) return;
+  throw invalid(fleet.file, `${path} is ${file}, which ${stat ? `is not a ${kind}` : "does not exist"}`);
+}
+
+function invalid(file: string, problem: string, cause?: unknown): ServiceError {
+  return new ServiceError("rollout.fleet_invalid", `${file}: ${problem}`, {
+    facts: { file },
+    ...(cause !== undefined && { cause }),
+  });
+}

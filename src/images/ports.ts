@@ -69,8 +69,23 @@ export type ImageChanges = {
   readonly set: Partial<Omit<ImageDraft, "id" | "tags" | "properties">>;
   /** The complete new set, where it changed. */
   readonly tags?: readonly string[];
-  /** The complete new set, where it changed; rows of removed ones are soft-deleted. */
-  readonly properties?: Readonly<Record<string, string | null>>;
+  /** What changed, and nothing else: two PATCHes at once that touch different properties both survive. Rows of removed ones are soft-deleted. */
+  readonly properties?: {
+    readonly set: Readonly<Record<string, string | null>>;
+    readonly remove: readonly string[];
+  };
+  /** The complete new list, where it changed: metadata of kept URLs is written, rows of URLs that are missing here are soft-deleted. No URL is new. */
+  readonly locations?: readonly ImageLocation[];
+  /** The change holds only while the image is in one of these; absent: in any live status. */
+  readonly whileStatus?: readonly ImageStatus[];
+};
+
+/** Data that no image needs any longer: who removes it, under which lease. */
+export type Cleanup = { readonly leaseId: string; readonly node: string; readonly leaseSeconds: number };
+
+export type RemovedImage = {
+  /** What the caller now removes from the store and then releases by `UploadRepository.abandon`; null: nothing to remove, or its writer does. */
+  readonly cleanup: UploadLease | null;
 };
 
 export interface ImageRepository {
@@ -80,12 +95,20 @@ export interface ImageRepository {
   find(id: string, viewer: Viewer): Promise<Image | undefined>;
   /** One page. Throws images.bad_query where the marker is unknown or invisible. Constant in statements and in cost, however deep. */
   list(query: ImageQuery): Promise<readonly Image[]>;
-  /** Applies the changes and sets updated_at; returns the image as it then is. Throws images.not_found. */
+  /** Applies the changes and sets updated_at; returns the image as it then is. Throws images.not_found, images.status_conflict (`whileStatus`). */
   update(id: string, changes: ImageChanges): Promise<Image>;
   /** Conditional status change; false where the image no longer is in one of `from`. */
   changeStatus(id: string, from: readonly ImageStatus[], to: ImageStatus): Promise<boolean>;
-  /** Soft-deletes the image and its child rows in one transaction. Returns the locations it had, or undefined where it was gone already. */
-  remove(id: string): Promise<readonly ImageLocation[] | undefined>;
+  /**
+   * Soft-deletes the image and its child rows in one transaction; undefined where it was gone already. Throws images.forbidden where it is
+   * protected (asked in the same transaction).
+   * Where it had live locations and nobody holds a lease of it, the same transaction writes a lease on all their URLs for `cleanup`, so that
+   * the data of a deleted image goes even if this process dies now. A lease that stands (an upload under way) is left to its holder, who
+   * learns of the deletion by renew or finish and removes the data, or to the reaper once it expires.
+   */
+  remove(id: string, cleanup: Cleanup): Promise<RemovedImage | undefined>;
+  /** Sum of size times live locations over the owner's images (size above 0; killed, deleted and pending_delete left out). */
+  storageUsed(owner: string | null): Promise<number>;
   /** Idempotent. Counts against `tagsMax` (negative: no limit) in the same transaction; throws images.over_limit. */
   addTag(id: string, tag: string, tagsMax: number): Promise<void>;
   /** False where the image has no such tag. */
@@ -119,9 +142,15 @@ export type UploadLease = {
   /** Random; fences a writer whose lease was taken over. */
   readonly leaseId: string;
   readonly node: string;
-  /** What `Store.locationFor` said: what to remove when the upload is given up. */
-  readonly url: string;
+  /** What to remove when the lease is given up: what `Store.locationFor` said, or the locations of a deleted image. Column url, a line each. */
+  readonly urls: readonly string[];
 };
+
+/**
+ * What became of a lease. `image_gone`: the lease still is ours (and was extended), but the image no longer is in `saving`: the holder removes
+ * the data and abandons. `lease_lost`: somebody else took over; touch nothing, the data under these URLs may already be somebody else's.
+ */
+export type LeaseState = "held" | "image_gone" | "lease_lost";
 
 /**
  * An image never stays in `saving` because a process died: the upload holds a lease in perennial_uploads, whose times are
@@ -130,19 +159,22 @@ export type UploadLease = {
  *   queued --begin--> saving + lease --finish--> active
  *                        |  `--renew (every third of the lease)
  *                        +--abandon / expired + reclaim--> queued, partial data removed
+ *
+ * The same lease guards what is left of deleted images (ImageRepository.remove). Only who holds the lease may remove data from a store:
+ * a writer that lost it may find the file of a later, successful upload under the same URL.
  */
 export interface UploadRepository {
   /** queued -> saving and the lease, in one transaction. False where the image is not queued. */
   begin(lease: UploadLease, leaseSeconds: number): Promise<boolean>;
-  /** Extends the lease; false where it is lost (reclaimed, or the image was deleted), which ends the upload. */
-  renew(lease: UploadLease, leaseSeconds: number): Promise<boolean>;
-  /** saving -> active, size, checksum and location row, lease gone, in one transaction. False where the lease or the image is lost. */
-  finish(lease: UploadLease, data: StoredData): Promise<boolean>;
-  /** saving -> queued, size cleared, lease gone. Harmless where the lease is lost. */
+  /** Extends the lease. Anything but `held` ends the upload. */
+  renew(lease: UploadLease, leaseSeconds: number): Promise<LeaseState>;
+  /** saving -> active, size, checksum and location row, lease gone, in one transaction: `held` says that all this was done. */
+  finish(lease: UploadLease, data: StoredData): Promise<LeaseState>;
+  /** Gives the lease up: row gone, and an image still in saving becomes queued, size cleared. Changes nothing at all where the lease is lost. */
   abandon(lease: UploadLease): Promise<void>;
   /**
    * Takes over leases that have expired: each is re-leased to `node` under a new leaseId, so that exactly one process cleans up.
-   * The caller removes the data, then calls abandon.
+   * The caller removes the data, then calls abandon. Leases of deleted images are reclaimed like any other.
    */
   reclaim(node: string, options: { leaseSeconds: number; rowsMax: number }): Promise<readonly UploadLease[]>;
 }

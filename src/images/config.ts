@@ -1,0 +1,58 @@
+// Options of glance-api.conf that the domain reads: quotas, paging, what clients see of locations, and the formats.
+import { optionGroup } from "../core/options.ts";
+
+const quota = (help: string) => ({ type: "integer", default: 128, help: `${help} Negative: no limit.` }) as const;
+
+export const imageDefaultOptions = optionGroup("DEFAULT", {
+  image_member_quota: quota("Members one image may have."),
+  image_property_quota: quota("Custom properties one image may have."),
+  image_tag_quota: quota("Tags one image may have."),
+  image_location_quota: {
+    type: "integer",
+    default: 10,
+    help: "Locations one image may have. Negative: no limit.",
+  },
+  image_size_cap: {
+    type: "integer",
+    default: 1_099_511_627_776,
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    help: "Bytes one image may have.",
+  },
+  user_storage_quota: {
+    type: "string",
+    default: "0",
+    help: "Storage of all images of one project: a number, directly followed by B, KB, MB, GB or TB (multiples of 1024) or by nothing for bytes. 0: no limit.",
+  },
+  limit_param_default: {
+    type: "integer",
+    default: 25,
+    min: 1,
+    help: "Images on a page where the client names no limit.",
+  },
+  api_limit_max: {
+    type: "integer",
+    default: 1000,
+    min: 1,
+    help: "Most images on a page, whatever the client asks for.",
+  },
+  show_image_direct_url: {
+    type: "boolean",
+    default: false,
+    help: "Show the URL of an image's first location as direct_url.",
+  },
+  show_multiple_locations: {
+    type: "boolean",
+    default: false,
+    help: "Show an image's locations, and let clients change them.",
+  },
+});
+
+export const imageFormatOptions = optionGroup("image_format", {
+  container_formats: {
+    type: "list",
+    default: [],
+    help: "Container formats an image may have. Empty: those of the release.",
+  },
+  disk_formats: { type: "list", default: [], help: "Disk formats an image may have. Empty: those of the release." },
+});

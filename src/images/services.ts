@@ -1,0 +1,170 @@
+// The door of the domain: what routes call. Every method checks visibility, ownership and policy itself, applies the rules of
+// the release through its capabilities, and throws ServiceErrors; HTTP knows nothing but how to read requests and write answers.
+import type { Readable } from "node:stream";
+import type { Caller, Policy } from "../core/caller.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { TransferTracker } from "../core/transfers.ts";
+import type { Capabilities, Visibility } from "../releases/catalogue.ts";
+import type { StoreRegistry } from "../stores/registry.ts";
+import type { ByteRange, Store } from "../stores/store.ts";
+import type { RangeRequest } from "./byte-range.ts";
+import type { Image, ImageMember, MemberStatus } from "./image.ts";
+import { createImageDataService } from "./image-data-service.ts";
+import { createImageService } from "./image-service.ts";
+import { createMemberService } from "./member-service.ts";
+import type {
+  ImageFilter,
+  ImageRepository,
+  MemberRepository,
+  SortDirection,
+  SortKey,
+  UploadRepository,
+} from "./ports.ts";
+import type { ImageSettings } from "./settings.ts";
+import { createUploadReaper } from "./upload-reaper.ts";
+
+/** Attributes under their API names, as parsed from JSON: base attributes and custom properties side by side. */
+export type ImageAttributes = Readonly<Record<string, unknown>>;
+
+/** One operation of a PATCH, parsed: `path` holds the decoded tokens of its JSON pointer. */
+export type PatchOperation = {
+  readonly op: "add" | "replace" | "remove";
+  readonly path: readonly string[];
+  /** Ignored by remove. */
+  readonly value?: unknown;
+};
+
+export type ImagePatch = {
+  readonly operations: readonly PatchOperation[];
+  /** The v2.0 media type: `add` of what exists is a conflict. */
+  readonly addRefusesExisting: boolean;
+};
+
+export type ListImagesRequest = {
+  readonly filters: readonly ImageFilter[];
+  readonly visibility?: Visibility;
+  readonly memberStatus: MemberStatus | "all";
+  /** As asked for, empty for the default; ties are broken by the service. */
+  readonly sort: readonly { readonly key: SortKey; readonly direction: SortDirection }[];
+  /** The one direction given for all keys; absent: that of a single sort term, else descending. */
+  readonly tieDirection?: SortDirection;
+  readonly marker?: string;
+  /** null: the default. Larger than api_limit_max is cut. */
+  readonly limit: number | null;
+};
+
+export type ImagePage = {
+  readonly images: readonly Image[];
+  /** What the query was answered with, after default and cap. */
+  readonly limit: number;
+  /** The marker of the page after this one; null where this was the last. */
+  readonly nextMarker: string | null;
+};
+
+export interface ImageService {
+  /** Throws images.invalid, images.forbidden (policy, owner, read-only and reserved names), images.duplicate, images.over_limit. */
+  create(caller: Caller, attributes: ImageAttributes): Promise<Image>;
+  /** Throws images.not_found. Where the image is deactivated, only an admin sees its locations. */
+  show(caller: Caller, imageId: string): Promise<Image>;
+  /** Throws images.forbidden, images.bad_query (marker). */
+  list(caller: Caller, request: ListImagesRequest): Promise<ImagePage>;
+  /**
+   * Applies all operations or none. Throws images.not_found, images.forbidden, images.bad_patch (path), images.invalid (value),
+   * images.property_conflict, images.over_limit.
+   */
+  update(caller: Caller, imageId: string, patch: ImagePatch): Promise<Image>;
+  /** The row first, then the data: a process that dies between leaves a lease by which the reaper removes the data. */
+  remove(caller: Caller, imageId: string): Promise<void>;
+  /** active -> deactivated; repeating is harmless. Throws images.forbidden in any other status. */
+  deactivate(caller: Caller, imageId: string): Promise<void>;
+  reactivate(caller: Caller, imageId: string): Promise<void>;
+  addTag(caller: Caller, imageId: string, tag: string): Promise<void>;
+  removeTag(caller: Caller, imageId: string, tag: string): Promise<void>;
+}
+
+export type UploadOptions = {
+  /** Aborting gives the upload up: the image is queued again and nothing stays in the store. */
+  readonly signal: AbortSignal;
+  /** What the client announced (Content-Length); null where it did not. */
+  readonly announcedBytes: number | null;
+};
+
+export type Download = {
+  /** Of the whole image. */
+  readonly sizeBytes: number;
+  /** MD5 of the whole image, hex. */
+  readonly checksum: string | null;
+  /** What `stream` yields, where a part was asked for. */
+  readonly range: ByteRange | null;
+  /** Ends the transfer in the tracker when it is consumed or destroyed: always do one of the two. */
+  readonly stream: Readable;
+};
+
+export interface ImageDataService {
+  /**
+   * Reads `source` to its end. When it resolves, the data is durable and the image active.
+   * Throws images.not_found, images.forbidden, images.status_conflict, images.invalid (formats missing, announced size wrong),
+   * images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
+   */
+  upload(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
+  /** Throws images.not_found, images.forbidden, images.no_data (204), api.range_not_satisfiable, stores.unavailable. */
+  download(
+    caller: Caller,
+    imageId: string,
+    options: { readonly signal: AbortSignal; readonly range?: RangeRequest },
+  ): Promise<Download>;
+}
+
+export interface MemberService {
+  /** The owner and an admin see all, a member itself. Throws images.not_found, images.forbidden. */
+  list(caller: Caller, imageId: string): Promise<readonly ImageMember[]>;
+  add(caller: Caller, imageId: string, memberId: string): Promise<ImageMember>;
+  show(caller: Caller, imageId: string, memberId: string): Promise<ImageMember>;
+  /** Only the member itself, or an admin. Throws images.invalid where `status` is not one. */
+  setStatus(caller: Caller, imageId: string, memberId: string, status: string): Promise<ImageMember>;
+  remove(caller: Caller, imageId: string, memberId: string): Promise<void>;
+}
+
+export interface UploadReaper {
+  /**
+   * Takes over leases that expired (uploads whose process died, data of deleted images) and cleans up behind them.
+   * Safe in any number of processes at once. Returns how many leases were cleaned up; call it every few seconds.
+   */
+  reclaimExpiredUploads(): Promise<number>;
+}
+
+export type ImageServicesDeps = {
+  readonly images: ImageRepository;
+  readonly members: MemberRepository;
+  readonly uploads: UploadRepository;
+  /** Where new data goes. */
+  readonly store: Store;
+  /** Finds the store of a location by its URL. */
+  readonly stores: StoreRegistry;
+  readonly policy: Policy;
+  readonly capabilities: Capabilities;
+  readonly settings: ImageSettings;
+  /** Name of this node, which its leases carry. */
+  readonly node: string;
+  readonly uploadLeaseSeconds: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly transfers: TransferTracker;
+};
+
+export type ImageServices = {
+  readonly images: ImageService;
+  readonly data: ImageDataService;
+  readonly members: MemberService;
+  readonly reaper: UploadReaper;
+};
+
+export function createImageServices(deps: ImageServicesDeps): ImageServices {
+  return {
+    images: createImageService(deps),
+    data: createImageDataService(deps),
+    members: createMemberService(deps),
+    reaper: createUploadReaper(deps),
+  };
+}

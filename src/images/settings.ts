@@ -1,0 +1,61 @@
+// The operator's settings in the shape the domain uses: numbers with units, formats of the release filled in.
+import type { Config } from "../core/config.ts";
+import { ServiceError } from "../core/errors.ts";
+import type { Capabilities } from "../releases/catalogue.ts";
+import { imageDefaultOptions, imageFormatOptions } from "./config.ts";
+
+/** Limits below zero mean no limit. */
+export type ImageSettings = {
+  readonly membersMax: number;
+  readonly propertiesMax: number;
+  readonly tagsMax: number;
+  readonly imageBytesMax: number;
+  /** Per project; null where there is none. */
+  readonly projectBytesMax: number | null;
+  readonly pageImagesDefault: number;
+  readonly pageImagesMax: number;
+  readonly showDirectUrl: boolean;
+  readonly showLocations: boolean;
+  readonly containerFormats: readonly string[];
+  readonly diskFormats: readonly string[];
+};
+
+const bytesByUnit: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  KB: 2 ** 10,
+  MB: 2 ** 20,
+  GB: 2 ** 30,
+  TB: 2 ** 40,
+};
+
+/** Throws config.invalid where user_storage_quota is not a size. */
+export function readImageSettings(config: Config, capabilities: Capabilities): ImageSettings {
+  const options = config.read(imageDefaultOptions);
+  const formats = config.read(imageFormatOptions);
+  return {
+    membersMax: options.image_member_quota,
+    propertiesMax: options.image_property_quota,
+    tagsMax: options.image_tag_quota,
+    imageBytesMax: options.image_size_cap,
+    projectBytesMax: parseStorageQuota(options.user_storage_quota),
+    pageImagesDefault: options.limit_param_default,
+    pageImagesMax: options.api_limit_max,
+    showDirectUrl: options.show_image_direct_url,
+    showLocations: options.show_multiple_locations,
+    containerFormats: formats.container_formats.length > 0 ? formats.container_formats : capabilities.containerFormats,
+    diskFormats: formats.disk_formats.length > 0 ? formats.disk_formats : capabilities.diskFormats,
+  };
+}
+
+/** `0` is no quota (null); `10GB` is 10 * 2^30. Throws config.invalid. */
+export function parseStorageQuota(text: string): number | null {
+  const match = /^(\d+)(B|KB|MB|GB|TB)?$/.exec(text.trim());
+  const bytes = match ? Number(match[1]) * (bytesByUnit[match[2] ?? ""] ?? Number.NaN) : Number.NaN;
+  if (!Number.isSafeInteger(bytes))
+    throw new ServiceError(
+      "config.invalid",
+      `[DEFAULT] user_storage_quota is "${text}": give a whole number, directly followed by B, KB, MB, GB or TB, for instance 100GB; 0 for none.`,
+    );
+  return bytes === 0 ? null : bytes;
+}

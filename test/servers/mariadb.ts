@@ -63,6 +63,8 @@ async function startPrivate(folder: string, options: MariadbOptions): Promise<Ma
     user,
     `--datadir=${data}`,
     `--socket=${socket}`,
+    // A starting server removes the temporary tables it finds here, those of a running neighbour too (seen: it crashes).
+    `--tmpdir=${folder}`,
     "--bind-address=127.0.0.1",
     `--port=${port}`,
     `--pid-file=${join(folder, "pid")}`,

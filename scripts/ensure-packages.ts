@@ -1,0 +1,60 @@
+// Sees to it that the real neighbours the tests need are installed: on Debian as root or with sudo they are installed, elsewhere one
+// line names what to install. No service of theirs is started: tests run private instances.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { pathToFileURL } from "node:url";
+
+/** A Debian package, and a program that stands there once it is installed. */
+const needed = [
+  { package: "mariadb-server", programs: ["mariadbd", "mariadb-install-db"] },
+  { package: "mariadb-client", programs: ["mariadb", "mariadb-dump"] },
+  { package: "haproxy", programs: ["haproxy"] },
+  { package: "qemu-utils", programs: ["qemu-img"] },
+  { package: "python3-openstackclient", programs: ["openstack"] },
+  { package: "python3-glanceclient", programs: ["glance"] },
+] as const;
+
+const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];
+
+function missingPackages(): string[] {
+  const present = (program: string) => folders.some((folder) => existsSync(`${folder}/${program}`));
+  return needed.filter(({ programs }) => !programs.every(present)).map((entry) => entry.package);
+}
+
+/** What apt runs under: services stay stopped by policy-rc.d, whose own state before is kept. */
+const install = `set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "$@"`;
+
+/** Installs what is missing. Throws a one-line Error that says what to install where that cannot be done here. */
+export function ensurePackages(): void {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const root = userInfo().uid === 0;
+  const able = existsSync("/usr/bin/apt-get") && (root || spawnSync("sudo", ["-n", "true"]).status === 0);
+  const advice = `the tests need what these Debian packages hold; please install: ${missing.join(" ")}`;
+  if (!able) throw new Error(advice);
+  process.stderr.write(`Installing ${missing.join(" ")}\n`);
+  const command = ["sh", "-c", install, "install", ...missing];
+  const [program = "", ...args] = root ? command : ["sudo", "-n", ...command];
+  // apt's output is progress, not a result: stdout belongs to the test runner.
+  const { status } = spawnSync(program, args, { stdio: ["ignore", 2, 2] });
+  if (status !== 0 || missingPackages().length > 0) throw new Error(`apt-get failed; ${advice}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    ensurePackages();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = 1;
+  }
+}

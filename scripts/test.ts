@@ -1,0 +1,90 @@
+// `npm test` and its relatives: node scripts/test.ts unit | standard | full
+//   unit      the rooms' own tests, on SQLite and MariaDB; within a minute
+//   standard  lint, types, the rooms' tests, and all whole-process tests with a sample of their matrices
+//   full      the whole-process tests with all of their matrices
+// All of them share one private MariaDB. A test that was skipped fails the run, unless it says that this machine cannot run it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync } from "node:fs";
+import { Transform } from "node:stream";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { startMariadb } from "../test/servers/mariadb.ts";
+import { ensurePackages } from "./ensure-packages.ts";
+
+const modes = ["unit", "standard", "full"] as const;
+type Mode = (typeof modes)[number];
+
+const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
+const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
+const wholeProcess = ["test/{upgrade,compat,package}/**/*.test.ts"];
+/** What a test may say when it skips itself without failing the run. */
+const honestSkip = /^this machine /;
+
+const mode = modes.find((name) => name === process.argv[2]);
+if (!mode) {
+  process.stderr.write(`usage: node scripts/test.ts ${modes.join(" | ")}\n`);
+  process.exitCode = 2;
+} else process.exitCode = (await main(mode)) ? 0 : 1;
+
+async function main(mode: Mode): Promise<boolean> {
+  try {
+    ensurePackages();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return false;
+  }
+  if (
+    mode === "standard" &&
+    !((await command("lint", "biome", ["check", "--error-on-warnings", "."])) && (await types()))
+  )
+    return false;
+  const mariadb = await startMariadb({ shared: false, bufferPoolMb: 256 });
+  try {
+    process.env.PERENNIAL_TEST_MARIADB = mariadb.url("");
+    process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
+    const passed: boolean[] = [];
+    if (mode === "unit") passed.push(await tests(rooms, 2));
+    if (mode === "standard") passed.push(await tests([...rooms, ...demoAndServers], 2));
+    // Whole fleets take both cores: one after the other.
+    if (mode !== "unit") passed.push(await tests(wholeProcess, 1));
+    return passed.every(Boolean);
+  } finally {
+    await mariadb.stop();
+  }
+}
+
+function types(): Promise<boolean> {
+  return command("typecheck", "tsc", ["--noEmit"]);
+}
+
+async function command(title: string, program: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(program, args, { stdio: "inherit" });
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.stdout.write(`${code === 0 ? "✔" : "✖"} ${title}\n`);
+  return code === 0;
+}
+
+/** Runs the files of `patterns`, `concurrency` at a time, and prints node's own report. */
+async function tests(patterns: readonly string[], concurrency: number): Promise<boolean> {
+  const files = globSync(patterns, { exclude: ["**/node_modules/**"] }).sort();
+  let failed = false;
+  const skipped: string[] = [];
+  const events = run({ files, concurrency, timeout: 45 * 60_000 });
+  events.on("test:fail", (event) => {
+    // A test marked as todo may fail.
+    if (event.todo === undefined || event.todo === false) failed = true;
+  });
+  events.on("test:pass", ({ name, skip, file }) => {
+    if (skip === undefined || skip === false) return;
+    if (!honestSkip.test(String(skip))) skipped.push(`${name} (${file}): ${skip}`);
+  });
+  const report = events.compose(new spec());
+  report
+    .pipe(new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) }))
+    .pipe(process.stdout, { end: false });
+  await finished(report);
+  for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
+  return !failed && skipped.length === 0;
+}

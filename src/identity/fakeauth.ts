@@ -1,0 +1,58 @@
+// The flavor `fakeauth`, for tests and demonstrations: the token itself says who the caller is, and is believed. It therefore listens
+// on loopback only, unless the operator insists.
+import type { IncomingHttpHeaders } from "node:http";
+import { BlockList, isIP } from "node:net";
+import type { Caller } from "../core/caller.ts";
+import { ServiceError } from "../core/errors.ts";
+import type { Flavor } from "./identity.ts";
+
+/** Columns of the database hold 255 characters; a longer project could be stored nowhere. */
+const nameCharsMax = 255;
+const noProject = "none";
+
+/** `X-Auth-Token: user:project:role[,role]`; project `none` is no project. Throws identity.unauthenticated. */
+export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: string): Caller {
+  const token = headers["x-auth-token"];
+  if (typeof token !== "string" || token === "") throw unauthenticated("There is no X-Auth-Token.");
+  const parts = token.split(":").map((part) => part.trim());
+  const [user = "", project = "", roles = ""] = parts;
+  const named = [user, project].every((name) => name !== "" && name.length <= nameCharsMax);
+  if (parts.length !== 3 || !named)
+    throw unauthenticated("The X-Auth-Token is not of the form user:project:role[,role].");
+  const names = roles.split(",").map((role) => role.trim().toLowerCase());
+  return {
+    userId: user,
+    projectId: project === noProject ? null : project,
+    roles: names.filter((role) => role !== ""),
+    isAdmin: false,
+    requestId,
+  };
+}
+
+function unauthenticated(message: string): ServiceError {
+  return new ServiceError("identity.unauthenticated", message, { facts: { challenge: 'Token realm="images"' } });
+}
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/**
+ * Refuses (config.invalid) a service that believes every token and can be reached from elsewhere. `bindHost` is an address or a name;
+ * of names only `localhost` is known to be loopback.
+ */
+export function refuseExposedFakeauth(options: { flavor: Flavor; bindHost: string; anywhere: boolean }): void {
+  if (options.flavor !== "fakeauth" || options.anywhere || isLoopback(options.bindHost)) return;
+  throw new ServiceError(
+    "config.invalid",
+    `[paste_deploy] flavor is fakeauth, which believes every token, but [DEFAULT] bind_host is ${options.bindHost}. ` +
+      "Listen on 127.0.0.1, or set [perennial] fakeauth_anywhere = true if that is meant.",
+    { facts: { section: "DEFAULT", option: "bind_host", value: options.bindHost } },
+  );
+}
+
+function isLoopback(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (isIP(address) === 0) return address === "localhost";
+  return loopback.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+}

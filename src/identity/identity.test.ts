@@ -1,0 +1,96 @@
+// Who callers are found to be, and what is refused before anybody is believed.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { isServiceError } from "../core/errors.ts";
+import { defaultPolicy } from "./default-policy.ts";
+import { refuseExposedFakeauth } from "./fakeauth.ts";
+import { createIdentity, flavorOf } from "./identity.ts";
+
+const none = createIdentity({ flavor: "none", policy: defaultPolicy });
+const fakeauth = createIdentity({ flavor: "fakeauth", policy: defaultPolicy });
+const caller = (token: string | undefined) =>
+  fakeauth.authenticate(token === undefined ? {} : { "x-auth-token": token }, "req-1");
+
+test("identity: without a flavor everybody is an admin of no project, whatever the token says", () => {
+  assert.deepEqual(none.authenticate({ "x-auth-token": "u:p:member" }, "req-1"), {
+    userId: null,
+    projectId: null,
+    roles: ["admin"],
+    isAdmin: true,
+    requestId: "req-1",
+  });
+});
+
+test("identity: a fakeauth token names user, project and roles, lower-cased", () => {
+  assert.deepEqual(caller("ann:p1:Member,Reader"), {
+    userId: "ann",
+    projectId: "p1",
+    roles: ["member", "reader"],
+    isAdmin: false,
+    requestId: "req-1",
+  });
+});
+
+test("identity: role admin makes an admin, and project none is no project", () => {
+  assert.deepEqual(caller("root:none:ADMIN"), {
+    userId: "root",
+    projectId: null,
+    roles: ["admin"],
+    isAdmin: true,
+    requestId: "req-1",
+  });
+});
+
+test("identity: a missing or malformed fakeauth token is refused with a challenge", () => {
+  for (const token of [undefined, "", "ann", "ann:p1", "ann:p1:member:more", ":p1:member", "ann::member", "::"]) {
+    assert.throws(
+      () => caller(token),
+      (error) => isServiceError(error, "identity.unauthenticated") && typeof error.facts.challenge === "string",
+      String(token),
+    );
+  }
+});
+
+test("identity: any token at all gives a caller or identity.unauthenticated", () => {
+  fc.assert(
+    fc.property(fc.string(), (token) => {
+      try {
+        caller(token);
+      } catch (error) {
+        assert(isServiceError(error, "identity.unauthenticated"));
+      }
+    }),
+  );
+});
+
+test("identity: an unknown flavor is refused, and the message lists those there are", () => {
+  assert.equal(flavorOf(null), "none");
+  assert.equal(flavorOf(" fakeauth "), "fakeauth");
+  assert.throws(
+    () => flavorOf("keystone"),
+    (error) => isServiceError(error, "config.invalid") && /none, fakeauth/.test(error.message),
+  );
+});
+
+test("identity: fakeauth listens on loopback only, unless told otherwise", () => {
+  for (const bindHost of ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
+    refuseExposedFakeauth({ flavor: "fakeauth", bindHost, anywhere: false });
+  for (const bindHost of ["0.0.0.0", "::", "10.0.0.1", "glance.example", "127.0.0.1.example"])
+    assert.throws(
+      () => refuseExposedFakeauth({ flavor: "fakeauth", bindHost, anywhere: false }),
+      (error) => isServiceError(error, "config.invalid"),
+      bindHost,
+    );
+  refuseExposedFakeauth({ flavor: "fakeauth", bindHost: "0.0.0.0", anywhere: true });
+  refuseExposedFakeauth({ flavor: "none", bindHost: "0.0.0.0", anywhere: false });
+});
+
+test("identity: the default policy lets members work on images and keeps publishing for admins", () => {
+  const member = { userId: "u", projectId: "p", roles: ["member"], isAdmin: false, requestId: "req-1" };
+  assert(defaultPolicy.allows("add_image", member, {}));
+  assert(defaultPolicy.allows("communitize_image", member, {}));
+  assert(!defaultPolicy.allows("publicize_image", member, {}));
+  assert(!defaultPolicy.allows("no_such_rule", member, {}));
+  assert(defaultPolicy.allows("publicize_image", { ...member, roles: ["admin"] }, {}));
+});

@@ -1,0 +1,94 @@
+// Random fleets with random faults, from a seed: nodes die, starts fail, answers get lost, the balancer forgets, the runner is killed.
+// Never below the floor, never a contract under an old node, and every run ends: finished, or paused for a person who runs it again.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Plan } from "./decide.ts";
+import { type RunEnd, runRollout } from "./runner.ts";
+import { Killed, SimulatedFleet } from "./testing/simulated-fleet.ts";
+
+const runs = Number(process.env.SIMULATION_RUNS ?? 300);
+const seedFirst = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000_000));
+
+test(`simulation: ${runs} random rollouts keep every promise (SEED=${seedFirst} SIMULATION_RUNS=${runs})`, async () => {
+  const ends = { finished: 0, paused: 0, killed: 0 };
+  for (let seed = seedFirst; seed < seedFirst + runs; seed++) {
+    try {
+      await simulate(seed, ends);
+    } catch (error) {
+      throw new Error(`broken with SEED=${seed} SIMULATION_RUNS=1`, { cause: error });
+    }
+  }
+  assert(runs < 100 || (ends.paused > 0 && ends.killed > 0), "faults do happen");
+});
+
+async function simulate(seed: number, ends: { finished: number; paused: number; killed: number }): Promise<void> {
+  const random = mulberry32(seed);
+  const nodeCount = 1 + Math.floor(random() * 6);
+  const plan: Plan = {
+    target: "ocata",
+    servingMin: Math.floor(random() * nodeCount),
+    drain: { msMax: 10_000, policy: pick(random, ["wait", "pause", "cut"]) },
+    settleMsMax: 1_000,
+    startMsMax: 10_000,
+    startsMax: 3,
+    failuresMax: 3,
+    strangersMsMax: 10_000,
+  };
+  const fleet = new SimulatedFleet(plan, nodeCount, random, 120_000);
+  // A person runs it again after each pause; faults end after two minutes, so that the last runs must finish.
+  for (let run = 1; run <= 200; run++) {
+    const end = await runOnce(plan, fleet);
+    ends[end]++;
+    if (end === "finished") {
+      assert(fleet.nodes.every((node) => node.release === "ocata" && node.state === "ready"));
+      assert.equal(fleet.due, "nothing");
+      return;
+    }
+    // Whoever looks after a pause takes their time.
+    await fleet.clock.sleep(1_000).catch((error) => assert(error instanceof Killed));
+  }
+  assert.fail("it neither finished nor paused in the end");
+}
+
+async function runOnce(plan: Plan, fleet: SimulatedFleet): Promise<"finished" | "paused" | "killed"> {
+  const journal: string[] = [];
+  let steps = 0;
+  try {
+    const end: RunEnd = await runRollout({
+      plan,
+      world: fleet.world(),
+      clock: fleet.clock,
+      signal: new AbortController().signal,
+      pollMs: 250,
+      blindMsMax: 5_000,
+      progressMs: 5_000,
+      journal: {
+        append: async (event) => {
+          assert(++steps < 5_000, `endless: ${journal.slice(-10).join("\n")}`);
+          journal.push(`${event.kind} ${event.text}`);
+          return { ...event, seq: steps, time: "" };
+        },
+      },
+    });
+    assert(end.end === "finished" || end.end === "paused", end.end);
+    return end.end;
+  } catch (error) {
+    if (error instanceof Killed) return "killed";
+    throw new Error(journal.slice(-15).join("\n"), { cause: error });
+  }
+}
+
+function pick<T>(random: () => number, values: readonly [T, ...T[]]): T {
+  return values[Math.floor(random() * values.length)] ?? values[0];
+}
+
+/** A small random number generator with a seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,178 @@
+// Each promise of the decision core, one case at a time; decide.simulation.test.ts tries them all together.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decide, type Plan } from "./decide.ts";
+import type { Decision } from "./decision.ts";
+import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
+
+const plan: Plan = {
+  target: "ocata",
+  servingMin: 2,
+  drain: { msMax: 10_000, policy: "wait" },
+  settleMsMax: 1_000,
+  startMsMax: 5_000,
+  startsMax: 2,
+  failuresMax: 3,
+  strangersMsMax: 20_000,
+};
+type Change = Partial<Omit<NodeView, "rotation">> & { rotation?: Partial<RotationView> };
+function node(name: string, change: Change = {}): NodeView {
+  const { rotation, ...rest } = change;
+  return {
+    name,
+    configRelease: "newton",
+    process: "running",
+    release: "newton",
+    healthy: true,
+    processMs: 60_000,
+    transfers: { count: 0, bytesLeft: null, etaSeconds: null },
+    starts: 0,
+    lastWords: null,
+    gate: "untested",
+    ...rest,
+    rotation: { state: "ready", up: true, sessions: 0, ...rotation },
+  };
+}
+const done = (name: string) => node(name, { configRelease: "ocata", release: "ocata" });
+const gone: Change = { process: "gone", release: null, healthy: false, transfers: null };
+const installed: Change = { ...gone, configRelease: "ocata", rotation: { state: "maint", up: false } };
+const fresh: Change = {
+  configRelease: "ocata",
+  release: "ocata",
+  starts: 1,
+  processMs: 500,
+  rotation: { state: "maint", up: false },
+};
+function look(nodes: NodeView[], change: Partial<Snapshot> = {}): Snapshot {
+  return {
+    nodes,
+    due: "expand",
+    backup: "verified",
+    strangers: [],
+    memory: { waited: null, failed: null },
+    ...change,
+  };
+}
+function expectStep(seen: Snapshot, step: string, change: Partial<Plan> = {}): Decision {
+  const decision = decide({ ...plan, ...change }, seen);
+  assert.equal("node" in decision ? `${decision.do} ${decision.node}` : decision.do, step, decision.why);
+  return decision;
+}
+const two = [node("n2"), node("n3")];
+
+test("order: nothing is touched before a backup has been read back", () => {
+  expectStep(look([node("n1"), ...two], { backup: "missing" }), "back-up");
+  expectStep(look([node("n1", installed), ...two], { backup: "missing" }), "back-up");
+});
+test("order: the first node is drained, stopped, taken out and installed before the schema is touched", () => {
+  expectStep(look([node("n1"), ...two]), "drain n1");
+  const drained = { rotation: { state: "drain" } } as const;
+  expectStep(look([node("n1", drained), ...two]), "stop n1");
+  expectStep(look([node("n1", { ...drained, process: "stopping" }), ...two]), "wait n1");
+  expectStep(look([node("n1", { ...gone, ...drained }), ...two]), "disable n1");
+  expectStep(look([node("n1", { ...gone, rotation: { state: "maint" } }), ...two]), "install n1");
+});
+test("order: the first node starts only when the schema is expanded and every row migrated", () => {
+  expectStep(look([node("n1", installed), ...two], { due: "expand" }), "expand");
+  expectStep(look([node("n1", installed), ...two], { due: "migrate" }), "migrate");
+  expectStep(look([node("n1", installed), ...two], { due: "contract" }), "start n1");
+});
+test("order: a started node is probed before it returns to rotation, and the next one waits for that", () => {
+  expectStep(look([node("n1", { ...fresh, healthy: false }), ...two], { due: "contract" }), "wait n1");
+  expectStep(look([node("n1", fresh), ...two], { due: "contract" }), "probe n1");
+  expectStep(look([node("n1", { ...fresh, gate: "passed" }), ...two], { due: "contract" }), "enable n1");
+  const entering = { ...fresh, gate: "passed", rotation: { state: "ready", up: false } } as const;
+  expectStep(look([node("n1", entering), ...two], { due: "contract" }), "wait n1");
+  expectStep(look([done("n1"), ...two], { due: "contract" }), "drain n2");
+});
+test("order: contract comes when every node serves the target, and then the rollout is finished", () => {
+  const all = [done("n1"), done("n2"), done("n3")];
+  expectStep(look(all, { due: "contract" }), "contract");
+  expectStep(look(all, { due: "migrate" }), "migrate");
+  expectStep(look(all, { due: "nothing" }), "finish");
+});
+test("order: a fleet that is where it should be needs no backup", () => {
+  expectStep(look([done("n1"), done("n2"), done("n3")], { due: "nothing", backup: "missing" }), "finish");
+});
+
+test("capacity: a drain that would break the floor waits, then pauses", () => {
+  const sick = node("n3", { healthy: false });
+  const seen = look([done("n1"), node("n2"), sick], { due: "contract" });
+  // The sick node serves nobody, so it may go first.
+  expectStep(seen, "drain n3");
+  const thin = look([node("n1"), node("n2", { rotation: { up: false } })], { due: "contract" });
+  expectStep(thin, "drain n2", { servingMin: 1 });
+  const full = look([node("n1"), node("n2")], { due: "contract" });
+  expectStep(full, "wait n1", { servingMin: 2 });
+  const waited = { ...full, memory: { waited: { key: "capacity n1", ms: 5_001 }, failed: null } };
+  assert.match(expectStep(waited, "pause n1", { servingMin: 2 }).why, /would leave 1 serving; the floor is 2/);
+});
+test("capacity: a node out of rotation is finished before another one leaves", () => {
+  expectStep(look([node("n1"), node("n2", fresh), node("n3")], { due: "contract" }), "probe n2");
+  expectStep(look([node("n1"), node("n2", { rotation: { state: "drain" } }), node("n3")]), "stop n2");
+});
+test("capacity: a node that died in rotation serves again as what it was while the schema is not ready and it is needed", () => {
+  const dead = node("n2", gone);
+  expectStep(look([node("n1", installed), dead, node("n3")], { due: "migrate" }), "start n2");
+  // It may not come up: then the rollout goes on instead of trying for ever.
+  expectStep(look([node("n1", installed), { ...dead, starts: 2 }, node("n3")], { due: "migrate" }), "migrate");
+  // Where the schema is ready it is upgraded at once.
+  expectStep(look([done("n1"), dead, node("n3")], { due: "contract" }), "disable n2");
+});
+
+test("drain: short requests are waited for a moment, long transfers finish in the stopping node", () => {
+  const busy = (sessions: number, transfers: number) =>
+    node("n1", {
+      rotation: { state: "drain", sessions },
+      transfers: { count: transfers, bytesLeft: 5_000_000, etaSeconds: 3 },
+    });
+  expectStep(look([busy(3, 1), ...two]), "wait n1");
+  expectStep(look([busy(1, 1), ...two]), "stop n1");
+  const waited = { waited: { key: "settle n1", ms: 1_001 }, failed: null };
+  expectStep(look([busy(3, 1), ...two], { memory: waited }), "stop n1");
+});
+test("drain: past the deadline the operator's policy decides", () => {
+  const late = node("n1", {
+    process: "stopping",
+    processMs: 10_001,
+    rotation: { state: "drain", sessions: 1 },
+    transfers: { count: 1, bytesLeft: 7_500_000, etaSeconds: 30 },
+  });
+  const seen = look([late, ...two]);
+  assert.match(expectStep(seen, "wait n1").why, /n1 holds 1 transfer, 7\.5 MB left, about 30 s/);
+  expectStep(seen, "pause n1", { drain: { msMax: 10_000, policy: "pause" } });
+  expectStep(seen, "cut n1", { drain: { msMax: 10_000, policy: "cut" } });
+});
+test("drain: a node that is told to stop is never told so again", () => {
+  for (const state of ["drain", "maint"] as const)
+    expectStep(look([node("n1", { process: "stopping", rotation: { state } }), ...two]), "wait n1");
+});
+
+test("start: a node that does not get healthy, or does not stay up, pauses the rollout and stays out", () => {
+  const ill = node("n1", { ...fresh, healthy: false, processMs: 5_001 });
+  expectStep(look([ill, ...two], { due: "contract" }), "pause n1");
+  const dead = node("n1", { ...installed, starts: 2, lastWords: "exit 71: the port is taken" });
+  assert.match(expectStep(look([dead, ...two], { due: "contract" }), "pause n1").why, /2 starts: exit 71/);
+});
+test("gate: a node that keeps failing its synthetic request pauses the rollout", () => {
+  const failed = { key: "probe n1", count: 3, text: "download: 500" };
+  const seen = look([node("n1", fresh), ...two], { due: "contract", memory: { waited: null, failed } });
+  assert.match(decide(plan, seen).why, /probe n1 failed 3 times: download: 500/);
+  assert.equal(decide(plan, seen).do, "pause");
+});
+test("gate: a balancer that forgot its states let an unproven node in; out it goes, or is probed where the floor forbids that", () => {
+  const inside = { ...fresh, rotation: { state: "ready", up: true } } as const;
+  expectStep(look([node("n1", inside), ...two], { due: "contract" }), "drain n1");
+  expectStep(look([node("n1", inside), node("n2")], { due: "contract" }), "probe n1");
+});
+
+test("contract: a live older node that is not of this fleet blocks it, at last with a pause", () => {
+  const all = [done("n1"), done("n2")];
+  const strangers = [{ name: "old9", release: "newton", heartbeatAgeSeconds: 4 }];
+  expectStep(look(all, { due: "contract", strangers }), "wait");
+  const waited = { waited: { key: "strangers", ms: 20_001 }, failed: null };
+  assert.match(expectStep(look(all, { due: "contract", strangers, memory: waited }), "pause").why, /old9/);
+});
+test("a node newer than the target is left alone", () => {
+  assert.match(expectStep(look([done("n1"), ...two]), "pause n1", { target: "newton" }).why, /newer than the target/);
+});

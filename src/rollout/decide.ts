@@ -1,0 +1,109 @@
+// The decision core of a rollout: what was seen goes in, one step with its reason comes out. Pure: no clock, no network, no state.
+// The order is: back up, take the first node out, expand, migrate, bring it back, the other nodes one by one, contract.
+import assert from "node:assert/strict";
+import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
+import { decideNode, isDone, isServing } from "./decide-node.ts";
+import type { Decision, Phase } from "./decision.ts";
+import type { DrainPolicy } from "./fleet.ts";
+import type { NodeView, Snapshot } from "./snapshot.ts";
+
+export type Plan = {
+  readonly target: ReleaseId;
+  /** Taking a node out must leave this many serving. */
+  readonly servingMin: number;
+  readonly drain: { readonly msMax: number; readonly policy: DrainPolicy };
+  /** How long short requests of a drained node are waited for before it is told to stop; it finishes longer ones itself. */
+  readonly settleMsMax: number;
+  /** From the start of a process to its health check, and from its return to rotation to the balancer's. */
+  readonly startMsMax: number;
+  readonly startsMax: number;
+  /** An action that fails is made again this often in a row. */
+  readonly failuresMax: number;
+  /** How long nodes that are no longer there may take to fade from the registry. */
+  readonly strangersMsMax: number;
+};
+
+/** The next step. Whatever was seen, it never leaves fewer than `servingMin` serving by its own doing, and never contracts under an old node. */
+export function decide(plan: Plan, seen: Snapshot): Decision {
+  assert(seen.nodes.length > 0, "a fleet has nodes");
+  const newer = seen.nodes.find((node) => orderOf(node.release ?? node.configRelease) > orderOf(plan.target));
+  if (newer) {
+    const why = `${newer.name} runs as ${newer.release ?? newer.configRelease}, which is newer than the target ${plan.target}`;
+    return { do: "pause", phase: "nodes", node: newer.name, why };
+  }
+  const { failed } = seen.memory;
+  if (failed && failed.count >= plan.failuresMax) {
+    return {
+      do: "pause",
+      phase: phaseOf(plan, seen),
+      why: `${failed.key} failed ${failed.count} times: ${failed.text}`,
+    };
+  }
+  const inHand = nodeInHand(plan, seen);
+  if (!inHand && seen.due === "nothing") {
+    return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is contracted` };
+  }
+  if (seen.backup !== "verified") {
+    return { do: "back-up", phase: "backup", why: "no backup of this rollout has been read back" };
+  }
+  const crashed = toRevive(plan, seen);
+  if (crashed) return crashed;
+  return inHand ? decideNode(plan, seen, inHand) : decideEnd(plan, seen);
+}
+
+/** The node to move on. One that is out of rotation or down comes first: it costs no capacity, and two are never out by our doing. */
+function nodeInHand(plan: Plan, seen: Snapshot): NodeView | undefined {
+  const rank = (node: NodeView): number => {
+    const out = node.process !== "running" || node.rotation.state !== "ready";
+    const atTarget = (node.release ?? node.configRelease) === plan.target;
+    if (out) return atTarget ? 0 : 1;
+    // In rotation at the target but not well: waited for before another one is taken out.
+    if (atTarget) return 2;
+    return isServing(node) ? 4 : 3;
+  };
+  return seen.nodes.filter((node) => !isDone(plan, node)).sort((a, b) => rank(a) - rank(b))[0];
+}
+
+/** A node that died in rotation while the schema is not ready for the target serves again as what it was, where it is needed. */
+function toRevive(plan: Plan, seen: Snapshot): Decision | undefined {
+  if (seen.due !== "expand" && seen.due !== "migrate") return undefined;
+  const serving = seen.nodes.filter(isServing).length;
+  if (serving >= plan.servingMin) return undefined;
+  const crashed = seen.nodes.find(
+    (node) =>
+      node.process === "gone" &&
+      node.rotation.state === "ready" &&
+      node.configRelease !== plan.target &&
+      node.starts < plan.startsMax,
+  );
+  if (!crashed) return undefined;
+  const why = `${crashed.name} died in rotation and ${serving} of at least ${plan.servingMin} serve: started again as ${crashed.configRelease}`;
+  return { do: "start", phase: phaseOf(plan, seen), node: crashed.name, why };
+}
+
+/** Every node serves the target: what is left is the database. */
+function decideEnd(plan: Plan, seen: Snapshot): Decision {
+  if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
+  if (seen.due === "migrate") return { do: "migrate", phase: "migrate", why: "rows are pending again" };
+  const [stranger] = seen.strangers;
+  if (stranger) {
+    const age = Math.round(stranger.heartbeatAgeSeconds);
+    const why = `${stranger.name}, not of this fleet, serves ${stranger.release} (heard of ${age} s ago)`;
+    const { waited } = seen.memory;
+    if (waited?.key === "strangers" && waited.ms > plan.strangersMsMax) {
+      return { do: "pause", phase: "contract", why: `${why}; stop or upgrade it, then run again` };
+    }
+    return { do: "wait", phase: "contract", key: "strangers", why };
+  }
+  return { do: "contract", phase: "contract", why: `every node serves ${plan.target}, no older one runs anywhere` };
+}
+
+function phaseOf(plan: Plan, seen: Snapshot): Phase {
+  if (seen.backup !== "verified") return "backup";
+  if (seen.nodes.some((node) => !isDone(plan, node))) return "nodes";
+  return seen.due === "nothing" ? "done" : seen.due;
+}
+
+function orderOf(release: ReleaseId): number {
+  return releaseOf(release).order;
+}

@@ -1,0 +1,39 @@
+// What may be decided, and the words for it. A decision is one step; its reason is for the journal and for the operator.
+
+export type Phase = "backup" | "expand" | "migrate" | "nodes" | "contract" | "done";
+
+export type NodeStep =
+  /** Balancer: no new requests. */
+  | "drain"
+  /** Process: finish what you have and exit. */
+  | "stop"
+  /** Process: exit at once; the operator's policy `cut`. */
+  | "cut"
+  /** Balancer: out of rotation, without health checks. */
+  | "disable"
+  | "install"
+  | "start"
+  /** Create, upload, download and delete an image through this node alone. */
+  | "probe"
+  /** Balancer: into rotation. */
+  | "enable";
+export type FleetStep = "back-up" | "expand" | "migrate" | "contract";
+
+export type Decision = { readonly phase: Phase; readonly why: string } & (
+  | { readonly do: NodeStep; readonly node: string }
+  | { readonly do: FleetStep }
+  /** `key` names what is waited for: waiting for the same thing has a limit. */
+  | { readonly do: "wait"; readonly key: string; readonly node?: string }
+  | { readonly do: "pause"; readonly node?: string }
+  | { readonly do: "finish" }
+);
+export type Action = Extract<Decision, { do: NodeStep | FleetStep }>;
+
+export function isAction(decision: Decision): decision is Action {
+  return decision.do !== "wait" && decision.do !== "pause" && decision.do !== "finish";
+}
+
+/** One name for the same action on the same node, to count failures by. */
+export function actionKey(decision: Action): string {
+  return "node" in decision ? `${decision.do} ${decision.node}` : decision.do;
+}

@@ -1,0 +1,174 @@
+// The loop of a rollout: observe, decide, journal, act, and again. What a step means in the world is the World's; whether it is
+// right is decide's. Stopping it, by a signal or by kill -9, loses nothing: the next run observes and goes on.
+import type { Clock } from "../core/clock.ts";
+import { errorText, isServiceError } from "../core/errors.ts";
+import { decide, type Plan } from "./decide.ts";
+import { type Action, actionKey, type Decision, isAction, type Phase } from "./decision.ts";
+import type { JournalWriter } from "./journal-event.ts";
+import type { RunMemory, Snapshot } from "./snapshot.ts";
+
+/** What a runner needs of the world. Every call has deadlines of its own and ends soon after `signal` aborts. */
+export interface World {
+  observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">>;
+  /** Does one step, and reads back that it is done. `report` is for progress. Returns a line on what was achieved. */
+  act(action: Action, report: Report, signal: AbortSignal): Promise<string>;
+}
+export type Report = (text: string, data?: Readonly<Record<string, unknown>>) => Promise<void>;
+
+export type RunEnd =
+  | { readonly end: "finished" }
+  /** It stands where it is and waits for a person. */
+  | { readonly end: "paused"; readonly why: string }
+  /** `signal` aborted. */
+  | { readonly end: "stopped" }
+  /** Nothing was touched: the backup could not be made. */
+  | { readonly end: "failed"; readonly why: string };
+
+export type RunnerOptions = {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly journal: JournalWriter;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Between two looks while waiting. */
+  readonly pollMs: number;
+  /** How long looking may fail in a row before the rollout pauses. */
+  readonly blindMsMax: number;
+  /** How often progress of a wait is journaled. */
+  readonly progressMs: number;
+};
+
+export async function runRollout(options: RunnerOptions): Promise<RunEnd> {
+  return new Runner(options).run();
+}
+
+class Runner {
+  readonly #options: RunnerOptions;
+  #waiting: { key: string; sinceMs: number; toldMs: number; text: string } | null = null;
+  #failed: RunMemory["failed"] = null;
+  #blindSinceMs: number | null = null;
+  #phase: Phase = "backup";
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<RunEnd> {
+    const { plan, signal } = this.#options;
+    while (!signal.aborted) {
+      const seen = await this.#look();
+      if (!seen) break;
+      if ("blind" in seen) {
+        if (seen.blind === null) continue;
+        return this.#pause({ do: "pause", phase: this.#phase, why: seen.blind });
+      }
+      const decision = decide(plan, seen);
+      this.#phase = decision.phase;
+      if (decision.do === "finish") {
+        await this.#journal("decision", decision, decision.why, { do: "finish" });
+        return { end: "finished" };
+      }
+      if (decision.do === "pause") return this.#pause(decision);
+      if (isAction(decision)) {
+        const failed = await this.#act(decision, seen);
+        if (failed) return failed;
+      } else await this.#wait(decision);
+    }
+    await this.#journal("result", { phase: this.#phase }, "stopped by a signal; run again to go on", { stopped: true });
+    return { end: "stopped" };
+  }
+
+  /** undefined: the signal aborted. `blind`: it could not look; null while that is not yet too long. */
+  async #look(): Promise<Snapshot | { blind: string | null } | undefined> {
+    const { world, clock, signal, blindMsMax } = this.#options;
+    try {
+      const seen = await world.observe(signal);
+      this.#blindSinceMs = null;
+      const waited = this.#waiting && { key: this.#waiting.key, ms: clock.monotonicMs() - this.#waiting.sinceMs };
+      return { ...seen, memory: { waited, failed: this.#failed } };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isServiceError(error)) throw error;
+      const first = this.#blindSinceMs === null;
+      this.#blindSinceMs ??= clock.monotonicMs();
+      if (first) await this.#journal("observation", { phase: this.#phase }, error.message, { code: error.code });
+      const tooLong = clock.monotonicMs() - this.#blindSinceMs > blindMsMax || !error.retryable;
+      if (!tooLong) await this.#sleep();
+      return { blind: tooLong ? error.message : null };
+    }
+  }
+
+  async #wait(decision: Extract<Decision, { do: "wait" }>): Promise<void> {
+    const { clock, progressMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#waiting?.key !== decision.key) {
+      this.#waiting = { key: decision.key, sinceMs: nowMs, toldMs: nowMs, text: decision.why };
+      await this.#journal("decision", decision, `wait: ${decision.why}`, { do: "wait", key: decision.key });
+    } else if (decision.why !== this.#waiting.text && nowMs - this.#waiting.toldMs >= progressMs) {
+      this.#waiting = { ...this.#waiting, toldMs: nowMs, text: decision.why };
+      await this.#journal("observation", decision, decision.why, { key: decision.key });
+    }
+    await this.#sleep();
+  }
+
+  async #act(decision: Action, seen: Snapshot): Promise<RunEnd | undefined> {
+    const { world, clock, signal } = this.#options;
+    this.#waiting = null;
+    const node = "node" in decision ? seen.nodes.find((one) => one.name === decision.node) : undefined;
+    const name = actionKey(decision);
+    const facts = node
+      ? { sessions: node.rotation.sessions, ...(node.transfers && { transfers: node.transfers }) }
+      : {};
+    await this.#journal("decision", decision, `${name}: ${decision.why}`, { do: decision.do, ...facts });
+    const startedMs = clock.monotonicMs();
+    const report: Report = async (text, data) => this.#journal("action", decision, text, data);
+    try {
+      const text = await world.act(decision, report, signal);
+      const ms = Math.round(clock.monotonicMs() - startedMs);
+      await this.#journal("result", decision, text, { do: decision.do, ok: true, ms });
+      this.#failed = null;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isServiceError(error)) throw error;
+      const ms = Math.round(clock.monotonicMs() - startedMs);
+      await this.#journal("result", decision, error.message, { do: decision.do, ok: false, ms, code: error.code });
+      if (error.code === "rollout.backup_failed") return { end: "failed", why: error.message };
+      // Another run of the schema engine, as left behind by a rollout that was killed, ends by itself; it counts as no failure.
+      const count = error.code === "schema.locked" ? 0 : 1 + (this.#failed?.key === name ? this.#failed.count : 0);
+      this.#failed = count === 0 ? null : { key: name, count, text: errorText(error) };
+      await this.#sleep();
+    }
+    return undefined;
+  }
+
+  async #pause(decision: Extract<Decision, { do: "pause" }>): Promise<RunEnd> {
+    await this.#journal("decision", decision, `pause: ${decision.why}`, { do: "pause" });
+    return { end: "paused", why: decision.why };
+  }
+
+  async #journal(
+    kind: "decision" | "action" | "result" | "observation",
+    about: { readonly phase: Phase; readonly node?: string },
+    text: string,
+    data?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { phase, node } = about;
+    await this.#options.journal.append({
+      kind,
+      phase,
+      ...(node !== undefined && { node }),
+      text,
+      ...(data !== undefined && { data }),
+    });
+  }
+
+  /** Ends early when the signal aborts. */
+  async #sleep(): Promise<void> {
+    const { clock, signal, pollMs } = this.#options;
+    try {
+      await clock.sleep(pollMs, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}

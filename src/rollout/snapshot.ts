@@ -1,0 +1,73 @@
+// What one look at the fleet found: the only thing a decision rests on. All of it is asked anew before each decision, so that a
+// rollout that was killed goes on from what is there. Only `memory` is this run's own, and losing it costs at most a wait or a probe.
+import type { ReleaseId } from "../releases/catalogue.ts";
+
+/** ready: gets new requests. drain: keeps those it has, gets no new ones. maint: out, and not health-checked. */
+export type RotationState = "ready" | "drain" | "maint";
+
+export type RotationView = {
+  readonly state: RotationState;
+  /** The balancer's own health checks pass. */
+  readonly up: boolean;
+  /** Requests the balancer has under way at this node. */
+  readonly sessions: number;
+};
+
+/** Uploads and downloads under way, as the node publishes them. */
+export type TransfersView = {
+  readonly count: number;
+  readonly bytesLeft: number | null;
+  readonly etaSeconds: number | null;
+};
+
+/**
+ * One node. Its way through a rollout, read off these fields alone:
+ *
+ *   running, old, ready --drain--> running, old, drain --stop--> stopping --(its transfers end)--> gone
+ *   gone, drain --disable--> gone, maint --install--> gone, maint, configured for the target --start--> running, new, maint
+ *   running, new, maint --probe, enable--> running, new, ready: done
+ */
+export type NodeView = {
+  readonly name: string;
+  /** What it runs as when it is started next. */
+  readonly configRelease: ReleaseId;
+  /** stopping: it was told to stop, and finishes what it has. */
+  readonly process: "running" | "stopping" | "gone";
+  /** What the process serves; null where there is none. */
+  readonly release: ReleaseId | null;
+  /** Its own /healthcheck, asked directly, says 200. */
+  readonly healthy: boolean;
+  /** How long it has been in this state of its process; 0 where that cannot be known. */
+  readonly processMs: number;
+  readonly rotation: RotationView;
+  readonly transfers: TransfersView | null;
+  /** How often this run has started it, and what is known of the last failure. */
+  readonly starts: number;
+  readonly lastWords: string | null;
+  /** The synthetic request against this very process. `off` where the fleet asks for none. */
+  readonly gate: "off" | "untested" | "passed";
+};
+
+/** Which phase of the schema is next on the way to the target; `nothing`: it is contracted. */
+export type SchemaDue = "expand" | "migrate" | "contract" | "nothing";
+
+export type Snapshot = {
+  readonly nodes: readonly NodeView[];
+  readonly due: SchemaDue;
+  /** A backup of this rollout that has been read back. */
+  readonly backup: "verified" | "missing";
+  /** Live rows of the registry older than the target, of nodes that this fleet does not have. */
+  readonly strangers: readonly {
+    readonly name: string;
+    readonly release: string;
+    readonly heartbeatAgeSeconds: number;
+  }[];
+  readonly memory: RunMemory;
+};
+
+export type RunMemory = {
+  /** The last decision when it was to wait, and for how long it has been that. */
+  readonly waited: { readonly key: string; readonly ms: number } | null;
+  /** The last action when it failed: how often in a row, and its text. */
+  readonly failed: { readonly key: string; readonly count: number; readonly text: string } | null;
+};

@@ -1,0 +1,222 @@
+// A fleet in memory with a clock of its own, for the simulation: nodes start, drain, die and recover by chance, from a seed. It holds
+// the invariants of a rollout: a step that would break one fails the test at once.
+import assert from "node:assert/strict";
+import type { Clock } from "../../core/clock.ts";
+import { ServiceError } from "../../core/errors.ts";
+import type { ReleaseId } from "../../releases/catalogue.ts";
+import type { Plan } from "../decide.ts";
+import type { Action, NodeStep } from "../decision.ts";
+import type { World } from "../runner.ts";
+import type { NodeView, RotationState, SchemaDue, Snapshot } from "../snapshot.ts";
+
+export type SimulatedNode = {
+  readonly name: string;
+  configRelease: ReleaseId;
+  process: "running" | "stopping" | "gone";
+  release: ReleaseId | null;
+  /** When the process reached its state. */
+  sinceMs: number;
+  /** When a started process gets healthy, or a stopping one is gone. */
+  readyAtMs: number;
+  goneAtMs: number;
+  state: RotationState;
+  everServed: boolean;
+};
+
+/** What the runner's own process knows; lost when it is killed. */
+type RunnerMemory = { starts: Map<string, number>; gated: Set<string> };
+
+/** Thrown through the runner as kill -9 would end it. */
+export class Killed extends Error {}
+
+export class SimulatedFleet {
+  readonly nodes: SimulatedNode[];
+  due: SchemaDue = "expand";
+  backup: Snapshot["backup"] = "missing";
+  nowMs = 0;
+  readonly #plan: Plan;
+  readonly #random: () => number;
+  /** Faults happen until this time, so that every run can end. */
+  readonly #faultsUntilMs: number;
+
+  constructor(plan: Plan, nodeCount: number, random: () => number, faultsUntilMs: number) {
+    this.#plan = plan;
+    this.#random = random;
+    this.#faultsUntilMs = faultsUntilMs;
+    this.nodes = Array.from({ length: nodeCount }, (_, index) => ({
+      name: `n${index + 1}`,
+      configRelease: "newton",
+      process: "running",
+      release: "newton",
+      sinceMs: 0,
+      readyAtMs: 0,
+      goneAtMs: Number.POSITIVE_INFINITY,
+      state: "ready",
+      everServed: true,
+    }));
+  }
+
+  readonly clock: Clock = {
+    nowMs: () => this.nowMs,
+    monotonicMs: () => this.nowMs,
+    sleep: async (ms) => this.#advance(ms),
+  };
+
+  /** The world of one runner process. */
+  world(): World {
+    const memory: RunnerMemory = { starts: new Map(), gated: new Set() };
+    return {
+      observe: async () => {
+        this.#mayBeKilled();
+        if (this.#fault(0.02)) throw new ServiceError("rollout.driver_failed", "the balancer does not answer");
+        return {
+          nodes: this.nodes.map((node) => this.#view(node, memory)),
+          due: this.due,
+          backup: this.backup,
+          strangers: [],
+        };
+      },
+      act: async (action) => {
+        this.#mayBeKilled();
+        if (this.#fault(0.03)) throw new ServiceError("rollout.driver_failed", "no answer, nothing done");
+        this.#do(action, memory);
+        // What was done is done, whether or not the runner lives to hear of it.
+        this.#mayBeKilled();
+        if (this.#fault(0.03)) throw new ServiceError("rollout.driver_failed", "done, but the answer was lost");
+        this.#advance(this.#between(1, 200));
+        return "done";
+      },
+    };
+  }
+
+  serving(except?: SimulatedNode): number {
+    return this.nodes.filter((node) => node !== except && this.#serves(node)).length;
+  }
+
+  #serves(node: SimulatedNode): boolean {
+    return node.process === "running" && this.nowMs >= node.readyAtMs && node.state === "ready";
+  }
+
+  #view(node: SimulatedNode, memory: RunnerMemory): NodeView {
+    const healthy = node.process === "running" && this.nowMs >= node.readyAtMs;
+    return {
+      name: node.name,
+      configRelease: node.configRelease,
+      process: node.process,
+      release: node.release,
+      healthy,
+      processMs: this.nowMs - node.sinceMs,
+      rotation: { state: node.state, up: healthy && node.state === "ready", sessions: 0 },
+      transfers: null,
+      starts: memory.starts.get(node.name) ?? 0,
+      lastWords: null,
+      gate: memory.gated.has(node.name) ? "passed" : "untested",
+    };
+  }
+
+  #do(action: Action, memory: RunnerMemory): void {
+    if ("node" in action) {
+      const node = this.nodes.find((one) => one.name === action.node);
+      assert(node, `${action.node} is of this fleet`);
+      this.#doNode(action.do, node, memory);
+      return;
+    }
+    switch (action.do) {
+      case "back-up":
+        this.backup = "verified";
+        return;
+      case "expand":
+        assert.equal(this.backup, "verified", "expand: the backup comes first");
+        if (this.due === "expand") this.due = "migrate";
+        return;
+      case "migrate":
+        assert.notEqual(this.due, "expand", "migrate: expand comes first");
+        if (this.due === "migrate") this.due = "contract";
+        return;
+      case "contract":
+        assert(["contract", "nothing"].includes(this.due), "contract: every row is migrated");
+        assert(
+          this.nodes.every((node) => node.process === "gone" || node.release === this.#plan.target),
+          "contract: no old node is alive",
+        );
+        this.due = "nothing";
+    }
+  }
+
+  #doNode(step: NodeStep, node: SimulatedNode, memory: RunnerMemory): void {
+    switch (step) {
+      case "drain":
+        if (this.#serves(node)) assert(this.serving(node) >= this.#plan.servingMin, "drain: the floor holds");
+        node.state = "drain";
+        return;
+      case "disable":
+        assert(!this.#serves(node), "disable: it serves nobody");
+        node.state = "maint";
+        return;
+      case "stop":
+      case "cut":
+        assert.notEqual(node.state, "ready", `${step}: only out of rotation`);
+        assert.equal(node.process, step === "stop" ? "running" : "stopping", `${step}: once`);
+        this.#become(node, "stopping");
+        node.goneAtMs = step === "cut" ? this.nowMs : this.nowMs + this.#between(10, 30_000);
+        return;
+      case "install":
+        assert.equal(node.process, "gone", "install: the process is gone");
+        node.configRelease = this.#plan.target;
+        return;
+      case "start":
+        this.#start(node, memory);
+        return;
+      case "probe":
+        assert.equal(node.process, "running", "probe: there is a process");
+        if (this.#fault(0.1)) throw new ServiceError("rollout.driver_failed", "the synthetic upload failed");
+        memory.gated.add(node.name);
+        return;
+      case "enable":
+        assert(memory.gated.has(node.name), "enable: it has been probed");
+        assert.equal(node.release, this.#plan.target, "enable: it serves the target");
+        node.state = "ready";
+    }
+  }
+
+  #start(node: SimulatedNode, memory: RunnerMemory): void {
+    assert.equal(node.process, "gone", "start: nothing runs there");
+    assert(node.configRelease === "newton" || ["contract", "nothing"].includes(this.due), "start: the schema is ready");
+    assert(node.configRelease === "ocata" || this.due !== "nothing", "start: the schema is not contracted past it");
+    memory.starts.set(node.name, (memory.starts.get(node.name) ?? 0) + 1);
+    memory.gated.delete(node.name);
+    this.#become(node, "running");
+    node.release = node.configRelease;
+    node.readyAtMs = this.nowMs + this.#between(50, this.#fault(0.05) ? 20_000 : 3_000);
+    node.goneAtMs = this.#fault(0.1) ? this.nowMs + this.#between(10, 500) : Number.POSITIVE_INFINITY;
+  }
+
+  #become(node: SimulatedNode, process: SimulatedNode["process"]): void {
+    node.process = process;
+    node.sinceMs = this.nowMs;
+    if (process === "gone") node.release = null;
+  }
+
+  #advance(ms: number): void {
+    this.nowMs += ms;
+    for (const node of this.nodes) {
+      if (node.process !== "gone" && this.nowMs >= node.goneAtMs) this.#become(node, "gone");
+      if (node.process === "running" && this.#fault(0.002)) this.#become(node, "gone");
+    }
+    // A balancer that is reloaded forgets what it was told.
+    if (this.#fault(0.001)) for (const node of this.nodes) node.state = "ready";
+    this.#mayBeKilled();
+  }
+
+  #fault(probability: number): boolean {
+    return this.nowMs < this.#faultsUntilMs && this.#random() < probability;
+  }
+
+  #mayBeKilled(): void {
+    if (this.#fault(0.005)) throw new Killed("kill -9");
+  }
+
+  #between(low: number, high: number): number {
+    return low + Math.floor(this.#random() * (high - low));
+  }
+}

@@ -26,7 +26,8 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
   const nodeCount = 1 + Math.floor(random() * 6);
   const plan: Plan = {
     target: "ocata",
-    servingMin: Math.floor(random() * nodeCount),
+    // Up to all of them: then nothing may ever be taken out, and the rollout can but pause.
+    servingMin: Math.floor(random() * (nodeCount + 1)),
     drain: { msMax: 10_000, policy: pick(random, ["wait", "pause", "cut"]) },
     settleMsMax: 1_000,
     startMsMax: 10_000,
@@ -36,7 +37,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
   };
   const fleet = new SimulatedFleet(plan, nodeCount, random, 120_000);
   // A person runs it again after each pause; faults end after two minutes, so that the last runs must finish.
-  for (let run = 1; run <= 200; run++) {
+  for (let run = 1; run <= 60; run++) {
     const end = await runOnce(plan, fleet);
     ends[end]++;
     if (end === "finished") {
@@ -47,6 +48,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
     // Whoever looks after a pause takes their time.
     await fleet.clock.sleep(1_000).catch((error) => assert(error instanceof Killed));
   }
+  if (plan.servingMin === nodeCount) return;
   assert.fail("it neither finished nor paused in the end");
 }
 

@@ -20,7 +20,6 @@ export type SimulatedNode = {
   readyAtMs: number;
   goneAtMs: number;
   state: RotationState;
-  everServed: boolean;
 };
 
 /** What the runner's own process knows; lost when it is killed. */
@@ -52,7 +51,6 @@ export class SimulatedFleet {
       readyAtMs: 0,
       goneAtMs: Number.POSITIVE_INFINITY,
       state: "ready",
-      everServed: true,
     }));
   }
 

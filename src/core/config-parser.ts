@@ -14,18 +14,16 @@ export type ConfigEntry = {
   readonly line: number;
 };
 
-/** Reads one file. Throws config.invalid where it is missing, unreadable, not UTF-8 or not INI. */
-export function readConfigFile(file: string): readonly ConfigEntry[] {
-  let text: string;
+/** The text of one file. Throws config.invalid where it is missing, unreadable or not UTF-8. */
+export function readConfigText(file: string): string {
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     throw new ServiceError("config.invalid", `cannot read the configuration file ${file}: ${errorText(error)}`, {
       facts: { file },
       cause: error,
     });
   }
-  return parseConfig(text, file);
 }
 
 /** `file` is named in errors. Throws config.invalid with the line's number. */

@@ -1,7 +1,7 @@
 // Reads glance-api.conf as oslo.config does and hands out typed, validated sections.
 // The INI dialect stands in config-parser.ts, the option types in config-values.ts, where files are looked for in config-files.ts.
 import assert from "node:assert/strict";
-import { type ConfigEntry, canonicalOption, canonicalSection, readConfigFile } from "./config-parser.ts";
+import { type ConfigEntry, canonicalOption, canonicalSection, parseConfig, readConfigText } from "./config-parser.ts";
 import { type ConfigValue, convertOption, valueText } from "./config-values.ts";
 import { errorText, ServiceError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
@@ -13,11 +13,16 @@ export interface Config {
   read<G extends OptionGroup>(group: G): GroupValues<G>;
   /** Files read, in order; later ones win. */
   readonly files: readonly string[];
+  /** The same with their texts as they were read: what another process needs to see exactly this configuration. */
+  readonly sources: readonly ConfigSource[];
   /** Options nobody declared (a warning each), as `section.option (file)`. Unknown options of [perennial] were refused. */
   readonly unknown: readonly string[];
   /** Every declared option as it is in effect, for `--show-config`; secrets are masked. */
   readonly effective: readonly EffectiveOption[];
 }
+
+/** A file and what stood in it. */
+export type ConfigSource = { readonly file: string; readonly text: string };
 
 export type EffectiveOption = {
   readonly section: string;
@@ -36,15 +41,16 @@ type Declared = { readonly section: string; readonly option: string; readonly sp
 type Found = { readonly texts: readonly string[]; readonly origin: ConfigEntry | null };
 
 /**
- * Reads the files in order and validates every option of `groups`. Warnings go to the logger.
+ * Reads the files in order (a source that was read already is taken as it is) and validates every option of `groups`. Warnings go to the logger.
  * Throws config.invalid naming file, section, option, value and what is allowed.
  */
 export function loadConfig(options: {
-  files: readonly string[];
+  files: readonly (string | ConfigSource)[];
   groups: readonly OptionGroup[];
   logger?: Logger;
 }): Config {
-  const entries = options.files.flatMap((file) => readConfigFile(file));
+  const sources = options.files.map((file) => (typeof file === "string" ? { file, text: readConfigText(file) } : file));
+  const entries = sources.flatMap(({ file, text }) => parseConfig(text, file));
   const declared = [...new Set(options.groups)].flatMap((group) =>
     Object.entries(group.options).map(
       ([option, spec]): Declared => ({
@@ -54,7 +60,7 @@ export function loadConfig(options: {
       }),
     ),
   );
-  const source = new ConfigSource(entries, declared);
+  const source = new Assignments(entries, declared);
   const unknown = source.unknown();
   for (const entry of unknown) {
     if (entry.section !== ownSection) continue;
@@ -73,7 +79,8 @@ export function loadConfig(options: {
   const names = unknown.map((entry) => `${entry.section}.${entry.option} (${entry.file})`);
   if (names.length > 0) options.logger?.warn({ options: names }, "configuration options not known here are ignored");
   return {
-    files: options.files,
+    files: sources.map((source) => source.file),
+    sources,
     unknown: names,
     effective,
     read<G extends OptionGroup>(group: G) {
@@ -88,7 +95,7 @@ export function loadConfig(options: {
 }
 
 /** The assignments of all files, found by declared option, with deprecated names and `$references` followed. */
-class ConfigSource {
+class Assignments {
   readonly #byName = new Map<string, ConfigEntry[]>();
   readonly #declared: readonly Declared[];
 

@@ -5,12 +5,19 @@ export type { Logger };
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
-/** `file`: a path to append to instead of stderr (Glance's `[DEFAULT] log_file`). */
+/** The files this process logs to, for reopenLogFiles. */
+const logFiles: { reopen(): void }[] = [];
+
+/** `file`: a path to append to instead of stderr (Glance's `[DEFAULT] log_file`). Throws where it cannot be opened. */
 export function createLogger(options: { level: LogLevel; name: string; file?: string }): Logger {
-  return pino(
-    { level: options.level, name: options.name, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true }),
-  );
+  const destination = pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true });
+  if (options.file !== undefined) logFiles.push(destination);
+  return pino({ level: options.level, name: options.name, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
+
+/** Opens the log files by their names again, after logrotate has moved them away. */
+export function reopenLogFiles(): void {
+  for (const file of logFiles) file.reopen();
 }
 
 export const silentLogger: Logger = pino({ level: "silent" });

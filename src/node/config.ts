@@ -98,8 +98,8 @@ export const nodeOptions = optionGroup("perennial", {
     type: "number",
     default: 5,
     min: 0.1,
-    max: 300,
-    help: "Seconds between two heartbeats in the registry. A node that missed three, and at least 15 seconds, counts as gone.",
+    max: 10,
+    help: "Seconds between two heartbeats in the registry. A node of which none was seen for 30 seconds counts as gone.",
   },
   upload_lease_seconds: {
     type: "integer",

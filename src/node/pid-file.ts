@@ -1,0 +1,56 @@
+// The file that tells which process is the supervisor. One left behind by a killed supervisor is seen as such and replaced.
+import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { errorText, ServiceError } from "../core/errors.ts";
+
+/** What every process of ours calls itself, and so what tells it from another one that got its old process id. */
+export const processTitle = "glance-api";
+
+/**
+ * Writes our process id. Throws node.start_refused where a running glance-api holds the file, config.invalid where it cannot be written.
+ * Returns what removes it, harmless where another process has replaced it.
+ */
+export function writePidFile(path: string, pid: number): () => void {
+  const holder = readPid(path);
+  if (holder !== null && holder !== pid && runsGlanceApi(holder)) {
+    const message = `a glance-api runs already as process ${holder}, says ${path}; stop it first, or give this one a [perennial] pid_file of its own`;
+    throw new ServiceError("node.start_refused", message, { facts: { pid: holder, path } });
+  }
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    // Renamed into place, so that nobody reads an empty file.
+    writeFileSync(`${path}.${pid}`, `${pid}\n`);
+    renameSync(`${path}.${pid}`, path);
+  } catch (error) {
+    const message = `cannot write ${path}: ${errorText(error)}; correct [perennial] pid_file`;
+    throw new ServiceError("config.invalid", message, { facts: { path }, cause: error });
+  }
+  return () => {
+    if (readPid(path) === pid) unlinkSync(path);
+  };
+}
+
+/** Whether a process of this id lives here and is one of ours; where the system does not tell its name, living is enough. */
+export function runsGlanceApi(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // Anything but "no such process" means it exists, for instance under another user.
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(processTitle);
+  } catch {
+    // No /proc here, or the process ended just now: the careful answer is that it lives.
+    return true;
+  }
+}
+
+function readPid(path: string): number | null {
+  try {
+    const pid = Number(readFileSync(path, "utf8").trim());
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
+}

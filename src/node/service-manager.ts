@@ -1,0 +1,59 @@
+// Tells systemd how the node stands (sd_notify). Node.js has no datagram sockets for local addresses, so systemd's own
+// systemd-notify sends the messages; being another process, it needs `NotifyAccess=all` in the unit.
+import { execFile } from "node:child_process";
+import { errorText } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+
+export interface ServiceManager {
+  ready(status: string): void;
+  reloading(): void;
+  stopping(status: string): void;
+  status(status: string): void;
+  /** Ends the watchdog's timer. Safe to call twice. */
+  stop(): void;
+}
+
+const notifyMsMax = 5_000;
+
+/** Takes NOTIFY_SOCKET and the watchdog's variables out of `env`, which workers inherit. Without a socket every call does nothing. */
+export function connectServiceManager(
+  env: Record<string, string | undefined>,
+  options: { pid: number; logger: Logger },
+): ServiceManager {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: watchdogUsec, WATCHDOG_PID: watchdogPid } = env;
+  for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete env[name];
+  // One after another, so that STATUS= of before never overtakes STOPPING=1.
+  let queue: Promise<void> = Promise.resolve();
+  let warned = false;
+
+  const send = (...assignments: readonly string[]) => {
+    if (socket === undefined || socket === "") return;
+    queue = queue.then(
+      () =>
+        new Promise((resolve) => {
+          const args = [`--pid=${options.pid}`, ...assignments];
+          const childEnv = { ...env, NOTIFY_SOCKET: socket };
+          execFile("systemd-notify", args, { env: childEnv, timeout: notifyMsMax }, (error) => {
+            if (error && !warned) options.logger.warn({ error: errorText(error) }, "systemd could not be notified");
+            warned ||= error !== null;
+            resolve();
+          });
+        }),
+    );
+  };
+
+  const watched = watchdogUsec !== undefined && (watchdogPid === undefined || Number(watchdogPid) === options.pid);
+  // Twice per period, as systemd recommends.
+  const timer = watched && socket ? setInterval(() => send("WATCHDOG=1"), Number(watchdogUsec) / 2_000) : null;
+  timer?.unref();
+  return {
+    ready: (status) => send("READY=1", `STATUS=${status}`, `MAINPID=${options.pid}`),
+    // systemd tells this reload from an earlier one by the time.
+    reloading: () => send("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
+    stopping: (status) => send("STOPPING=1", `STATUS=${status}`),
+    status: (status) => send(`STATUS=${status}`),
+    stop() {
+      if (timer) clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+// One worker as its supervisor sees it: a child process that inherits the listening socket, and what it has reported.
+import { type ChildProcess, fork } from "node:child_process";
+import { ServiceError } from "../core/errors.ts";
+import type { FromWorker, StartMessage, ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
+
+/** It ended before it was ready and said nothing: killed from outside, out of memory, or a mistake in the program. */
+export class WorkerCrash extends Error {
+  override readonly name = "WorkerCrash";
+}
+
+/** How long the supervisor waits for one answer of a busy worker. */
+const answerMsMax = 2_000;
+
+export class WorkerProcess {
+  /** Rejects with a ServiceError where the worker named what is wrong, else with a WorkerCrash. */
+  readonly ready: Promise<void>;
+  /** Its listener is closed, or the process is gone. */
+  readonly listenerClosed: Promise<void>;
+  /** How it ended, in words. */
+  readonly exited: Promise<string>;
+  isReady = false;
+  readonly #child: ChildProcess;
+  readonly #heard = new Set<(message: FromWorker) => void>();
+  #lastId = 0;
+
+  constructor(options: { module: string; socketFd: number; start: StartMessage; wantMetrics: (id: number) => void }) {
+    // The descriptor lands at workerSocketFd.
+    this.#child = fork(options.module, [], { stdio: ["ignore", "inherit", "inherit", options.socketFd, "ipc"] });
+    this.#child.on("message", (message: FromWorker) => {
+      if (message.did === "want-metrics") options.wantMetrics(message.id);
+      for (const hear of this.#heard) hear(message);
+    });
+    this.exited = new Promise((resolve) => {
+      this.#child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+      this.#child.once("exit", (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#heard.add((message) => {
+        if (message.did === "ready") {
+          this.isReady = true;
+          resolve();
+        }
+        if (message.did !== "fail") return;
+        reject(message.code ? new ServiceError(message.code, message.message) : new WorkerCrash(message.message));
+      });
+      this.exited.then((how) => reject(new WorkerCrash(`the worker did not become ready: ${how}`)));
+    });
+    // Whoever does not wait for it learns of a failure by `exited`.
+    this.ready.catch(() => undefined);
+    this.listenerClosed = new Promise((resolve) => {
+      this.#heard.add((message) => message.did === "close" && resolve());
+      this.exited.then(() => resolve());
+    });
+    this.send(options.start);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Dropped where the process is gone, which `exited` tells. */
+  send(message: ToWorker): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /** null where it does not answer in time. */
+  report(): Promise<WorkerReport | null> {
+    this.send({ do: "report" });
+    return this.#answer((message) => (message.did === "report" ? message.report : null));
+  }
+
+  /** null where it does not answer in time. */
+  collect(): Promise<WorkerMetrics | null> {
+    const id = ++this.#lastId;
+    this.send({ do: "collect", id });
+    return this.#answer((message) => (message.did === "collect" && message.id === id ? message.metrics : null));
+  }
+
+  #answer<T>(pick: (message: FromWorker) => T | null): Promise<T | null> {
+    return new Promise((resolve) => {
+      const done = (answer: T | null) => {
+        clearTimeout(timer);
+        this.#heard.delete(hear);
+        resolve(answer);
+      };
+      const hear = (message: FromWorker) => {
+        const answer = pick(message);
+        if (answer !== null) done(answer);
+      };
+      const timer = setTimeout(() => done(null), answerMsMax);
+      this.#heard.add(hear);
+      this.exited.then(() => done(null));
+    });
+  }
+}

@@ -6,7 +6,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync } from "node:fs";
-import { Transform } from "node:stream";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -81,9 +80,7 @@ async function tests(patterns: readonly string[], concurrency: number): Promise<
     if (!honestSkip.test(String(skip))) skipped.push(`${name} (${file}): ${skip}`);
   });
   const report = events.compose(new spec());
-  report
-    .pipe(new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) }))
-    .pipe(process.stdout, { end: false });
+  report.pipe(process.stdout, { end: false });
   await finished(report);
   for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
   return !failed && skipped.length === 0;

@@ -1,0 +1,190 @@
+// The demo's course: a fleet at Newton, images, steady traffic, a control window, the rollout, and every image compared at the end.
+// The upgrade tests take the same course and look at the same outcome.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JournalEvent } from "../src/rollout/journal-event.ts";
+import { checkImages, type ImageCheck } from "./check-images.ts";
+import { type BalancerKind, type DatabaseKind, type RunningFleet, startFleet } from "./fleet.ts";
+import { sampleImages } from "./images.ts";
+import { openRegistry, type RegistryRow } from "./registry.ts";
+import { startRollout } from "./rollout-process.ts";
+import type { Actor, LoadedSample } from "./traffic/actor.ts";
+import { HttpClient } from "./traffic/http-client.ts";
+import { loadSamples } from "./traffic/load.ts";
+import { Recorder } from "./traffic/recorder.ts";
+import { SlowTransfers } from "./traffic/slow.ts";
+import { makeActors, startTraffic } from "./traffic/traffic.ts";
+import { announcedMinor } from "./traffic/versions.ts";
+
+export type DemoOptions = {
+  folder: string;
+  nodes: number;
+  database: DatabaseKind;
+  balancer: BalancerKind;
+  seed: number;
+  keep: boolean;
+};
+
+/** What a node had under way when it was told to stop. */
+export type StopView = { readonly node: string; readonly uploads: number; readonly downloads: number };
+
+/** All that can be looked at while the demo runs; the screen draws it. */
+export type DemoState = {
+  activity: string;
+  readonly recorder: Recorder;
+  registry: readonly RegistryRow[];
+  readonly events: JournalEvent[];
+  readonly stops: StopView[];
+};
+
+export type DemoOutcome = {
+  readonly recorder: Recorder;
+  readonly stops: readonly StopView[];
+  readonly images: ImageCheck;
+  readonly rollout: { readonly code: number; readonly stderr: string; readonly seconds: number };
+  readonly contracted: boolean;
+  /** What clients are told the service is at in the end. */
+  readonly release: "newton" | "ocata";
+  readonly seconds: number;
+};
+
+const projects = ["red", "green", "blue", "amber"];
+const imageCount = 24;
+const clientCount = 12;
+const slowClientCount = 4;
+const requestsPerSecond = 130;
+const controlMs = 8_000;
+const registryEveryMs = 400;
+
+export function initialState(): DemoState {
+  return { activity: "", recorder: new Recorder(), registry: [], events: [], stops: [] };
+}
+
+/** Ends early, with everything it started gone, when `signal` aborts. */
+export async function runDemo(options: DemoOptions, state: DemoState, signal: AbortSignal): Promise<DemoOutcome> {
+  const started = performance.now();
+  const progress = (text: string) => {
+    state.activity = text;
+  };
+  const fleet = await startFleet({ ...options, progress });
+  // A fleet that is being left needs no orderly end of its traffic.
+  const abandoned = new Promise<never>((_, reject) => {
+    const abandon = () => reject(new Error("interrupted"));
+    if (signal.aborted) abandon();
+    signal.addEventListener("abort", abandon, { once: true });
+  });
+  abandoned.catch(() => undefined);
+  try {
+    const outcome = await Promise.race([withFleet(fleet, options, state), abandoned]);
+    return { ...outcome, seconds: Math.round((performance.now() - started) / 100) / 10 };
+  } finally {
+    await fleet.stop();
+  }
+}
+
+async function withFleet(
+  fleet: RunningFleet,
+  options: DemoOptions,
+  state: DemoState,
+): Promise<Omit<DemoOutcome, "seconds">> {
+  const { seed } = options;
+  const { recorder } = state;
+  const { origin } = fleet;
+  const images = sampleImages({ seed, count: imageCount, projects });
+  const samples = await loadSamples(origin, recorder, images, (count) => {
+    state.activity = `loading images: ${count} of ${images.length}`;
+  });
+  const { actors, stopTraffic, slow } = beginTraffic({ origin, recorder, samples, seed });
+  const registry = await openRegistry(fleet.connection);
+  const watching = new AbortController();
+  const watch = watchRegistry(registry, state, watching.signal);
+  // What it failed with is thrown when it is awaited.
+  watch.catch(() => undefined);
+  try {
+    recorder.window = "control";
+    state.activity = "control window: the fleet as it is, at Newton";
+    await sleep(controlMs);
+    recorder.window = "rollout";
+    state.activity = "rollout to Ocata";
+    const rollout = await roll(fleet, state, slow);
+    recorder.window = "after";
+    state.activity = "letting transfers end";
+    await slow.stop();
+    await stopTraffic();
+    const checked = await checkImages({
+      origin,
+      recorder,
+      samples,
+      actors,
+      onChecked: (count) => {
+        state.activity = `comparing images byte by byte: ${count}`;
+      },
+    });
+    const version = await fleet.manage("db", "version");
+    return {
+      recorder,
+      stops: state.stops,
+      images: checked,
+      rollout,
+      contracted: version.stdout.includes("ocata_contract01"),
+      release: await announcedRelease(origin, recorder),
+    };
+  } finally {
+    watching.abort();
+    await watch;
+    await registry.close();
+  }
+}
+
+function beginTraffic(options: { origin: string; recorder: Recorder; samples: readonly LoadedSample[]; seed: number }) {
+  const common = { ...options, projects };
+  const steady = makeActors({ ...common, count: clientCount });
+  const slowActors = makeActors({ ...common, seed: options.seed + 1_000, count: slowClientCount });
+  const traffic = startTraffic({ actors: steady, requestsPerSecond });
+  const slow = new SlowTransfers();
+  slow.start(slowActors);
+  const actors: readonly Actor[] = [...steady, ...slowActors];
+  const stopTraffic = async () => {
+    await traffic.stop();
+    for (const actor of actors) actor.client.close();
+  };
+  return { actors, stopTraffic, slow };
+}
+
+async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers): Promise<DemoOutcome["rollout"]> {
+  const started = performance.now();
+  const process = startRollout(fleet.file, {
+    cwd: fleet.folder,
+    onEvent: (event) => {
+      state.events.push(event);
+      if (!isStop(event)) return;
+      slow.nodeStops();
+      const row = state.registry.find((candidate) => candidate.name === event.node);
+      state.stops.push({ node: event.node ?? "", uploads: row?.uploads ?? 0, downloads: row?.downloads ?? 0 });
+    },
+  });
+  const { code, stderr } = await process.ended;
+  return { code, stderr, seconds: Math.round((performance.now() - started) / 100) / 10 };
+}
+
+/** The entry that announces a node's stop, written before it is done. */
+export function isStop(event: JournalEvent): boolean {
+  return event.kind === "decision" && event.node !== undefined && event.data?.do === "stop";
+}
+
+async function watchRegistry(
+  registry: Awaited<ReturnType<typeof openRegistry>>,
+  state: DemoState,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    state.registry = await registry.rows();
+    await sleep(registryEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function announcedRelease(origin: string, recorder: Recorder): Promise<"newton" | "ocata"> {
+  const client = new HttpClient(origin, recorder);
+  const answer = await client.call({ kind: "versions", method: "GET", path: "/versions", expect: [200] });
+  client.close();
+  return answer && announcedMinor(answer) >= 5 ? "ocata" : "newton";
+}

@@ -1,0 +1,76 @@
+// The files of a fleet as an operator would write them: glance-api.conf for each node, and fleet.yaml.
+import { join } from "node:path";
+import { stringify } from "yaml";
+
+export type NodeFiles = { readonly name: string; readonly address: string; readonly folder: string };
+
+/** Short times throughout: these fleets live for a minute, and their balancers look every fifth of a second. */
+export function nodeConfig(options: {
+  node: NodeFiles;
+  connection: string;
+  /** Where all nodes keep image data. */
+  imageFolder: string;
+  release: string;
+}): string {
+  const { node, connection, imageFolder, release } = options;
+  const [host, port] = node.address.split(":");
+  return `[DEFAULT]
+bind_host = ${host}
+bind_port = ${port}
+workers = 1
+log_file = ${join(node.folder, "glance-api.log")}
+
+[database]
+connection = ${connection}
+
+[glance_store]
+stores = file
+default_store = file
+filesystem_store_datadir = ${imageFolder}
+
+[paste_deploy]
+flavor = fakeauth
+
+[healthcheck]
+disable_by_file_path = ${join(node.folder, "disable")}
+
+[perennial]
+release = ${release}
+node_name = ${node.name}
+pid_file = ${join(node.folder, "glance-api.pid")}
+heartbeat_seconds = 1
+drain_settle_seconds = 1
+upload_lease_seconds = 6
+`;
+}
+
+export type BalancerFile =
+  | { readonly driver: "haproxy"; readonly socket: string; readonly backend: string }
+  | { readonly driver: "builtin"; readonly listen: string; readonly admin: string };
+
+export function fleetFile(options: {
+  folder: string;
+  nodes: readonly NodeFiles[];
+  connection: string;
+  balancer: BalancerFile;
+}): string {
+  const { folder, nodes, connection, balancer } = options;
+  return stringify({
+    name: "demo",
+    target: "ocata",
+    journal: join(folder, "journal"),
+    database: { connection },
+    backup: { directory: join(folder, "backup") },
+    nodes: nodes.map((node) => ({
+      name: node.name,
+      driver: "local",
+      address: node.address,
+      directory: node.folder,
+      config: join(node.folder, "glance-api.conf"),
+    })),
+    balancer,
+    // Long enough for the slow transfers; they are waited for, not cut.
+    drain: { deadline_seconds: 120, policy: "wait" },
+    gates: { synthetic: true, token: "probe:operations:admin" },
+  });
+}

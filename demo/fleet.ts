@@ -1,0 +1,161 @@
+// Builds a whole fleet in a folder of its own: a database at Newton, real glance-api processes on it, a balancer before them, and the
+// fleet.yaml that a rollout reads. The demo, the upgrade tests and the client tests stand on it.
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StopStack } from "../src/core/lifecycle.ts";
+import { eventually } from "../test/servers/eventually.ts";
+import { freePorts } from "../test/servers/free-port.ts";
+import { startHaproxy } from "../test/servers/haproxy.ts";
+import { type MariadbServer, startMariadb } from "../test/servers/mariadb.ts";
+import { type BalancerFile, fleetFile, type NodeFiles, nodeConfig } from "./fleet-files.ts";
+import { binary, type Finished, finish, guardFolder, startDetached } from "./processes.ts";
+
+export type DatabaseKind = "sqlite" | "mariadb";
+export type BalancerKind = "builtin" | "haproxy";
+
+export type FleetOptions = {
+  /** Made, and removed at the end unless kept. */
+  folder: string;
+  nodes: number;
+  database: DatabaseKind;
+  balancer: BalancerKind;
+  keep?: boolean;
+  /** Says what is being done, for people who wait. */
+  progress?: (text: string) => void;
+};
+
+export type FleetNode = NodeFiles & { readonly config: string; readonly pidFile: string };
+
+export type RunningFleet = {
+  readonly folder: string;
+  readonly file: string;
+  /** `http://host:port` of the balancer. */
+  readonly origin: string;
+  readonly connection: string;
+  readonly nodes: readonly FleetNode[];
+  /** glance-manage on the fleet's database, with the first node's configuration. */
+  manage(...args: string[]): Promise<Finished>;
+  startNode(node: FleetNode): Promise<void>;
+  /** The supervisor's process id; undefined where the node does not run. */
+  pidOf(node: FleetNode): number | undefined;
+  stop(): Promise<void>;
+};
+
+export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
+  const stops = new StopStack();
+  try {
+    return await build(options, stops);
+  } catch (error) {
+    await stops.stop();
+    throw error;
+  }
+}
+
+async function build(options: FleetOptions, stops: StopStack): Promise<RunningFleet> {
+  const { folder, progress = () => undefined } = options;
+  await mkdir(folder, { recursive: true });
+  const guard = guardFolder(folder, { keep: options.keep ?? false });
+  const imageFolder = join(folder, "images");
+  await mkdir(imageFolder, { recursive: true });
+  const connection = await makeDatabase(options, stops, progress);
+  const ports = await freePorts(options.nodes + 1);
+  const nodes = await Promise.all(
+    ports.slice(1).map(async (port, index) => {
+      const node = describeNode(folder, `n${index + 1}`, `127.0.0.1:${port}`);
+      await mkdir(node.folder, { recursive: true });
+      await writeFile(node.config, nodeConfig({ node, connection, imageFolder, release: "newton" }));
+      return node;
+    }),
+  );
+  const [first] = nodes;
+  if (!first) throw new Error("a fleet has a node at least");
+  const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", first.config, ...args]);
+  progress("creating the database at Newton");
+  const created = await manage("db", "sync");
+  if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
+
+  const balancer = await planBalancer(options, nodes, ports[0] ?? 0, stops);
+  const file = join(folder, "fleet.yaml");
+  await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file }));
+  progress(`starting ${nodes.length} nodes at Newton and the ${options.balancer} balancer`);
+  // Last deferred, first stopped: the guard ends nodes and balancer before the database under them goes.
+  stops.defer(() => guard.stop());
+  if (options.balancer === "builtin")
+    startDetached([...binary("glance-rollout"), "balancer", "--fleet", file], {
+      logFile: join(folder, "balancer.log"),
+      cwd: folder,
+    });
+  await Promise.all(nodes.map(startNode));
+  await eventually("the balancer has every node in rotation", () => allServe(balancer.origin, nodes.length), {
+    msMax: 30_000,
+    everyMs: 100,
+  });
+  return {
+    folder,
+    file,
+    origin: balancer.origin,
+    connection,
+    nodes,
+    manage,
+    startNode,
+    pidOf,
+    stop: () => stops.stop(),
+  };
+}
+
+function describeNode(folder: string, name: string, address: string): FleetNode {
+  const own = join(folder, name);
+  return { name, address, folder: own, config: join(own, "glance-api.conf"), pidFile: join(own, "glance-api.pid") };
+}
+
+async function makeDatabase(options: FleetOptions, stops: StopStack, progress: (text: string) => void) {
+  if (options.database === "sqlite") return `sqlite:///${join(options.folder, "glance.sqlite")}`;
+  progress("starting a private MariaDB");
+  const server: MariadbServer = await startMariadb();
+  stops.defer(() => server.stop());
+  return server.createDatabase(`glance_${randomBytes(4).toString("hex")}`);
+}
+
+async function planBalancer(
+  options: FleetOptions,
+  nodes: readonly FleetNode[],
+  port: number,
+  stops: StopStack,
+): Promise<{ origin: string; file: BalancerFile }> {
+  if (options.balancer === "builtin") {
+    const listen = `127.0.0.1:${port}`;
+    return {
+      origin: `http://${listen}`,
+      file: { driver: "builtin", listen, admin: join(options.folder, "balancer.sock") },
+    };
+  }
+  const haproxy = await startHaproxy({ servers: nodes });
+  stops.defer(() => haproxy.stop());
+  return { origin: haproxy.url, file: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend } };
+}
+
+async function startNode(node: FleetNode): Promise<void> {
+  const logFile = join(node.folder, "glance-api.out");
+  const child = startDetached([...binary("glance-api"), "--config-file", node.config], { logFile, cwd: node.folder });
+  const state = await eventually(
+    `node ${node.name} is healthy`,
+    async () => {
+      if (child.exitCode !== null) return "ended";
+      return (await fetch(`http://${node.address}/healthcheck`)).ok && "healthy";
+    },
+    { msMax: 30_000, everyMs: 50 },
+  );
+  if (state === "ended") throw new Error(`${node.name} ended (${child.exitCode}): ${readFileSync(logFile, "utf8")}`);
+}
+
+function pidOf(node: FleetNode): number | undefined {
+  return existsSync(node.pidFile) ? Number(readFileSync(node.pidFile, "utf8")) || undefined : undefined;
+}
+
+/** Several answers in a row, one for each node and more: a balancer that still holds a node for down answers 503 or not at all. */
+async function allServe(origin: string, nodes: number): Promise<boolean> {
+  for (let turn = 0; turn < nodes * 2; turn++) if (!(await fetch(`${origin}/versions`)).ok) return false;
+  return true;
+}

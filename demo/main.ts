@@ -1,0 +1,67 @@
+// `npm run demo`: three nodes move from Newton to Ocata under live traffic, on this machine alone.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { initialState, runDemo } from "./demo.ts";
+import type { BalancerKind, DatabaseKind } from "./fleet.ts";
+import { isSuccess, reportText, summarize } from "./report.ts";
+import { startScreen } from "./screen.ts";
+
+type Flags = {
+  database: DatabaseKind;
+  balancer: BalancerKind;
+  nodes: number;
+  seed: number;
+  keep: boolean;
+  json: boolean;
+};
+
+const whole = (min: number, max: number) => (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new InvalidArgumentError(`a whole number from ${min} to ${max} is expected`);
+  return value;
+};
+
+const command = new Command("npm run demo --")
+  .description(
+    "A fleet moves from Newton to Ocata under live traffic. Exit code 0: no request failed, no transfer was cut, no byte is wrong.",
+  )
+  .addOption(
+    new Option("--database <kind>", "mariadb starts a private one").choices(["sqlite", "mariadb"]).default("sqlite"),
+  )
+  .addOption(
+    new Option("--balancer <kind>", "what stands before the nodes").choices(["builtin", "haproxy"]).default("builtin"),
+  )
+  .option("--nodes <n>", "nodes in the fleet, 2 to 9", whole(2, 9), 3)
+  .option("--seed <n>", "what images and traffic follow from", whole(0, 2 ** 31), 1)
+  .option("--keep", "leave the fleet's folder behind, and say where it is", false)
+  .option("--json", "print one JSON object on stdout and nothing else", false)
+  .action(main);
+await command.parseAsync();
+
+async function main(flags: Flags): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-demo-"));
+  const state = initialState();
+  const screen = flags.json ? undefined : startScreen(state);
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+  try {
+    const outcome = await runDemo({ ...flags, folder }, state, interrupted.signal);
+    screen?.stop();
+    const summary = summarize(outcome, flags);
+    process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : reportText(outcome, summary));
+    if (flags.json && !isSuccess(outcome, summary)) process.stderr.write(reportText(outcome, summary));
+    process.exitCode = isSuccess(outcome, summary) ? 0 : 1;
+  } catch (error) {
+    screen?.stop();
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = 1;
+  } finally {
+    if (flags.keep) process.stderr.write(`kept: ${folder}\n`);
+    else await rm(folder, { recursive: true, force: true });
+  }
+  // Traffic that was interrupted may still wait for answers that will not come.
+  process.exit();
+}

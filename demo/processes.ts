@@ -1,0 +1,79 @@
+// Processes of a fleet: started, waited for, and in the end all gone, whatever happened to the process that started them. Nodes are
+// meant to outlive their starters (a rollout restarts them), so a guard remembers the fleet's folder and ends whoever names it.
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Ends, when its stdin closes, every process whose command line names the folder, with its group; then removes the folder. */
+const guardShell = `
+folder=$1; keep=$2
+cat >/dev/null
+trap '' PIPE
+for round in 1 2 3; do
+  for process in /proc/[0-9]*; do
+    pid=\${process#/proc/}
+    [ "$pid" != "$$" ] || continue
+    if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$folder"; then
+      kill -9 "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null
+    fi
+  done
+  sleep 0.1
+done
+[ "$keep" = keep ] || rm -rf "$folder"`;
+
+export type Guard = {
+  /** Ends all processes of the folder, and removes it unless it is kept. Safe to call twice. */
+  stop(): Promise<void>;
+};
+
+export function guardFolder(folder: string, options: { keep: boolean }): Guard {
+  const keep = options.keep ? "keep" : "remove";
+  const child = spawn("sh", ["-c", guardShell, "guard", folder, keep], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  child.unref();
+  const ended = once(child, "exit");
+  return {
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.ref();
+      child.stdin?.end();
+      await ended;
+    },
+  };
+}
+
+/** A command of this package, by the same Node that runs us. */
+export function binary(name: "glance-api" | "glance-manage" | "glance-rollout"): readonly [string, string] {
+  return [process.execPath, fileURLToPath(new URL(`../bin/${name}.js`, import.meta.url))];
+}
+
+/** A process in a session of its own, whose output goes to `logFile`. */
+export function startDetached(command: readonly string[], options: { logFile: string; cwd: string }): ChildProcess {
+  const [program = "", ...args] = command;
+  const log = openSync(options.logFile, "a");
+  try {
+    const child = spawn(program, args, { stdio: ["ignore", log, log], detached: true, cwd: options.cwd });
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+export type Finished = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs a command to its end; a non-zero exit code is a result, not an error. */
+export function finish(command: readonly string[], options: { cwd?: string; msMax?: number } = {}): Promise<Finished> {
+  const [program = "", ...args] = command;
+  return new Promise((resolve, reject) => {
+    const limits = { timeout: options.msMax ?? 120_000, maxBuffer: 64 * 1_048_576 };
+    const child = execFile(program, args, { ...limits, cwd: options.cwd }, (error, stdout, stderr) => {
+      if (error && child.exitCode === null)
+        reject(new Error(`${command.join(" ")} ended by ${child.signalCode ?? error.message}: ${stderr}`));
+      else resolve({ code: child.exitCode ?? 0, stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,45 @@
+// Runs `glance-rollout run` as its own process, as an operator would, and hands on its journal as it is written.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { JournalEvent } from "../src/rollout/journal-event.ts";
+import { binary } from "./processes.ts";
+
+export type RolloutProcess = {
+  readonly pid: number | undefined;
+  /** The exit code, -1 where a signal ended it, and what it said on stderr. */
+  readonly ended: Promise<{ code: number; stderr: string }>;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/** `onEvent` sees each entry of the journal once it is on disk. A line that is no entry is an error of the rollout's and is kept in stderr. */
+export function startRollout(
+  fleetFile: string,
+  options: { onEvent?: (event: JournalEvent) => void; cwd: string },
+): RolloutProcess {
+  const [program, script] = binary("glance-rollout");
+  const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: options.cwd,
+  });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-16_384);
+  });
+  const lines = createInterface({ input: child.stdout });
+  lines.on("line", (line) => {
+    let event: JournalEvent;
+    try {
+      event = JSON.parse(line) as JournalEvent;
+    } catch {
+      stderr += `not a journal entry: ${line}\n`;
+      return;
+    }
+    options.onEvent?.(event);
+  });
+  const ended = Promise.all([once(child, "exit"), once(lines, "close")]).then(([[code]]) => ({
+    code: (code as number | null) ?? -1,
+    stderr,
+  }));
+  return { pid: child.pid, ended, kill: (signal) => void child.kill(signal) };
+}

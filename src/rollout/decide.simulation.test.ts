@@ -6,7 +6,7 @@ import type { Plan } from "./decide.ts";
 import { type RunEnd, runRollout } from "./runner.ts";
 import { Killed, SimulatedFleet } from "./testing/simulated-fleet.ts";
 
-const runs = Number(process.env.SIMULATION_RUNS ?? 300);
+const runs = Number(process.env.SIMULATION_RUNS ?? 200);
 const seedFirst = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000_000));
 
 test(`simulation: ${runs} random rollouts keep every promise (SEED=${seedFirst} SIMULATION_RUNS=${runs})`, async () => {
@@ -37,7 +37,8 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
   };
   const fleet = new SimulatedFleet(plan, nodeCount, random, 120_000);
   // A person runs it again after each pause; faults end after two minutes, so that the last runs must finish.
-  for (let run = 1; run <= 200; run++) {
+  const runsMax = plan.servingMin === nodeCount ? 10 : 200;
+  for (let run = 1; run <= runsMax; run++) {
     const end = await runOnce(plan, fleet);
     ends[end]++;
     if (end === "finished") {

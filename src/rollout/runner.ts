@@ -47,6 +47,8 @@ class Runner {
   #waiting: { key: string; sinceMs: number; toldMs: number; text: string } | null = null;
   #failed: RunMemory["failed"] = null;
   #blindSinceMs: number | null = null;
+  /** The last action that succeeded, and how often it was decided again right after. */
+  #done: { key: string; repeats: number } = { key: "", repeats: 0 };
   #phase: Phase = "backup";
 
   constructor(options: RunnerOptions) {
@@ -112,7 +114,7 @@ class Runner {
   }
 
   async #act(decision: Action, seen: Snapshot): Promise<RunEnd | undefined> {
-    const { world, clock, signal } = this.#options;
+    const { plan, world, clock, signal } = this.#options;
     this.#waiting = null;
     const node = "node" in decision ? seen.nodes.find((one) => one.name === decision.node) : undefined;
     const name = actionKey(decision);
@@ -120,6 +122,16 @@ class Runner {
       ? { sessions: node.rotation.sessions, ...(node.transfers && { transfers: node.transfers }) }
       : {};
     await this.#journal("decision", decision, `${name}: ${decision.why}`, { do: decision.do, ...facts });
+    this.#done = { key: name, repeats: this.#done.key === name ? this.#done.repeats + 1 : 0 };
+    if (this.#done.repeats >= plan.failuresMax) {
+      return this.#pause({
+        do: "pause",
+        phase: decision.phase,
+        why: `${name} was done again and again, but its effect is not seen`,
+      });
+    }
+    // Done before, and due again: the world may need a moment to show it.
+    if (this.#done.repeats > 0) await this.#sleep();
     const startedMs = clock.monotonicMs();
     const report: Report = async (text, data) => this.#journal("action", decision, text, data);
     try {
@@ -134,6 +146,7 @@ class Runner {
       await this.#journal("result", decision, error.message, { do: decision.do, ok: false, ms, code: error.code });
       if (error.code === "rollout.backup_failed") return { end: "failed", why: error.message };
       // Another run of the schema engine, as left behind by a rollout that was killed, ends by itself; it counts as no failure.
+      this.#done = { key: "", repeats: 0 };
       const count = error.code === "schema.locked" ? 0 : 1 + (this.#failed?.key === name ? this.#failed.count : 0);
       this.#failed = count === 0 ? null : { key: name, count, text: errorText(error) };
       await this.#sleep();

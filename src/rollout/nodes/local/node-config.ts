@@ -1,0 +1,80 @@
+// What the local driver reads and writes of a node's glance-api.conf: the release it runs as, and where its process id stands.
+// Everything else in the file, comments included, stays as the operator wrote it.
+import { randomBytes } from "node:crypto";
+import { chown, open, rename, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { canonicalSection, parseConfig, readConfigText } from "../../../core/config-parser.ts";
+import { errorText, ServiceError } from "../../../core/errors.ts";
+import { isReleaseId, newestRelease, type ReleaseId, releaseIds } from "../../../releases/catalogue.ts";
+
+const section = "perennial";
+
+export type NodeConfig = { readonly release: ReleaseId; readonly pidFile: string | null };
+
+/** Throws config.invalid where the file cannot be read, or names a release that is none. */
+export function readNodeConfig(file: string): NodeConfig {
+  const entries = parseConfig(readConfigText(file), file).filter((entry) => entry.section === section);
+  const last = (option: string) => entries.findLast((entry) => entry.option === option);
+  const release = last("release");
+  if (release && !isReleaseId(release.value)) {
+    const allowed = releaseIds.join(", ");
+    const message = `${file}, line ${release.line}: [perennial] release: ${JSON.stringify(release.value)} is not allowed; allowed: ${allowed}`;
+    throw new ServiceError("config.invalid", message, { facts: { file, line: release.line } });
+  }
+  return {
+    release: release && isReleaseId(release.value) ? release.value : newestRelease.id,
+    pidFile: last("pid_file")?.value || null,
+  };
+}
+
+/** The text with `[perennial] release` set: changed where it stands, else added to the section, else with the section. */
+export function withRelease(text: string, file: string, release: ReleaseId): string {
+  const end = text.includes("\r\n") ? "\r\n" : "\n";
+  const lines = text.split(/\r\n|\r|\n/);
+  const assignment = `release = ${release}`;
+  const entry = parseConfig(text, file).findLast((one) => one.section === section && one.option === "release");
+  if (entry) {
+    lines[entry.line - 1] = assignment;
+    // Continuation lines were a part of the old value.
+    while (/^[ \t]+\S/.test(lines[entry.line] ?? "")) lines.splice(entry.line, 1);
+    return lines.join(end);
+  }
+  const header = lines.findLastIndex((line) => {
+    const name = /^\[(.+)\]\s*$/.exec(line)?.[1];
+    return name !== undefined && canonicalSection(name) === section;
+  });
+  if (header >= 0) lines.splice(header + 1, 0, assignment);
+  else {
+    while (lines.at(-1) === "") lines.pop();
+    lines.push("", `[${section}]`, assignment, "");
+  }
+  return lines.join(end);
+}
+
+/** Replaces the file in one step: whoever reads it sees the old release or the new one, after a power cut too. */
+export async function writeNodeRelease(file: string, release: ReleaseId): Promise<void> {
+  const text = withRelease(readConfigText(file), file, release);
+  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
+  try {
+    const before = await stat(file);
+    const handle = await open(temporary, "wx", before.mode & 0o7777);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (process.getuid?.() === 0) await chown(temporary, before.uid, before.gid);
+    await rename(temporary, file);
+    const folder = await open(dirname(file), "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    const message = `cannot write ${file}: ${errorText(error)}; make it writable for glance-rollout`;
+    throw new ServiceError("rollout.driver_failed", message, { facts: { file }, cause: error });
+  }
+}

@@ -1,0 +1,93 @@
+// The triggers of a mixed Newton and Ocata fleet. Newton nodes write images.is_public, Ocata nodes write images.visibility; each
+// write of one column sets the other, so that both releases read the truth until contract. The truth tables are the reference's.
+
+const message = "Invalid visibility value";
+const refuse = `SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '${message}'`;
+
+// `is_public = 2` is what an INSERT that leaves the column out brings (expand.ts); a database expanded by the reference brings NULL.
+const insertMysql = `CREATE TRIGGER insert_visibility BEFORE INSERT ON images FOR EACH ROW
+BEGIN
+  IF NEW.is_public IS NULL OR NEW.is_public = 2 THEN
+    IF NEW.visibility IS NULL THEN ${refuse}; END IF;
+    SET NEW.is_public = (NEW.visibility = 'public');
+  ELSE
+    IF NEW.visibility IS NOT NULL THEN ${refuse}; END IF;
+    SET NEW.visibility = IF(NEW.is_public, 'public', 'shared');
+  END IF;
+END`;
+
+// Newton's UPDATEs always carry is_public, mostly with the value it has; only a change of it counts.
+const updateMysql = `CREATE TRIGGER update_visibility BEFORE UPDATE ON images FOR EACH ROW
+BEGIN
+  IF NOT (NEW.is_public <=> OLD.is_public) THEN
+    IF NEW.is_public IS NULL OR NOT (NEW.visibility <=> OLD.visibility) THEN ${refuse}; END IF;
+    SET NEW.visibility = IF(NEW.is_public, 'public', 'shared');
+  ELSEIF NOT (NEW.visibility <=> OLD.visibility) THEN
+    IF NEW.visibility IS NULL THEN ${refuse}; END IF;
+    SET NEW.is_public = (NEW.visibility = 'public');
+  END IF;
+END`;
+
+// SQLite cannot change NEW, so the row is put right after it was written. The first statement refuses what the ENUM of MySQL would.
+const refuseSqlite = `SELECT RAISE(ABORT, '${message}')`;
+const unknownSqlite = "NEW.visibility NOT IN ('private', 'public', 'shared', 'community')";
+const insertSqlite = `CREATE TRIGGER insert_visibility AFTER INSERT ON images FOR EACH ROW
+BEGIN
+  ${refuseSqlite} WHERE (NEW.is_public IS NULL) = (NEW.visibility IS NULL) OR ${unknownSqlite};
+  UPDATE images SET is_public = (NEW.visibility = 'public') WHERE id = NEW.id AND NEW.is_public IS NULL;
+  UPDATE images SET visibility = CASE WHEN NEW.is_public THEN 'public' ELSE 'shared' END
+    WHERE id = NEW.id AND NEW.visibility IS NULL;
+END`;
+
+// The second condition lets the INSERT trigger's own correction pass: is_public comes to agree with a visibility that stays.
+const updateSqlite = `CREATE TRIGGER update_visibility AFTER UPDATE OF is_public, visibility ON images FOR EACH ROW
+WHEN (NEW.is_public IS NOT OLD.is_public OR NEW.visibility IS NOT OLD.visibility)
+  AND NOT (OLD.is_public IS NULL AND NEW.visibility IS OLD.visibility AND NEW.is_public IS (NEW.visibility = 'public'))
+BEGIN
+  ${refuseSqlite}
+    WHERE (NEW.is_public IS NOT OLD.is_public AND (NEW.is_public IS NULL OR NEW.visibility IS NOT OLD.visibility))
+    OR (NEW.visibility IS NOT OLD.visibility AND (NEW.visibility IS NULL OR ${unknownSqlite}));
+  UPDATE images SET visibility = CASE WHEN NEW.is_public THEN 'public' ELSE 'shared' END
+    WHERE id = NEW.id AND NEW.is_public IS NOT OLD.is_public;
+  UPDATE images SET is_public = (NEW.visibility = 'public')
+    WHERE id = NEW.id AND NEW.visibility IS NOT OLD.visibility;
+END`;
+
+// A Newton node adds members to any image that is not public, and writes image_members alone. For Ocata nodes only members of
+// shared images count, so the image becomes shared. Before the row, not after it: the image is then locked exclusively first, and
+// two members added at once wait for each other instead of meeting in a deadlock over the foreign key's shared lock. A row whose
+// visibility is still NULL is locked as well (and left as it is): the data migration then sees this member, or comes before it.
+const shareMysql = `UPDATE images SET visibility = IF(visibility = 'private', 'shared', visibility)
+    WHERE id = NEW.image_id AND (visibility = 'private' OR visibility IS NULL)`;
+const memberInsertMysql = `CREATE TRIGGER perennial_insert_member BEFORE INSERT ON image_members FOR EACH ROW
+BEGIN
+  IF NEW.deleted = 0 THEN ${shareMysql}; END IF;
+END`;
+// A removed member that is added again is an UPDATE of its old row.
+const memberUpdateMysql = `CREATE TRIGGER perennial_update_member BEFORE UPDATE ON image_members FOR EACH ROW
+BEGIN
+  IF NEW.deleted = 0 AND OLD.deleted <> 0 THEN ${shareMysql}; END IF;
+END`;
+
+const shareSqlite = "UPDATE images SET visibility = 'shared' WHERE id = NEW.image_id AND visibility = 'private'";
+const memberInsertSqlite = `CREATE TRIGGER perennial_insert_member AFTER INSERT ON image_members FOR EACH ROW
+WHEN NEW.deleted = 0 BEGIN ${shareSqlite}; END`;
+const memberUpdateSqlite = `CREATE TRIGGER perennial_update_member AFTER UPDATE OF deleted ON image_members FOR EACH ROW
+WHEN NEW.deleted = 0 AND OLD.deleted <> 0 BEGIN ${shareSqlite}; END`;
+
+export type TriggerDefinition = {
+  readonly name: string;
+  readonly table: string;
+  readonly mysql: string;
+  readonly sqlite: string;
+};
+
+export const imageTriggers: readonly TriggerDefinition[] = [
+  { name: "insert_visibility", table: "images", mysql: insertMysql, sqlite: insertSqlite },
+  { name: "update_visibility", table: "images", mysql: updateMysql, sqlite: updateSqlite },
+];
+
+export const memberTriggers: readonly TriggerDefinition[] = [
+  { name: "perennial_insert_member", table: "image_members", mysql: memberInsertMysql, sqlite: memberInsertSqlite },
+  { name: "perennial_update_member", table: "image_members", mysql: memberUpdateMysql, sqlite: memberUpdateSqlite },
+];

@@ -1,0 +1,34 @@
+// The contract of whoever carries out changes. Both executors wait politely, retry in a budget, and name who is in the way.
+import type { LiveSchema } from "./live-schema.ts";
+import type { Change } from "./step.ts";
+
+export type LockLimits = {
+  /** The worst stall a schema change may inflict on others. */
+  readonly lockWaitMsMax: number;
+  /** How long one engine run may wait for locks in all, pauses and attempts that gave way included. */
+  readonly lockBudgetMs: number;
+  /** Lets MySQL copy a table where it can do nothing better: writers wait for the whole of it. */
+  readonly allowCopy: boolean;
+};
+
+export const defaultLockLimits: LockLimits = { lockWaitMsMax: 200, lockBudgetMs: 60_000, allowCopy: false };
+
+export type ExecutorListener = {
+  /** An attempt gave way, or was not made, because of others; `detail` says who or what. */
+  waiting(detail: string): void;
+};
+
+export interface SchemaExecutor {
+  introspect(): Promise<LiveSchema>;
+  /**
+   * Makes the changes of one step. `isApplied` asks the live schema again: where a statement failed, an earlier run's may have come
+   * through in the meantime. Throws schema.blocked when the budget is used up.
+   */
+  apply(step: StepChanges, listener: ExecutorListener): Promise<void>;
+}
+
+export type StepChanges = {
+  readonly name: string;
+  readonly changes: (schema: LiveSchema) => readonly Change[];
+  readonly isApplied: (schema: LiveSchema) => boolean;
+};

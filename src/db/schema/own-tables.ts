@@ -1,0 +1,79 @@
+// Perennial's own tables. They carry the prefix perennial_, which Glance ignores, and exist at every release.
+import type { Database } from "../database.ts";
+import type { PerDialect } from "./step.ts";
+import { createTableSql, type TableDefinition } from "./table-definition.ts";
+
+/** A node whose heartbeat is older than this, by the database's clock, is no longer counted as alive. */
+export const nodeLiveSeconds = 30;
+
+export const ownTables: readonly TableDefinition[] = [
+  {
+    // Who serves from this database, at which release: contract waits for the old ones.
+    name: "perennial_nodes",
+    columns: [
+      ["name", "varchar(255)", "required"],
+      ["address", "varchar(255)", "required"],
+      ["release_id", "varchar(32)", "required"],
+      ["package_version", "varchar(32)", "required"],
+      ["pid", "int", "required"],
+      ["state", "varchar(16)", "required"],
+      ["started_at", "datetime", "required"],
+      ["heartbeat_at", "datetime", "required"],
+      ["uploads", "int", "required", "0"],
+      ["downloads", "int", "required", "0"],
+      ["bytes_left", "bigint"],
+      ["eta_seconds", "int"],
+      ["p99_ms", "double"],
+    ],
+    primaryKey: ["name"],
+  },
+  {
+    // Leases of uploads under way: an image whose lease expired returns to queued.
+    name: "perennial_uploads",
+    columns: [
+      ["image_id", "varchar(36)", "required"],
+      ["lease_id", "varchar(36)", "required"],
+      ["node", "varchar(255)", "required"],
+      ["url", "text", "required"],
+      ["started_at", "datetime", "required"],
+      ["expires_at", "datetime", "required"],
+    ],
+    primaryKey: ["image_id"],
+    indexes: [["perennial_uploads_expires_at", "expires_at"]],
+  },
+  {
+    // What the engine remembers between runs: checkpoints of data migrations, acts done once, a contract under way.
+    name: "perennial_progress",
+    columns: [
+      ["name", "varchar(255)", "required"],
+      ["format", "int", "required"],
+      ["cursor_text", "text"],
+      ["rows_done", "bigint", "required", "0"],
+      ["finished", "int", "required", "0"],
+      ["updated_at", "datetime", "required"],
+    ],
+    primaryKey: ["name"],
+  },
+];
+
+const presentSql: PerDialect<string> = {
+  mysql:
+    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'perennial%'",
+  sqlite: "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'perennial%'",
+};
+
+/** Which of our own tables exist. */
+export async function presentOwnTables(db: Pick<Database, "dialect" | "query">): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ name: string }>(presentSql[db.dialect.name]);
+  return new Set(rows.map((row) => row.name));
+}
+
+/**
+ * Creates what is missing of our own tables. Safe at any time and from several processes at once. Looks before it creates, so that
+ * a node may start with a database user that is not allowed to create tables, once glance-manage made them.
+ */
+export async function ensureOwnTables(db: Database): Promise<void> {
+  const present = await presentOwnTables(db);
+  for (const table of ownTables.filter((one) => !present.has(one.name)))
+    for (const sql of createTableSql(table, db.dialect.name, { ifNotExists: true })) await db.run(sql);
+}

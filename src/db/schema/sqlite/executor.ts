@@ -1,0 +1,103 @@
+// Carries out changes on SQLite: the changes of one step in one write transaction, so a kill leaves a step done or not begun.
+// A table is made anew by the procedure SQLite documents for changes its ALTER TABLE lacks.
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorText, isServiceError, ServiceError } from "../../../core/errors.ts";
+import type { Session } from "../../database.ts";
+import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
+import type { LiveSchema } from "../live-schema.ts";
+import type { Change } from "../step.ts";
+import { readSqliteSchema } from "./introspect.ts";
+import { createTableOf, definitionsOf } from "./table-sql.ts";
+
+export class SqliteExecutor implements SchemaExecutor {
+  readonly #session: Session;
+  readonly #limits: LockLimits;
+  #waitedMs = 0;
+
+  constructor(session: Session, limits: LockLimits) {
+    this.#session = session;
+    this.#limits = limits;
+  }
+
+  introspect(): Promise<LiveSchema> {
+    return readSqliteSchema(this.#session);
+  }
+
+  async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
+    for (;;) {
+      const startMs = performance.now();
+      try {
+        return await this.#applyInTransaction(step);
+      } catch (error) {
+        if (!isServiceError(error, "db.conflict")) throw error;
+        this.#waitedMs += performance.now() - startMs;
+        if (this.#waitedMs > this.#limits.lockBudgetMs) throw blocked(step.name, this.#waitedMs, error);
+        listener.waiting(`the database file is locked by another process: ${errorText(error)}`);
+      }
+      const pauseMs = 50 + Math.random() * 100;
+      await sleep(pauseMs);
+      this.#waitedMs += pauseMs;
+    }
+  }
+
+  async #applyInTransaction(step: StepChanges): Promise<void> {
+    const session = this.#session;
+    // Takes effect outside transactions only. A rebuild drops a table that others refer to, and puts it back.
+    const [setting] = await session.query<{ foreign_keys: number }>("PRAGMA foreign_keys");
+    await session.run("PRAGMA foreign_keys = OFF");
+    try {
+      await session.run("BEGIN IMMEDIATE");
+      try {
+        const schema = await this.introspect();
+        if (!step.isApplied(schema)) for (const change of step.changes(schema)) await this.#run(change, schema);
+        await session.run("COMMIT");
+      } catch (error) {
+        await session.run("ROLLBACK");
+        throw error;
+      }
+    } finally {
+      await session.run(`PRAGMA foreign_keys = ${setting?.foreign_keys ? "ON" : "OFF"}`);
+    }
+  }
+
+  async #run(change: Change, schema: LiveSchema): Promise<void> {
+    if (change.do === "statement") await this.#session.run(change.sql);
+    else if (change.do === "rebuild") await this.#rebuild(change.table, change.edit, schema);
+    else throw new TypeError("SQLite changes tables by statements of its own");
+  }
+
+  async #rebuild(
+    table: string,
+    edit: (definitions: readonly string[]) => readonly string[],
+    schema: LiveSchema,
+  ): Promise<void> {
+    const session = this.#session;
+    const createSql = schema.table(table)?.createSql;
+    if (!createSql) throw new TypeError(`no table ${table}`);
+    const rest = await session.query<{ sql: string }>(
+      "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
+      [table],
+    );
+    const columns = schema
+      .table(table)
+      ?.columns.map((column) => column.name)
+      .join(", ");
+    const fresh = `perennial_new_${table}`;
+    await session.run(createTableOf(fresh, edit(definitionsOf(createSql))));
+    await session.run(`INSERT INTO ${fresh} (${columns}) SELECT ${columns} FROM ${table}`);
+    await session.run(`DROP TABLE ${table}`);
+    await session.run(`ALTER TABLE ${fresh} RENAME TO ${table}`);
+    for (const { sql } of rest) await session.run(sql);
+    const broken = await session.query("PRAGMA foreign_key_check");
+    if (broken.length > 0) throw new ServiceError("db.integrity", `${table}: ${broken.length} rows refer to nothing`);
+  }
+}
+
+function blocked(step: string, waitedMs: number, cause: unknown): ServiceError {
+  const waitedSeconds = Math.round(waitedMs / 1_000);
+  return new ServiceError(
+    "schema.blocked",
+    `${step}: another process kept the database file locked for ${waitedSeconds} s; run the same command again when it is done`,
+    { facts: { step, waitedSeconds }, cause },
+  );
+}

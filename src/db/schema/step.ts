@@ -1,0 +1,106 @@
+// What a release says about the database: named steps per phase, each able to tell from the live schema that it is applied.
+// Steps only describe changes; executors (mysql/, sqlite/) carry them out under the lock guard, so that a plan can price them.
+import type { Dialect, Queryable } from "../database.ts";
+import type { LiveSchema } from "./live-schema.ts";
+
+export type PhaseName = "expand" | "migrate" | "contract";
+
+/** What an ALTER TABLE does; its price depends on the server (mysql/ddl-cost.ts). */
+export type AlterKind =
+  | "add_column"
+  | "set_default"
+  | "drop_default"
+  | "add_index"
+  | "drop_index"
+  | "set_not_null"
+  | "drop_column"
+  | "drop_check";
+
+export type Change =
+  /** MySQL: one `ALTER TABLE table clause`, to which the executor adds ALGORITHM and LOCK. */
+  | { readonly do: "alter"; readonly kind: AlterKind; readonly table: string; readonly clause: string }
+  /** One statement as it stands. */
+  | {
+      readonly do: "statement";
+      readonly kind: "table" | "trigger" | "index" | "column" | "rows";
+      readonly table: string;
+      readonly sql: string;
+    }
+  /** SQLite: the table is made anew in one transaction, after `edit` changed what its CREATE TABLE says in parentheses. */
+  | {
+      readonly do: "rebuild";
+      readonly table: string;
+      readonly edit: (definitions: readonly string[]) => readonly string[];
+    };
+
+export type PerDialect<T> = Readonly<Record<Dialect["name"], T>>;
+export type Changes = PerDialect<(schema: LiveSchema) => readonly Change[]>;
+
+export type SchemaStep = {
+  /** Shown to operators, so it says what it does to what. */
+  readonly name: string;
+  /** Asked first: MySQL commits each DDL statement, so a killed run resumes inside the list. */
+  isApplied(schema: LiveSchema): boolean;
+  readonly changes: Changes;
+};
+
+export type ExpandStep = SchemaStep & {
+  /** Leads back; the steps of a phase are reverted last first. */
+  readonly revert: Changes;
+  /** Serves only a fleet of two releases: left out by `db sync`, which runs while nobody serves. */
+  readonly mixedFleetOnly?: true;
+  /** Runs before the changes: records what can only be known now. `heads`: alembic_version. Must be harmless when repeated. */
+  prepare?(context: { readonly progress: ProgressStore; readonly heads: readonly string[] }): Promise<void>;
+};
+
+/** A step that cannot be undone. */
+export type FinalStep = SchemaStep;
+
+export type ProgressRow = { readonly cursor: string | null; readonly rowsDone: number; readonly finished: boolean };
+
+/** What the engine remembers between runs, one row of perennial_progress per name. */
+export interface ProgressStore {
+  find(name: string): Promise<ProgressRow | undefined>;
+  /** Writes through `db`: the transaction of a batch, so that its rows and its checkpoint stand or fall together. */
+  save(name: string, row: ProgressRow, db?: Queryable): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+/** What a batch may use of its dialect. */
+export type BatchTools = {
+  readonly dialect: Dialect;
+  /** Appended to a SELECT: locks its rows, leaving out those that others hold, where the server can. */
+  readonly lockFreeRows: string;
+};
+
+export type Backfill = {
+  /** Also the name of its row in perennial_progress. */
+  readonly name: string;
+  readonly table: string;
+  /** One keyset page of keys that may be pending, after `cursor`, in order. Takes no locks. */
+  nextKeys(db: Queryable, cursor: string, rowsMax: number, dialect: Dialect): Promise<readonly string[]>;
+  /** Migrates those of `keys` that are still pending, inside one transaction; returns how many it changed. */
+  apply(tx: Queryable, keys: readonly string[], tools: BatchTools): Promise<number>;
+  /** Rows still pending; `rowsMax` bounds the count (1: is there any?). */
+  pending(db: Queryable, rowsMax: number, progress: ProgressStore): Promise<number>;
+  /** Records after the last batch that it never needs to run again. */
+  readonly once?: true;
+};
+
+/** Something that must hold of every row before contract; a sum over the rows of one key range. */
+export type Invariant = {
+  readonly name: string;
+  /** An SQL expression, true for a row that breaks it. */
+  readonly brokenWhere: string;
+  /** `refuse`: contract would lose something. `report`: worth knowing. */
+  readonly severity: "refuse" | "report";
+};
+
+export type ReleaseSteps = {
+  /** What a fresh database gets, and an older one lacks. Only the first release of the catalogue has such steps. */
+  readonly create: readonly SchemaStep[];
+  readonly expand: readonly ExpandStep[];
+  readonly migrate: readonly Backfill[];
+  readonly verify: { readonly table: string; readonly invariants: readonly Invariant[] } | null;
+  readonly contract: readonly FinalStep[];
+};

@@ -1,0 +1,105 @@
+// Writing answers. Everything goes through here, so that every answer has the headers of this service, and so that a client whose
+// body was not read to its end still gets to see the status.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { titleOf } from "./problem.ts";
+import { expectsContinue, hasBody } from "./request-body.ts";
+
+export type Answer = {
+  readonly status: number;
+  /** Lower-case names. `content-length` is added for text. */
+  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly body?: string | Buffer | Readable;
+};
+
+/** As the reference labels answers without content. */
+const emptyType = "text/html; charset=UTF-8";
+
+/** How much of an unread body is taken off the wire, and for how long, before the connection is closed on the client. */
+const lingerBytesMax = 256 * 2 ** 20;
+const lingerMsMax = 30_000;
+/** A rest this small is read for the sake of the connection, which then serves on. */
+const keepAliveRestBytesMax = 2 ** 20;
+
+/**
+ * Resolves when the answer is written or the client gone. Rejects where a body failed in the middle; the connection is destroyed then, so
+ * that the client cannot take the part for the whole.
+ */
+export async function writeAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  options: { requestId: string | null; closing: boolean },
+): Promise<void> {
+  if (response.destroyed || response.headersSent) {
+    if (answer.body instanceof Readable) answer.body.destroy();
+    return;
+  }
+  const { status, body } = answer;
+  if (options.requestId !== null) response.setHeader("x-openstack-request-id", options.requestId);
+  for (const name in answer.headers) response.setHeader(name, answer.headers[name] ?? "");
+  if (options.closing) response.setHeader("connection", "close");
+  response.statusCode = status;
+  response.statusMessage = titleOf(status);
+  if (body instanceof Readable) {
+    if (request.method !== "HEAD") return sendStream(response, body);
+    body.destroy();
+    response.end();
+    return;
+  }
+  if (body === undefined) {
+    if (answer.headers?.["content-type"] === undefined) response.setHeader("content-type", emptyType);
+    if (status !== 204) response.setHeader("content-length", 0);
+  } else response.setHeader("content-length", Buffer.byteLength(body));
+  if (hasBody(request) && !request.complete) await sendBeforeBodyEnds(request, response, body ?? "");
+  else response.end(body);
+}
+
+async function sendStream(response: ServerResponse, body: Readable): Promise<void> {
+  let clientLeft = false;
+  response.once("close", () => {
+    clientLeft = !response.writableFinished;
+  });
+  try {
+    await pipeline(body, response);
+  } catch (error) {
+    // A client that leaves in the middle is no failure of ours; pipeline has destroyed the source.
+    if (!clientLeft) throw error;
+  }
+}
+
+/**
+ * The whole answer goes out first. Closing now would reset a client that still sends, and it might never read its answer; so the rest of
+ * its body is thrown away for a while, and only then the answer is ended.
+ */
+async function sendBeforeBodyEnds(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string | Buffer,
+): Promise<void> {
+  const restBytes = Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY);
+  // A client still waiting for `100 Continue` may never send its body: what comes next could be either.
+  const reusable = restBytes <= keepAliveRestBytesMax && !expectsContinue(request);
+  if (!reusable) response.setHeader("connection", "close");
+  response.writeHead(response.statusCode);
+  if (body.length > 0 && request.method !== "HEAD") response.write(body);
+  else response.flushHeaders();
+  await new Promise<void>((resolve) => {
+    let droppedBytes = 0;
+    const done = () => {
+      clearTimeout(timer);
+      request.off("data", drop).off("end", done).off("close", done).off("error", done);
+      resolve();
+    };
+    const drop = (chunk: Buffer) => {
+      droppedBytes += chunk.length;
+      if (droppedBytes > lingerBytesMax) done();
+    };
+    const timer = setTimeout(done, lingerMsMax);
+    request.on("data", drop).on("end", done).on("close", done).on("error", done);
+    request.resume();
+  });
+  if (!request.complete) response.shouldKeepAlive = false;
+  response.end();
+}

@@ -1,0 +1,57 @@
+// Answers what Node's parser refuses before there is a request: garbage, headers without end, verbs nobody knows.
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { errorText } from "../core/errors.ts";
+import { openAnswers } from "./exchange.ts";
+import { renderProblem, titleOf } from "./problem.ts";
+import type { Route } from "./route.ts";
+import { allowedMethods, pathOfUrl } from "./route-table.ts";
+
+type ParserError = Error & { readonly code?: string | undefined; readonly rawPacket?: Buffer | undefined };
+type Routing = {
+  readonly routes: readonly Route[];
+  readonly rewriteUrl: (request: IncomingMessage) => string;
+};
+
+const statusByParserCode: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+/** How long the client may take to read the answer while it still sends. */
+const goodbyeMs = 1_000;
+const answered = new WeakSet<Socket>();
+
+export function answerUnparsable(error: ParserError, socket: Socket, routing: Routing): void {
+  // The parser fails again at every further byte of a connection that is being ended.
+  if (answered.has(socket)) return;
+  answered.add(socket);
+  if (!socket.writable || error.code === "ECONNRESET" || openAnswers.get(socket)?.headersSent === true) {
+    // An answer inside another that is half written would be worse than none.
+    socket.destroy(error);
+    return;
+  }
+  const { status, allow } = unknownVerb(error, routing) ?? { status: statusByParserCode[error.code ?? ""] ?? 400 };
+  const explanation = status === 400 ? `The request is not HTTP: ${errorText(error)}.` : `${titleOf(status)}.`;
+  const { contentType, body } = renderProblem({ status, explanation, headers: {} }, undefined);
+  const head = [
+    `HTTP/1.1 ${status} ${titleOf(status)}`,
+    ...(allow === undefined ? [] : [`Allow: ${allow}`]),
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), goodbyeMs).unref();
+}
+
+/** Verbs Node does not parse: 405 where the path has others, 501 elsewhere. */
+function unknownVerb(error: ParserError, routing: Routing): { status: number; allow?: string } | undefined {
+  if (error.code !== "HPE_INVALID_METHOD") return undefined;
+  const line = error.rawPacket?.toString("latin1").split("\r\n")[0] ?? "";
+  const [, method, url] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
+  if (method === undefined || url === undefined) return undefined;
+  const rewritten = routing.rewriteUrl({ url, method, headers: {} } as IncomingMessage);
+  const path = pathOfUrl(routing.routes, rewritten);
+  return path === undefined ? { status: 501 } : { status: 405, allow: allowedMethods(routing.routes, path) };
+}

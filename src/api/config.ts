@@ -1,0 +1,74 @@
+// Options of glance-api.conf that shape requests and answers. What concerns sockets and processes stands in node/config.ts.
+import type { Config } from "../core/config.ts";
+import { ServiceError } from "../core/errors.ts";
+import { optionGroup } from "../core/options.ts";
+
+export const apiOptions = optionGroup("DEFAULT", {
+  public_endpoint: {
+    type: "string",
+    default: null,
+    help: "URL under which clients reach this service, for links in answers, such as https://images.example:9292. Unset: what the request says.",
+  },
+  max_request_id_length: {
+    type: "integer",
+    default: 64,
+    min: 1,
+    max: 1024,
+    help: "Characters an X-Openstack-Request-ID of a client may have.",
+  },
+  secure_proxy_ssl_header: {
+    type: "string",
+    default: null,
+    help: "Header (also in the form HTTP_X_FORWARDED_PROTO) in which a TLS proxy in front tells the scheme of the original request.",
+  },
+});
+
+export const proxyOptions = optionGroup("oslo_middleware", {
+  enable_proxy_headers_parsing: {
+    type: "boolean",
+    default: false,
+    help: "Believe Forwarded and X-Forwarded-Proto, -Host, -Port and -Prefix of a proxy in front when links are made.",
+  },
+});
+
+export const apiOptionGroups = [apiOptions, proxyOptions] as const;
+
+export type ApiSettings = {
+  /** Without a trailing slash; null: from the request. */
+  readonly publicEndpoint: string | null;
+  readonly requestIdCharsMax: number;
+  /** Lower-cased header name; null: none. */
+  readonly schemeHeader: string | null;
+  readonly trustProxyHeaders: boolean;
+};
+
+/** Throws config.invalid where public_endpoint is not an http or https URL. */
+export function readApiSettings(config: Config): ApiSettings {
+  const options = config.read(apiOptions);
+  return {
+    publicEndpoint: parsePublicEndpoint(options.public_endpoint),
+    requestIdCharsMax: options.max_request_id_length,
+    schemeHeader: headerNameOf(options.secure_proxy_ssl_header),
+    trustProxyHeaders: config.read(proxyOptions).enable_proxy_headers_parsing,
+  };
+}
+
+function parsePublicEndpoint(text: string | null): string | null {
+  if (text === null || text.trim() === "") return null;
+  const url = text.trim().replace(/\/+$/, "");
+  if (/^https?:\/\/[^\s/?#]+[^\s?#]*$/i.test(url)) return url;
+  throw new ServiceError(
+    "config.invalid",
+    `[DEFAULT] public_endpoint is "${text}": give a URL with http or https and without a query, such as https://images.example:9292.`,
+    { facts: { section: "DEFAULT", option: "public_endpoint", value: text } },
+  );
+}
+
+function headerNameOf(text: string | null): string | null {
+  const name = text
+    ?.trim()
+    .toLowerCase()
+    .replace(/^http_/, "")
+    .replaceAll("_", "-");
+  return name ? name : null;
+}

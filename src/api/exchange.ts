@@ -1,0 +1,82 @@
+// One request and its answer, from the first header to the last byte: measured, logged, and always answered, whatever is thrown.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { isServiceError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { type Answer, writeAnswer } from "./answer.ts";
+import type { Gate } from "./gate.ts";
+import type { ApiMetrics } from "./metrics.ts";
+import { problemOf, renderProblem } from "./problem.ts";
+
+export type Exchange = {
+  /** What log lines name the request by. */
+  logId: string | null;
+  /** Set once the answer may carry the id: not on 401, nor where nobody is asked for. */
+  answerId: string | null;
+};
+
+/** The answer that is under way on each connection, for whoever has to break in. */
+export const openAnswers = new WeakMap<Socket, ServerResponse>();
+
+/** What was never answered, for the statistics only; the number is the one proxies use. */
+const clientClosed = 499;
+
+export class Exchanges {
+  readonly #gate: Gate;
+  readonly #metrics: ApiMetrics;
+  readonly #logger: Logger;
+
+  constructor(deps: { gate: Gate; metrics: ApiMetrics; logger: Logger }) {
+    this.#gate = deps.gate;
+    this.#metrics = deps.metrics;
+    this.#logger = deps.logger;
+  }
+
+  /** Never rejects: what `work` throws becomes the answer. */
+  async run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: string,
+    work: (exchange: Exchange) => Promise<Answer>,
+  ): Promise<void> {
+    const exchange: Exchange = { logId: null, answerId: null };
+    const end = this.#metrics.begin();
+    const method = request.method ?? "";
+    const { socket } = request;
+    openAnswers.set(socket, response);
+    response.once("close", () => {
+      if (openAnswers.get(socket) === response) openAnswers.delete(socket);
+      end({ method, route, status: response.headersSent ? response.statusCode : clientClosed });
+    });
+    let answer: Answer;
+    try {
+      answer = await work(exchange);
+    } catch (error) {
+      answer = this.#answerTo(error, request, exchange);
+    }
+    try {
+      await writeAnswer(request, response, answer, { requestId: exchange.answerId, closing: this.#gate.draining });
+    } catch (error) {
+      this.#log(error, request, exchange, "the answer was cut in the middle");
+      response.destroy();
+    }
+  }
+
+  #answerTo(error: unknown, request: IncomingMessage, exchange: Exchange): Answer {
+    const problem = problemOf(error);
+    // 204 with an error is an image whose data is not there; where it should be, the operator has to know.
+    if (problem.status >= 500 || isServiceError(error, "stores.blob_not_found"))
+      this.#log(error, request, exchange, "request failed");
+    else
+      this.#logger.debug({ requestId: exchange.logId, status: problem.status, text: problem.explanation }, "refused");
+    if (problem.status === 204) return { status: 204 };
+    const { contentType, body } = renderProblem(problem, request.headers.accept);
+    return { status: problem.status, headers: { ...problem.headers, "content-type": contentType }, body };
+  }
+
+  #log(error: unknown, request: IncomingMessage, exchange: Exchange, what: string): void {
+    const code = isServiceError(error) ? { code: error.code, facts: error.facts } : {};
+    const asked = { method: request.method, url: request.url?.slice(0, 500) };
+    this.#logger.error({ requestId: exchange.logId, ...asked, ...code, err: error }, what);
+  }
+}

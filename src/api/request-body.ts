@@ -1,0 +1,105 @@
+// Bodies: whether there is one, reading JSON within bounds, and handing uploads on as a stream that can fail without taking the
+// connection with it.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { ServiceError } from "../core/errors.ts";
+
+/** 128 properties of usual size are some tens of KiB; parsing this much holds the event loop for a few milliseconds. */
+export const jsonBytesMax = 2 ** 20;
+
+export function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers["content-length"];
+  return (length !== undefined && length !== "0") || request.headers["transfer-encoding"] !== undefined;
+}
+
+/** null where the client did not announce it. */
+export function announcedBytes(request: IncomingMessage): number | null {
+  const length = request.headers["content-length"];
+  return length === undefined ? null : Number(length);
+}
+
+/** A list or an object, whatever the content type says. Throws api.bad_request, api.body_too_large, api.client_gone. */
+export async function readJson(request: IncomingMessage, response: ServerResponse): Promise<object> {
+  if (!hasBody(request)) throw new ServiceError("api.bad_request", "This request needs a JSON body.");
+  const bytes = await readBytes(request, response);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw new ServiceError("api.bad_request", "The body is not JSON in UTF-8.", { cause });
+  }
+  if (typeof value === "object" && value !== null) return value;
+  throw new ServiceError("api.bad_request", "The body must be a JSON object or list.");
+}
+
+async function readBytes(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+  const tooLarge = () =>
+    new ServiceError("api.body_too_large", `The body has more than ${jsonBytesMax} bytes.`, {
+      facts: { jsonBytesMax },
+    });
+  if ((announcedBytes(request) ?? 0) > jsonBytesMax) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of new RequestBody(request, response)) {
+    chunks.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes > jsonBytesMax) throw tooLarge();
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * The body as a stream of its own. Destroying it leaves the request alone, so that an upload refused in the middle can still be
+ * answered; and a client that waits for `100 Continue` gets it when somebody really wants the bytes, not before.
+ * Fails with api.client_gone when the client leaves before the end.
+ */
+export class RequestBody extends Readable {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #flowing = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    super();
+    this.#request = request;
+    this.#response = response;
+  }
+
+  override _read(): void {
+    if (this.#flowing) {
+      this.#request.resume();
+      return;
+    }
+    this.#flowing = true;
+    if (this.#request.destroyed && !this.#request.complete) {
+      this.destroy(clientGone());
+      return;
+    }
+    if (expectsContinue(this.#request)) this.#response.writeContinue();
+    this.#request.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onGone).on("close", this.#onGone);
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onGone);
+    // Errors of the request go on being listened to: nobody else does.
+    this.#request.pause();
+    callback(error);
+  }
+
+  #onData = (chunk: Buffer): void => {
+    if (!this.push(chunk)) this.#request.pause();
+  };
+  #onEnd = (): void => {
+    this.push(null);
+  };
+  #onGone = (cause?: unknown): void => {
+    if (!this.#request.complete) this.destroy(clientGone(cause));
+  };
+}
+
+export function expectsContinue(request: IncomingMessage): boolean {
+  return request.headers.expect?.toLowerCase() === "100-continue" && request.httpVersion !== "1.0";
+}
+
+export function clientGone(cause?: unknown): ServiceError {
+  return new ServiceError("api.client_gone", "The client went away before its request was complete.", { cause });
+}

@@ -1,0 +1,36 @@
+// All routes below /v2, and which methods a path has.
+import type { Route, RouteDeps } from "./route.ts";
+import { actionRoutes } from "./routes/actions.ts";
+import { imageFileRoutes } from "./routes/image-file.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { memberRoutes } from "./routes/members.ts";
+import { schemaRoutes } from "./routes/schemas.ts";
+import { tagRoutes } from "./routes/tags.ts";
+
+export function routesOf(deps: RouteDeps): readonly Route[] {
+  return [...imageRoutes, ...imageFileRoutes, ...memberRoutes, ...tagRoutes, ...actionRoutes, ...schemaRoutes(deps)];
+}
+
+export function pathsOf(routes: readonly Route[]): readonly string[] {
+  return [...new Set(routes.map((route) => route.path))];
+}
+
+/** The value of Allow. */
+export function allowedMethods(routes: readonly Route[], path: string): string {
+  return routes
+    .filter((route) => route.path === path)
+    .map((route) => route.method)
+    .join(", ");
+}
+
+/** The route path that a URL below /v2 belongs to. Only for requests the router never sees. */
+export function pathOfUrl(routes: readonly Route[], url: string): string | undefined {
+  const parts = url.split(/[?#]/)[0]?.split("/") ?? [];
+  return pathsOf(routes).find((path) => {
+    const pattern = `/v2${path}`.split("/");
+    return (
+      pattern.length === parts.length &&
+      pattern.every((part, at) => part === parts[at] || (part.startsWith(":") && parts[at] !== ""))
+    );
+  });
+}

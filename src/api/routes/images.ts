@@ -1,0 +1,50 @@
+// /v2/images and /v2/images/{id}: create, list, show, change, remove.
+
+import { ServiceError } from "../../core/errors.ts";
+import type { Answer } from "../answer.ts";
+import { imageJson, pageJson } from "../image-view.ts";
+import { pageLinks } from "../list-links.ts";
+import { parseListQuery } from "../list-query.ts";
+import { parsePatch, patchFormOf } from "../patch-document.ts";
+import { type ApiRequest, jsonAnswer, jsonHeaders, noContent, type Route, type RouteDeps } from "../route.ts";
+
+export const imageRoutes: readonly Route[] = [
+  { method: "GET", path: "/images", body: "ignored", handle: list },
+  { method: "POST", path: "/images", body: "json", handle: create },
+  { method: "GET", path: "/images/:imageId", body: "refused", handle: show },
+  { method: "PATCH", path: "/images/:imageId", body: "json", handle: update },
+  { method: "DELETE", path: "/images/:imageId", body: "refused", handle: remove },
+];
+
+async function list(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
+  const query = request.query();
+  const page = await deps.services.images.list(request.caller, parseListQuery(query, deps.capabilities));
+  return jsonAnswer(200, pageJson(page, pageLinks("/v2/images", query, page.nextMarker), deps.images));
+}
+
+async function create(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
+  const attributes = await request.json();
+  if (Array.isArray(attributes)) throw new ServiceError("api.bad_request", "An image is a JSON object, not a list.");
+  const image = await deps.services.images.create(request.caller, attributes as Record<string, unknown>);
+  return jsonAnswer(201, imageJson(image, deps.images), {
+    ...jsonHeaders,
+    location: `${request.baseUrl()}/v2/images/${image.id}`,
+  });
+}
+
+async function show(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
+  const image = await deps.services.images.show(request.caller, request.param("imageId"));
+  return jsonAnswer(200, imageJson(image, deps.images));
+}
+
+async function update(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
+  const form = patchFormOf(request.header("content-type"));
+  const patch = parsePatch(form, await request.json());
+  const image = await deps.services.images.update(request.caller, request.param("imageId"), patch);
+  return jsonAnswer(200, imageJson(image, deps.images));
+}
+
+async function remove(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
+  await deps.services.images.remove(request.caller, request.param("imageId"));
+  return noContent;
+}

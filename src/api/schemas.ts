@@ -1,0 +1,144 @@
+// The JSON Schemas clients fetch: glanceclient builds its models and its help from them, Nova reads the disk formats. They follow the
+// release and the operator's formats, and are made once.
+import type { ImageSettings } from "../images/settings.ts";
+import type { Capabilities } from "../releases/catalogue.ts";
+
+export type SchemaName = "image" | "images" | "member" | "members";
+type Schema = Readonly<Record<string, unknown>>;
+
+const uuidPattern = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+const statuses = ["queued", "saving", "active", "killed", "deleted", "pending_delete", "deactivated"];
+const memberStatuses = ["pending", "accepted", "rejected"];
+const nullableText = ["null", "string"];
+
+/** The documents as JSON text, ready to be sent. */
+export function createSchemas(
+  capabilities: Capabilities,
+  formats: Pick<ImageSettings, "containerFormats" | "diskFormats">,
+): Readonly<Record<SchemaName, string>> {
+  const image: Schema = {
+    name: "image",
+    properties: { ...baseProperties(capabilities, formats), ...knownProperties },
+    additionalProperties: { type: "string" },
+    links: [
+      { rel: "self", href: "{self}" },
+      { rel: "enclosure", href: "{file}" },
+      { rel: "describedby", href: "{schema}" },
+    ],
+  };
+  const images: Schema = {
+    name: "images",
+    properties: {
+      images: { type: "array", items: image },
+      first: { type: "string" },
+      next: { type: "string" },
+      schema: { type: "string" },
+    },
+    links: [
+      { rel: "first", href: "{first}" },
+      { rel: "next", href: "{next}" },
+      { rel: "describedby", href: "{schema}" },
+    ],
+  };
+  const members: Schema = {
+    name: "members",
+    properties: { members: { type: "array", items: member }, schema: { type: "string" } },
+    links: [{ rel: "describedby", href: "{schema}" }],
+  };
+  return {
+    image: JSON.stringify(image),
+    images: JSON.stringify(images),
+    member: JSON.stringify(member),
+    members: JSON.stringify(members),
+  };
+}
+
+function baseProperties(
+  capabilities: Capabilities,
+  formats: Pick<ImageSettings, "containerFormats" | "diskFormats">,
+): Schema {
+  const readOnly = (description: string, type: unknown = "string"): Schema => ({ type, description, readOnly: true });
+  return {
+    id: { type: "string", description: "Identifier of the image.", pattern: uuidPattern },
+    name: { type: nullableText, description: "Name of the image, for people.", maxLength: 255 },
+    status: { ...readOnly("What the image can be used for at the moment."), enum: statuses },
+    visibility: { type: "string", description: "Who may use the image.", enum: capabilities.visibilities },
+    protected: { type: "boolean", description: "Whether the image is kept from being deleted." },
+    checksum: { ...readOnly("MD5 of the image data, in hex.", nullableText), maxLength: 32 },
+    owner: { type: nullableText, description: "Project the image belongs to.", maxLength: 255 },
+    size: readOnly("Size of the image data, in bytes.", ["null", "integer"]),
+    virtual_size: readOnly("Size of the disk the image describes, in bytes.", ["null", "integer"]),
+    container_format: {
+      type: nullableText,
+      description: "How the disk is wrapped together with its metadata.",
+      enum: [null, ...formats.containerFormats],
+    },
+    disk_format: {
+      type: nullableText,
+      description: "Format of the disk.",
+      enum: [null, ...formats.diskFormats],
+    },
+    created_at: readOnly("When the image was registered."),
+    updated_at: readOnly("When the image was last changed."),
+    tags: {
+      type: "array",
+      description: "Words by which the image is found.",
+      items: { type: "string", maxLength: 255 },
+    },
+    direct_url: readOnly("Where the image data lies in the store."),
+    min_ram: { type: "integer", description: "Memory needed to boot the image, in MiB." },
+    min_disk: { type: "integer", description: "Disk space needed to boot the image, in GiB." },
+    self: readOnly("Path of the image."),
+    file: readOnly("Path of the image data."),
+    schema: readOnly("Path of this schema."),
+    locations: {
+      type: "array",
+      description: "Where the image data lies, with what the store notes about each place.",
+      items: {
+        type: "object",
+        properties: { url: { type: "string", maxLength: 255 }, metadata: { type: "object" } },
+        required: ["url", "metadata"],
+      },
+    },
+  };
+}
+
+/** Custom properties that many clouds share; `is_base` tells clients that they are no attributes of the service. */
+const knownProperties: Schema = {
+  kernel_id: {
+    type: nullableText,
+    description: "Image that holds the kernel this image is booted with.",
+    pattern: uuidPattern,
+    is_base: false,
+  },
+  ramdisk_id: {
+    type: nullableText,
+    description: "Image that holds the ramdisk this image is booted with.",
+    pattern: uuidPattern,
+    is_base: false,
+  },
+  instance_uuid: {
+    type: "string",
+    description: "Server the image was made from. A record only: nothing is done with it.",
+    is_base: false,
+  },
+  architecture: { type: "string", description: "Processor architecture the image is for.", is_base: false },
+  os_distro: { type: "string", description: "Short name of the operating system distribution.", is_base: false },
+  os_version: {
+    type: "string",
+    description: "Version of the operating system, as its maker gives it.",
+    is_base: false,
+  },
+};
+
+const member: Schema = {
+  name: "member",
+  properties: {
+    member_id: { type: "string", description: "Project the image is shared with." },
+    image_id: { type: "string", description: "Identifier of the image.", pattern: uuidPattern },
+    created_at: { type: "string", description: "When the image was shared." },
+    updated_at: { type: "string", description: "When the share was last changed." },
+    status: { type: "string", description: "What the member made of the offer.", enum: memberStatuses },
+    schema: { type: "string", readOnly: true },
+  },
+};

@@ -1,0 +1,157 @@
+// The Images API v2 as a Fastify instance that does not listen yet: Fastify routes, everything else (bodies, answers, errors) is done
+// here and beside, because clients depend on details that frameworks decide differently.
+import { METHODS } from "node:http";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { ServiceError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { ImageSettings } from "../images/settings.ts";
+import type { Release } from "../releases/catalogue.ts";
+import type { Answer } from "./answer.ts";
+import { answerUnparsable } from "./client-error.ts";
+import type { ApiSettings } from "./config.ts";
+import { Exchanges } from "./exchange.ts";
+import type { Gate } from "./gate.ts";
+import type { ApiMetrics } from "./metrics.ts";
+import { hasBody } from "./request-body.ts";
+import { requestIdHeader, requestIdOf } from "./request-id.ts";
+import { ApiRequest, type Route, type RouteDeps, type Services } from "./route.ts";
+import { allowedMethods, pathsOf, routesOf } from "./route-table.ts";
+import { healthcheckAnswer } from "./routes/healthcheck.ts";
+import { redirectAnswer, versionsAnswer } from "./routes/versions.ts";
+import { createUrlRewrite, internalPaths } from "./version-negotiation.ts";
+
+export type ApiDeps = {
+  readonly services: Services;
+  readonly identity: Identity;
+  readonly release: Release;
+  readonly gate: Gate;
+  readonly settings: ApiSettings;
+  /** What schemas and views show of the operator's choices. */
+  readonly images: ImageSettings;
+  readonly metrics: ApiMetrics;
+  readonly logger: Logger;
+  /** All headers of a request together. */
+  readonly headerBytesMax: number;
+};
+
+/** A path's parameter as long as this is refused by the domain, if not here; find-my-way counts encoded characters. */
+const paramCharsMax = 16_384;
+/** Methods that get 404 where there is no resource; of others nobody has heard (501). */
+const knownMethods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"];
+const allMethods = METHODS.filter((method) => method !== "CONNECT");
+
+/** Ready, not listening: give its `server` a socket. */
+export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const rewriteUrl = createUrlRewrite(deps.release);
+  const routeDeps: RouteDeps = { ...deps, capabilities: deps.release.capabilities };
+  const routes = routesOf(routeDeps);
+  const exchanges = new Exchanges(deps);
+  const app = fastify({
+    rewriteUrl,
+    exposeHeadRoutes: false,
+    // Draining is the gate's matter; a request that came in is served.
+    return503OnClosing: false,
+    // Uploads take hours; silent sockets are ended by the socket's own timeout.
+    requestTimeout: 0,
+    http: { maxHeaderSize: deps.headerBytesMax },
+    routerOptions: { maxParamLength: paramCharsMax },
+    frameworkErrors: (_error, request, reply) => void publicAnswer(request, reply, "undecodable", refuseUndecodable),
+    clientErrorHandler: (error, socket) => answerUnparsable(error, socket, { routes, rewriteUrl }),
+  });
+  // Without parsers of its own Fastify leaves all bodies to us.
+  for (const method of allMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+
+  for (const path of pathsOf(routes)) {
+    const here = routes.filter((route) => route.path === path);
+    for (const route of here)
+      app.route({ method: route.method, url: `/v2${path}`, handler: (request, reply) => serve(request, reply, route) });
+    const others = allMethods.filter((method) => !here.some((route) => route.method === method));
+    app.route({ method: others, url: `/v2${path}`, handler: (request, reply) => wrongMethod(request, reply, path) });
+  }
+  const internal: readonly [string, (request: FastifyRequest) => Answer | Promise<Answer>][] = [
+    ["/versions", ({ raw }) => versionsAnswer(200, raw, deps)],
+    [internalPaths.versionChoice, ({ raw }) => versionsAnswer(300, raw, deps)],
+    [internalPaths.versionRedirect, ({ raw }) => redirectAnswer(raw, deps)],
+    [internalPaths.options, () => ({ status: 200 })],
+    [internalPaths.undecodable, refuseUndecodable],
+    ["/healthcheck", ({ raw }) => healthcheckAnswer(raw, deps.gate)],
+    ["/metrics", metricsAnswer],
+  ];
+  for (const [url, make] of internal)
+    app.route({ method: allMethods, url, handler: (request, reply) => publicAnswer(request, reply, url, make) });
+  app.setNotFoundHandler((request, reply) => unknownPath(request, reply));
+  // `request` and not the routing alone, because the process counts requests by that event.
+  app.server.on("checkContinue", (request, response) => app.server.emit("request", request, response));
+  await app.ready();
+  return app;
+
+  /** Hijacked, as all replies are: Fastify neither sends nor fails. */
+  function serve(request: FastifyRequest, reply: FastifyReply, route: Route): Promise<void> {
+    return authenticated(request, reply, route.path, (apiRequest) => {
+      if (route.body === "refused" && hasBody(request.raw))
+        throw new ServiceError("api.bad_request", "This request takes no body.");
+      // Encoded slashes are slashes to the reference, whose resources have none in their names.
+      for (const part of Object.values(request.params as Record<string, string>))
+        if (part === "" || part.includes("/")) throw noResource();
+      return route.handle(apiRequest, routeDeps);
+    });
+  }
+
+  function wrongMethod(request: FastifyRequest, reply: FastifyReply, path: string): Promise<void> {
+    return authenticated(request, reply, path, () => {
+      throw new ServiceError("api.method_not_allowed", `${request.method} is not possible here.`, {
+        facts: { allow: allowedMethods(routes, path) },
+      });
+    });
+  }
+
+  function unknownPath(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    return authenticated(request, reply, "unknown", () => {
+      if (knownMethods.includes(request.method)) throw noResource();
+      throw new ServiceError("api.not_implemented", `${request.method} is not a method of this service.`);
+    });
+  }
+
+  function authenticated(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: string,
+    make: (apiRequest: ApiRequest) => Promise<Answer>,
+  ): Promise<void> {
+    reply.hijack();
+    const { raw } = request;
+    return exchanges.run(raw, reply.raw, route, async (exchange) => {
+      const given = raw.headers[requestIdHeader];
+      const requestId = requestIdOf(typeof given === "string" ? given : given?.[0], deps.settings.requestIdCharsMax);
+      exchange.logId = requestId;
+      const caller = await deps.identity.authenticate(raw.headers, requestId);
+      exchange.answerId = requestId;
+      const params = request.params as Record<string, string>;
+      return make(new ApiRequest({ raw, response: reply.raw, caller, params, settings: deps.settings }));
+    });
+  }
+
+  function publicAnswer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: string,
+    make: (request: FastifyRequest) => Answer | Promise<Answer>,
+  ): Promise<void> {
+    reply.hijack();
+    return exchanges.run(request.raw, reply.raw, route, async () => make(request));
+  }
+
+  async function metricsAnswer(): Promise<Answer> {
+    const { contentType, body } = await deps.gate.metrics();
+    return { status: 200, headers: { "content-type": contentType }, body };
+  }
+}
+
+function noResource(): ServiceError {
+  return new ServiceError("api.unknown_path", "There is no such resource.");
+}
+
+function refuseUndecodable(): Answer {
+  throw new ServiceError("api.bad_request", "The URL holds bytes that cannot be decoded.");
+}

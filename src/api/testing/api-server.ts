@@ -1,0 +1,114 @@
+// An API on a free loopback port over services in memory, and a client that speaks bytes, for requests no library would send.
+import type { Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { Registry } from "prom-client";
+import { silentLogger } from "../../core/logger.ts";
+import { defaultPolicy } from "../../identity/default-policy.ts";
+import { createIdentity, type Flavor } from "../../identity/identity.ts";
+import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
+import type { ApiSettings } from "../config.ts";
+import type { Gate } from "../gate.ts";
+import { createApiMetrics } from "../metrics.ts";
+import { createApi } from "../server.ts";
+import { type MemoryServices, memoryServices } from "./memory-services.ts";
+
+export type TestApi = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  readonly server: Server;
+  readonly services: MemoryServices;
+  /** Change what the process says about itself. */
+  readonly gate: { draining: boolean; unfit: string | null };
+  readonly registry: Registry;
+};
+
+export async function startApi(
+  options: { flavor?: Flavor; release?: ReleaseId; settings?: Partial<ApiSettings> } = {},
+): Promise<TestApi> {
+  const services = memoryServices();
+  const registry = new Registry();
+  const state = { draining: false, unfit: null as string | null };
+  const gate: Gate = {
+    get draining() {
+      return state.draining;
+    },
+    health: () => (state.unfit === null ? { ok: true } : { ok: false, reason: state.unfit }),
+    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+  const release = releaseOf(options.release ?? "ocata");
+  const app = await createApi({
+    services,
+    identity: createIdentity({ flavor: options.flavor ?? "none", policy: defaultPolicy }),
+    release,
+    gate,
+    settings: {
+      publicEndpoint: null,
+      requestIdCharsMax: 64,
+      schemeHeader: null,
+      trustProxyHeaders: false,
+      ...options.settings,
+    },
+    images: {
+      membersMax: 128,
+      propertiesMax: 128,
+      tagsMax: 128,
+      imageBytesMax: 2 ** 40,
+      projectBytesMax: null,
+      pageImagesDefault: 25,
+      pageImagesMax: 1000,
+      showDirectUrl: false,
+      showLocations: false,
+      containerFormats: release.capabilities.containerFormats,
+      diskFormats: release.capabilities.diskFormats,
+    },
+    metrics: createApiMetrics(registry),
+    logger: silentLogger,
+    headerBytesMax: 65_536,
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    server: app.server,
+    services,
+    gate: state,
+    registry,
+    async [Symbol.asyncDispose]() {
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+export type RawAnswer = {
+  /** 0 where nothing came back. */
+  readonly status: number;
+  /** Lower-cased names. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+};
+
+/** Sends the bytes as they are and reads until the server closes; end requests with `Connection: close`. */
+export function sendRaw(port: number, bytes: string | Buffer): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    const chunks: Buffer[] = [];
+    const done = () => resolve(parseAnswer(Buffer.concat(chunks).toString("utf8")));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("close", done);
+    // A reset after the answer is how a server may end a connection on garbage.
+    socket.on("error", (error) => (chunks.length > 0 ? done() : reject(error)));
+    socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+  });
+}
+
+export function parseAnswer(text: string): RawAnswer {
+  const at = text.indexOf("\r\n\r\n");
+  const [line = "", ...fields] = text.slice(0, at).split("\r\n");
+  const headers = fields.map((field): [string, string] => {
+    const colon = field.indexOf(":");
+    return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
+  });
+  return { status: Number(line.split(" ")[1] ?? 0), headers: new Map(headers), body: text.slice(at + 4) };
+}

@@ -3,7 +3,9 @@
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";
 import { BoundSocket, isIP } from "node:net";
-import { errorText, ServiceError } from "../core/errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
+import { anyOrphan } from "./orphans.ts";
 
 export type ListenSocket = {
   /** To be inherited by workers; stays ours. */
@@ -67,6 +69,24 @@ export async function bindSocket(options: { host: string; port: number }): Promi
     };
   } catch (error) {
     throw cannotListen(options, error);
+  }
+}
+
+/** Workers of a killed supervisor hold its port for 2 s. */
+const orphanPortMsMax = 5_000;
+const portRetryMs = 100;
+
+/** As bindSocket, but waits while the port may be held by workers whose supervisor was killed, and for nobody else. */
+export async function bindSocketAfterOrphans(options: { host: string; port: number }): Promise<ListenSocket> {
+  const giveUpMs = performance.now() + orphanPortMsMax;
+  for (;;) {
+    try {
+      return await bindSocket(options);
+    } catch (error) {
+      const inUse = isServiceError(error) && error.facts.code === "EADDRINUSE";
+      if (!inUse || performance.now() > giveUpMs || !anyOrphan()) throw error;
+      await delay(portRetryMs);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // The logger that glance-api.conf asks for.
 import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../core/config.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import { createLogger, type Logger } from "../core/logger.ts";
@@ -17,4 +18,10 @@ export function openLogger(config: Config, name: string): Logger {
     const message = `cannot log to ${file}: ${errorText(error)}; correct [DEFAULT] log_file`;
     throw new ServiceError("config.invalid", message, { facts: { file }, cause: error });
   }
+}
+
+/** The present logger where the new configuration asks for the same one, else a new one. */
+export function loggerFor(config: Config, present: { readonly config: Config; readonly logger: Logger }): Logger {
+  const same = isDeepStrictEqual(config.read(logOptions), present.config.read(logOptions));
+  return same ? present.logger : openLogger(config, "glance-api");
 }

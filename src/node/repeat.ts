@@ -8,6 +8,8 @@ import type { Logger } from "../core/logger.ts";
 export interface Repeating extends Stoppable {
   /** Runs the task as soon as the present run is over. */
   soon(): void;
+  /** Resolves when no run is under way. */
+  idle(): Promise<void>;
 }
 
 /**
@@ -17,12 +19,24 @@ export interface Repeating extends Stoppable {
 export function repeat(options: {
   readonly what: string;
   readonly intervalMs: () => number;
-  readonly logger: Logger;
+  readonly logger: () => Logger;
   readonly run: () => Promise<void>;
 }): Repeating {
   const stopped = new AbortController();
   let hurry = new AbortController();
   let failing = false;
+  let running: Promise<void> = Promise.resolve();
+
+  const runOnce = async () => {
+    try {
+      await options.run();
+      if (failing) options.logger().info(`${options.what} works again`);
+      failing = false;
+    } catch (error) {
+      if (!failing) options.logger().error({ error: errorText(error) }, `${options.what} failed; trying on`);
+      failing = true;
+    }
+  };
 
   const loop = async () => {
     while (!stopped.signal.aborted) {
@@ -32,20 +46,15 @@ export function repeat(options: {
       await delay(pauseMs, undefined, { signal }).catch(() => undefined);
       if (hurry.signal.aborted) hurry = new AbortController();
       if (stopped.signal.aborted) return;
-      try {
-        await options.run();
-        if (failing) options.logger.info(`${options.what} works again`);
-        failing = false;
-      } catch (error) {
-        if (!failing) options.logger.error({ error: errorText(error) }, `${options.what} failed; trying on`);
-        failing = true;
-      }
+      running = runOnce();
+      await running;
     }
   };
 
   const done = loop();
   return {
     soon: () => hurry.abort(),
+    idle: () => running,
     stop() {
       stopped.abort();
       return done;

@@ -46,11 +46,14 @@ export class WorkerPool {
   /** Resolves when all workers listen. Throws what the first one to fail says, and ends the others. */
   async start(): Promise<void> {
     const starts = Array.from({ length: this.#options.count }, () => Promise.withResolvers<void>());
-    this.#slots = starts.map((started) => this.#keepOne(started));
+    this.#slots = starts.map(async (started) => {
+      await this.#keepOne(started);
+      // Without effect where it was ready before.
+      started.reject(new WorkerCrash("the node is leaving"));
+    });
     try {
       await Promise.all(starts.map((started) => started.promise));
     } catch (error) {
-      for (const { promise } of starts) promise.catch(() => undefined);
       await this.kill();
       throw error;
     }

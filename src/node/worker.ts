@@ -19,7 +19,7 @@ import { disableFile } from "./disable-file.ts";
 import { listenOnInherited } from "./http-listener.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { openLogger } from "./open-logger.ts";
-import { processTitle } from "./pid-file.ts";
+import { workerTitle } from "./orphans.ts";
 import { SupervisorChannel } from "./supervisor-channel.ts";
 import { summarizeTransfers } from "./transfer-summary.ts";
 import { WorkerGate } from "./worker-gate.ts";
@@ -60,7 +60,7 @@ const transferPath = /^\/v2[.\d]*\/images\/[^/]+\/file(\?|$)/;
 
 /** Serves until the supervisor says otherwise, then ends the process. */
 export function runWorker(options: WorkerOptions): void {
-  process.title = `${processTitle}: worker`;
+  process.title = workerTitle(process.ppid);
   // A terminal or a service manager signals the whole group; only the supervisor decides what happens next.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"] as const)
     process.on(signal, () => undefined);

@@ -1,0 +1,82 @@
+// All workers of a node: the pool that serves and, after reloads, older ones that still finish. What the node says to its workers,
+// and what they report, goes through here.
+import type { ReleaseId } from "../releases/catalogue.ts";
+import { oldestRelease } from "./registry.ts";
+import { mergeSummaries, type TransferSummary } from "./transfer-summary.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+import type { ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
+
+type Member = { readonly pool: WorkerPool; readonly release: ReleaseId };
+
+export type CrewReport = {
+  readonly transfers: TransferSummary;
+  readonly requestsInFlight: number;
+  readonly connections: number;
+  readonly latency: readonly WorkerReport["latency"][];
+};
+
+export class Crew {
+  readonly #members = new Set<Member>();
+
+  /** Counted from before its first worker starts until its last one has ended. */
+  add(pool: WorkerPool, release: ReleaseId): void {
+    this.#members.add({ pool, release });
+  }
+
+  /** After its last worker ended. */
+  remove(pool: WorkerPool): void {
+    for (const member of this.#members) if (member.pool === pool) this.#members.delete(member);
+  }
+
+  get workers(): number {
+    return this.#sum((pool) => pool.size);
+  }
+
+  get replaced(): number {
+    return this.#sum((pool) => pool.replaced);
+  }
+
+  /** The oldest release that any worker speaks; `otherwise` where there is none. */
+  release(otherwise: ReleaseId): ReleaseId {
+    const [first = otherwise, ...more] = [...this.#members].map((member) => member.release);
+    return oldestRelease([first, ...more]);
+  }
+
+  tell(message: ToWorker): void {
+    for (const { pool } of this.#members) pool.tell(message);
+  }
+
+  async leave(how: "close" | "cut"): Promise<void> {
+    await this.#each((pool) => pool.leave(how));
+  }
+
+  async ended(): Promise<void> {
+    await this.#each((pool) => pool.ended());
+  }
+
+  async kill(): Promise<void> {
+    await this.#each((pool) => pool.kill());
+  }
+
+  async metrics(): Promise<readonly WorkerMetrics[]> {
+    return (await this.#each((pool) => pool.metrics())).flat();
+  }
+
+  async report(): Promise<CrewReport> {
+    const reports = (await this.#each((pool) => pool.reports())).flat();
+    return {
+      transfers: mergeSummaries(reports.map((report) => report.transfers)),
+      requestsInFlight: reports.reduce((sum, report) => sum + report.requestsInFlight, 0),
+      connections: reports.reduce((sum, report) => sum + report.connections, 0),
+      latency: reports.map((report) => report.latency),
+    };
+  }
+
+  #each<T>(ask: (pool: WorkerPool) => Promise<T>): Promise<T[]> {
+    return Promise.all([...this.#members].map(({ pool }) => ask(pool)));
+  }
+
+  #sum(count: (pool: WorkerPool) => number): number {
+    return [...this.#members].reduce((sum, { pool }) => sum + count(pool), 0);
+  }
+}

@@ -1,0 +1,117 @@
+// The node's first process: holds the listening socket, keeps workers running, and turns signals into a graceful stop or a reload.
+// Start order: configuration, socket, pid file, database, registry, start guard, workers. It stops in the reverse order.
+//
+//   TERM, INT   drain (drain.ts); a second one, or QUIT, gives up at once
+//   HUP         reload (reload.ts)
+//   USR1        reopen log files
+import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../core/clock.ts";
+import type { Config } from "../core/config.ts";
+import { errorText } from "../core/errors.ts";
+import { StopStack } from "../core/lifecycle.ts";
+import { type Logger, reopenLogFiles } from "../core/logger.ts";
+import { drain } from "./drain.ts";
+import { Node } from "./node.ts";
+import { openLogger } from "./open-logger.ts";
+import type { NodeParts } from "./parts.ts";
+import { processTitle } from "./pid-file.ts";
+import { connectServiceManager } from "./service-manager.ts";
+
+export type SupervisorOptions = {
+  /** Reads the files (anew at each reload). Throws config.invalid. */
+  readonly readConfig: () => Config;
+  /** Opens the supervisor's own connections for a configuration. Throws db.unreachable, db.access_denied, config.invalid. */
+  readonly openParts: (config: Config, context: { nodeName: string; logger: Logger }) => Promise<NodeParts>;
+  /** Path of the module a worker runs; it calls runWorker. */
+  readonly workerModule: string;
+  readonly packageVersion: string;
+};
+
+/** How long the last words (registry, connections) may take. */
+const stopMsMax = 5_000;
+
+/**
+ * Runs the node until it is told to stop: `finished` where everything was served to its end, `cut` where work was given up.
+ * Throws what keeps the node from starting, with nothing left behind.
+ */
+export async function supervise(options: SupervisorOptions): Promise<"finished" | "cut"> {
+  process.title = `${processTitle}: supervisor`;
+  const config = options.readConfig();
+  const logger = openLogger(config, "glance-api");
+  const signals = listenForSignals();
+  const manager = connectServiceManager(process.env, { pid: process.pid, logger });
+  const stack = new StopStack();
+  const node = new Node(options, { config, logger, manager, stack, env: process.env });
+  try {
+    const starting = node.start();
+    // Told to stop before it ever served, there is nothing to drain.
+    const outcome = await Promise.race([starting.then(() => "started" as const), signals.leave]);
+    if (outcome !== "started") {
+      starting.catch(() => undefined);
+      return "finished";
+    }
+    signals.onReload(() => void node.reload());
+    signals.onReopen(() => {
+      reopenLogFiles();
+      node.reopenLogs();
+    });
+    await signals.leave;
+    signals.onReload(() => undefined);
+    return await leave(node, signals.atOnce, () => manager.stopping("finishing"));
+  } finally {
+    manager.stop();
+    const stopping = stack
+      .stop()
+      .catch((error) => logger.error({ error: errorText(error) }, "stopping was incomplete"));
+    await Promise.race([stopping, delay(stopMsMax)]);
+  }
+}
+
+async function leave(node: Node, atOnce: AbortSignal, tellManager: () => void): Promise<"finished" | "cut"> {
+  tellManager();
+  return await drain(node.drainSteps(), {
+    settleMs: node.settings.settleMs,
+    deadlineMs: node.settings.drainDeadlineMs,
+    clock: systemClock,
+    atOnce,
+    onPhase: (phase) => node.enter(phase),
+  });
+}
+
+type Signals = {
+  readonly leave: Promise<"leave">;
+  readonly atOnce: AbortSignal;
+  onReload(handle: () => void): void;
+  onReopen(handle: () => void): void;
+};
+
+function listenForSignals(): Signals {
+  const leave = Promise.withResolvers<"leave">();
+  const atOnce = new AbortController();
+  let told = false;
+  let reload: () => void = () => undefined;
+  let reopen: () => void = () => undefined;
+  const stop = () => {
+    if (told) atOnce.abort();
+    told = true;
+    leave.resolve("leave");
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("SIGQUIT", () => {
+    told = true;
+    stop();
+  });
+  process.on("SIGHUP", () => reload());
+  process.on("SIGUSR1", () => reopen());
+  return {
+    leave: leave.promise,
+    atOnce: atOnce.signal,
+    onReload: (handle) => {
+      reload = handle;
+    },
+    onReopen: (handle) => {
+      reopen = handle;
+    },
+  };
+}

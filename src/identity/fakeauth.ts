@@ -14,7 +14,9 @@ const noProject = "none";
 export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: string): Caller {
   const token = headers["x-auth-token"];
   if (typeof token !== "string" || token === "") throw unauthenticated("There is no X-Auth-Token.");
-  const parts = token.split(":").map((part) => part.trim());
+  const parts = percentDecoded(token)
+    .split(":")
+    .map((part) => part.trim());
   const [user = "", project = "", roles = ""] = parts;
   const named = [user, project].every((name) => name !== "" && name.length <= nameCharsMax);
   if (parts.length !== 3 || !named)
@@ -27,6 +29,15 @@ export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: st
     isAdmin: false,
     requestId,
   };
+}
+
+/** The glance client sends `:` in headers as `%3A`. What is no valid encoding is taken as it stands. */
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function unauthenticated(message: string): ServiceError {

@@ -32,6 +32,11 @@ test("identity: a fakeauth token names user, project and roles, lower-cased", ()
   });
 });
 
+test("identity: a fakeauth token may come percent-encoded, as the glance client sends it", () => {
+  assert.deepEqual(caller("ann%3Ap1%3AMember%2CReader"), caller("ann:p1:Member,Reader"));
+  assert.throws(() => caller("ann%3Ap1%3"), /X-Auth-Token/);
+});
+
 test("identity: role admin makes an admin, and project none is no project", () => {
   assert.deepEqual(caller("root:none:ADMIN"), {
     userId: "root",

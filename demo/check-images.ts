@@ -37,7 +37,8 @@ export async function checkImages(options: {
         check: ({ headers }) => check.verdict() ?? (headers["content-md5"] === md5 ? undefined : "wrong Content-MD5"),
       });
       if (!answer) wrong.push(`${name} (${id}): ${recorder.failures.at(-1)?.what ?? "failed"}`);
-      onChecked?.(++checked);
+      checked++;
+      onChecked?.(checked);
     }
     client.close();
   };

@@ -40,7 +40,8 @@ async function loadOne(client: HttpClient, recorder: Recorder, image: SampleImag
     json: {
       name: image.name,
       owner: image.project,
-      visibility: image.visibility,
+      // What is not public keeps the release's default, which members can be given to at every release.
+      ...(image.visibility === "public" ? { visibility: "public" } : {}),
       disk_format: image.content.format,
       container_format: "bare",
       tags: image.tags,

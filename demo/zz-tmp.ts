@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Recorder } from "./traffic/recorder.ts";
+import { sampleImages } from "./images.ts";
+import { loadSamples } from "./traffic/load.ts";
+import { makeActors, startTraffic } from "./traffic/traffic.ts";
+import { SlowTransfers } from "./traffic/slow.ts";
+import { checkImages } from "./check-images.ts";
+const origin = process.argv[2] ?? ""; const rate = Number(process.argv[3] ?? 40); const secs = Number(process.argv[4] ?? 10);
+const recorder = new Recorder(); const projects = ["red","green","blue","amber"];
+let t=performance.now();
+const samples = await loadSamples(origin, recorder, sampleImages({seed:1,count:24,projects}));
+console.log("loaded", performance.now()-t, recorder.failed);
+recorder.window="control";
+const actors = makeActors({origin, recorder, samples, projects, seed:1, count:12});
+const slowActors = makeActors({origin, recorder, samples, projects, seed:1001, count:4});
+const traffic = startTraffic({actors, requestsPerSecond: rate});
+const slow = new SlowTransfers(); slow.start(slowActors);
+await sleep(secs*500); slow.nodeStops(); await sleep(secs*500);
+t=performance.now(); await slow.stop(); await traffic.stop(); console.log("stopped", performance.now()-t);
+for (const a of [...actors,...slowActors]) a.client.close();
+t=performance.now();
+console.log(await checkImages({origin, recorder, samples, actors:[...actors,...slowActors]}), performance.now()-t);
+console.table(recorder.byKind()); console.log(recorder.requests, recorder.failed, recorder.cut, recorder.latency("control"));
+const seen=new Set(); for (const f of recorder.failures) { const k=f.kind+f.what.replace(/[0-9a-f-]{36}/,"ID").slice(0,60); if(!seen.has(k)){seen.add(k); console.log(f.kind, f.what.slice(0,500));} }

@@ -71,7 +71,7 @@ export class Node {
 
     const name = nodeName(settings.nodeName, socket.port);
     const open = () => this.#options.openParts(config, { nodeName: name, logger: this.#logger });
-    const parts = await openParts(open, this.#logger);
+    const parts = await openParts(open, config, this.#logger);
     stack.defer(() => (this.#current?.parts ?? parts).close());
     const registry = new NodeRegistry({
       name,

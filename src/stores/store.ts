@@ -8,6 +8,8 @@ export type ByteRange = {
   readonly end: number;
 };
 
+export type PutOptions = { readonly signal: AbortSignal; readonly expectedBytes?: number | null };
+
 export interface Store {
   /** What differs between drivers, declared so that nobody asks for a driver's name. */
   readonly properties: {
@@ -17,17 +19,26 @@ export interface Store {
   };
   /**
    * Stores all of `source` under `key` (an image id), durably, or nothing: a failed or aborted put leaves no blob behind,
-   * and a put that was killed leaves at most a partial blob that `remove(locationFor(key))` takes away.
-   * Throws stores.blob_exists where a complete blob stands already, stores.full, stores.unavailable.
+   * and a put that was killed leaves at most a partial blob that `remove(locationFor(key))` takes away. A remove while a put is under way
+   * fences it: that put fails, whatever it does next.
+   * Owns `source` from the call on: destroyed when the put fails. A failure of `source` itself is thrown as it is, so that the caller knows it again.
+   * `expectedBytes`: what the client announced; where there is no room for it nothing is read.
+   * Throws stores.blob_exists where a complete blob stands already, stores.full, stores.read_only, stores.unavailable; the signal's reason.
    */
-  put(key: string, source: Readable, options: { signal: AbortSignal }): Promise<{ url: string; sizeBytes: number }>;
+  put(key: string, source: Readable, options: PutOptions): Promise<{ url: string; sizeBytes: number }>;
   /** The URL that a put of `key` will return, so that a lease can name it before a byte is written. */
   locationFor(key: string): string;
-  /** Yields the bytes of `range`, all when absent. Throws stores.blob_not_found, stores.unavailable. */
+  /**
+   * Yields the bytes of `range`, all when absent; fewer bytes than the blob should have are an error of the stream, never a silent end.
+   * An aborted signal destroys the stream. Throws stores.blob_not_found, stores.unavailable.
+   */
   open(url: string, options: { signal: AbortSignal; range?: ByteRange }): Promise<Readable>;
   /** Size in bytes. Throws stores.blob_not_found. */
   size(url: string): Promise<number>;
-  /** Removes the blob and any partial data of it. Removing what is already gone succeeds: a retry after a lost reply must be harmless. */
+  /**
+   * Removes the blob and any partial data of it. Removing what is already gone succeeds: a retry after a lost reply must be harmless.
+   * Throws stores.read_only where the URL is not this store's to remove, stores.unavailable.
+   */
   remove(url: string): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;

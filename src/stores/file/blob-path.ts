@@ -1,0 +1,63 @@
+// Which file a location means. Only files that lie directly in the data directory are ever opened or removed, whatever URL a database row
+// holds, and partial data has a folder of its own there, so that finding it never costs a listing of all images.
+import assert from "node:assert/strict";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, normalize } from "node:path";
+
+/** Beside the blobs, so that a finished one can be linked into place; hidden, so that no image id can be its name. */
+const partialFolder = ".perennial-partial";
+
+export class BlobPaths {
+  readonly dataDirectory: string;
+
+  /** `dataDirectory`: an absolute path. */
+  constructor(dataDirectory: string) {
+    const path = normalize(dataDirectory);
+    this.dataDirectory = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  }
+
+  get partialDirectory(): string {
+    return join(this.dataDirectory, partialFolder);
+  }
+
+  /** The file of a key. A key that could leave the directory is a programmer's mistake: ids are checked where they come in. */
+  blob(key: string): string {
+    assert(isBlobName(key), `not a key of a store: ${key}`);
+    return join(this.dataDirectory, key);
+  }
+
+  /** Not percent-encoded, as the reference writes it. */
+  url(key: string): string {
+    return `file://${this.blob(key)}`;
+  }
+
+  partial(key: string, random: string): string {
+    return join(this.partialDirectory, `${key}.${random}`);
+  }
+
+  isPartialOf(key: string, name: string): boolean {
+    return name.startsWith(`${key}.`);
+  }
+
+  /** The key of a location of this store; undefined where the URL means a file anywhere else. */
+  async keyOf(url: string): Promise<string | undefined> {
+    const path = /^file(?:system)?:\/\/(\/[^\0]*)$/.exec(url)?.[1];
+    if (path === undefined) return undefined;
+    const key = basename(path);
+    if (!isBlobName(key) || path.endsWith("/")) return undefined;
+    const folder = dirname(normalize(path));
+    if (folder === this.dataDirectory) return key;
+    // The same directory may have two names where a link leads to it.
+    return (await sameDirectory(folder, this.dataDirectory)) ? key : undefined;
+  }
+}
+
+/** No separators, no hidden names; a key must not begin another key's partial name, hence no dot at all. */
+function isBlobName(name: string): boolean {
+  return /^[0-9A-Za-z_-]{1,255}$/.test(name);
+}
+
+async function sameDirectory(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.allSettled([realpath(one), realpath(other)]);
+  return first.status === "fulfilled" && second.status === "fulfilled" && first.value === second.value;
+}

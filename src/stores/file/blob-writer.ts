@@ -1,0 +1,82 @@
+// Writes one stream into one file with few system calls: chunks of the network (64 KiB) are gathered and written a megabyte at a time, the
+// next one is gathered while the last is written, and what is written is flushed to the disk along the way, so that the last flush is short.
+import type { FileHandle } from "node:fs/promises";
+import type { Readable } from "node:stream";
+
+const writeBytesMin = 1_048_576;
+/** Below what one system call takes (1,024). */
+const writeChunksMax = 512;
+const flushBytesMin = 64 * 1_048_576;
+
+/** Writes all of `source` from the file's start and flushes it; holds at most a few megabytes. Throws what the source or the file throws. */
+export async function writeBlob(file: FileHandle, source: Readable): Promise<number> {
+  let gathered: Buffer[] = [];
+  let gatheredBytes = 0;
+  let writtenBytes = 0;
+  let flushedBytes = 0;
+  let writing: Promise<void> | undefined;
+  let flushing: Promise<void> | undefined;
+
+  const writeGathered = () => {
+    const chunks = gathered;
+    const position = writtenBytes;
+    writtenBytes += gatheredBytes;
+    gathered = [];
+    gatheredBytes = 0;
+    writing = writeAll(file, chunks, position);
+    // Awaited before the next write; a failure until then must not count as unhandled.
+    writing.catch(() => undefined);
+  };
+
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      gathered.push(chunk);
+      gatheredBytes += chunk.length;
+      if (gatheredBytes < writeBytesMin && gathered.length < writeChunksMax) continue;
+      await writing;
+      if (writtenBytes - flushedBytes >= flushBytesMin) {
+        await flushing;
+        flushedBytes = writtenBytes;
+        flushing = file.datasync();
+        flushing.catch(() => undefined);
+      }
+      writeGathered();
+    }
+    await writing;
+    writeGathered();
+    await writing;
+    await flushing;
+  } catch (error) {
+    // The caller closes the file next: nothing may still be writing to its number by then.
+    await Promise.allSettled([writing, flushing]);
+    throw error;
+  }
+  await file.sync();
+  return writtenBytes;
+}
+
+/** A write may be cut short (a full disk, a limit): the rest is written again, until it is all there or the system says why not. */
+async function writeAll(file: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
+  let rest = chunks.filter((chunk) => chunk.length > 0);
+  let offset = position;
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.writev(rest, offset);
+    if (bytesWritten === 0) throw Object.assign(new Error("the file takes no more bytes"), { code: "ENOSPC" });
+    offset += bytesWritten;
+    rest = without(rest, bytesWritten);
+  }
+}
+
+/** `chunks` without their first `bytes`. */
+function without(chunks: readonly Buffer[], bytes: number): Buffer[] {
+  let done = bytes;
+  const rest: Buffer[] = [];
+  for (const chunk of chunks) {
+    if (done >= chunk.length) done -= chunk.length;
+    else {
+      rest.push(done > 0 ? chunk.subarray(done) : chunk);
+      done = 0;
+    }
+  }
+  return rest;
+}

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
-  chmod,
   link,
   mkdir,
   mkdtemp,
@@ -130,10 +129,12 @@ test("file store: a data directory that goes away is not made anew, and comes ba
 
 test("file store: a full disk is stores.full, a read-only one stores.read_only; both leave nothing", async (t) => {
   const { root, directory, contents, close } = await openStore();
-  t.after(close);
+  t.after(() => {
+    spawnSync("umount", ["--lazy", directory]);
+    return close();
+  });
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "perennial-test", directory]).status === 0;
   if (!mounted) return t.skip("mounting a small file system needs root");
-  t.after(() => spawnSync("umount", ["--lazy", directory]));
   const store = await openFileStore({ dataDirectory: directory, filePermissions: null, readBytes: 1 });
   const large = () => Readable.from([Buffer.alloc(1_500_000), Buffer.alloc(1_500_000)]);
   await assert.rejects(store.put(id, large(), { signal }), withCode("stores.full"));

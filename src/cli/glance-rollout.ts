@@ -1,0 +1,40 @@
+// The command glance-rollout: moves a fleet from one release to the next while it serves. The commands stand in commands/rollout-*.ts.
+import { Command, CommanderError } from "commander";
+import { addBalancerCommand } from "./commands/rollout-balancer.ts";
+import { failCommand } from "./commands/rollout-error.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
+
+const exitCodeHelp = `
+Exit codes:
+  0   done, also when there was nothing to do
+  1   failed; the line on standard error says why
+  2   unknown command or option
+  6   another rollout, or another run of the schema engine, is under way
+  7   paused: it stands where it is and waits for a person; run it again to go on
+  69  the database cannot be reached
+  71  an address or socket is taken
+  78  the fleet file or a configuration file is wrong`;
+
+const program = new Command("glance-rollout")
+  .description("Upgrades a fleet of image service nodes, and the database under them, while they serve.")
+  .exitOverride()
+  .showHelpAfterError("(glance-rollout --help tells what there is)")
+  .addHelpText("after", exitCodeHelp);
+
+async function run(work: () => Promise<ExitCode>): Promise<void> {
+  try {
+    process.exitCode = await work();
+  } catch (error) {
+    process.exitCode = failCommand(error);
+  }
+}
+
+addBalancerCommand(program, run);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has printed help or the mistake; help that was asked for is no mistake.
+  process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+}

@@ -1,0 +1,60 @@
+// The command-line clients of OpenStack, set up for a service with flavor fakeauth: each command is a process of the real program.
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { memberToken } from "../../demo/traffic/actor.ts";
+
+/** One command of a client, as a project's user; resolves to its stdout. Throws with all it said where it exits with other than 0. */
+export type Client = (project: string, ...args: readonly string[]) => Promise<string>;
+
+export type Clients = { readonly openstack: Client; readonly glance: Client; stop(): void };
+
+/** `origin`: the image service. `folder`: where the clients' configuration is written. */
+export async function prepareClients(origin: string, folder: string, projects: readonly string[]): Promise<Clients> {
+  const identity = await startIdentityStub();
+  const { port } = identity.address() as AddressInfo;
+  const cloud = (project: string) => ({
+    auth_type: "admin_token",
+    auth: { token: memberToken(project), endpoint: `http://127.0.0.1:${port}/v3` },
+    image_endpoint_override: origin,
+    identity_api_version: 3,
+  });
+  const file = join(folder, "clouds.yaml");
+  await writeFile(file, stringify({ clouds: Object.fromEntries(projects.map((name) => [name, cloud(name)])) }));
+  const env = cleanEnvironment({ OS_CLIENT_CONFIG_FILE: file, HOME: folder });
+  return {
+    openstack: (project, ...args) => run("openstack", ["--os-cloud", project, ...args], env),
+    glance: (project, ...args) =>
+      run("glance", ["--os-image-url", origin, "--os-auth-token", memberToken(project), ...args], env),
+    stop: () => void identity.close(),
+  };
+}
+
+/** Keystone as an ordinary user sees it: nobody may look up projects, so the client takes what it was given for an id. */
+async function startIdentityStub(): Promise<Server> {
+  const body = JSON.stringify({ error: { code: 403, title: "Forbidden", message: "Not for you." } });
+  const server = createServer((_request, response) =>
+    response.writeHead(403, { "Content-Type": "application/json", Connection: "close" }).end(body),
+  ).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+/** Without proxies, through which loopback calls would leave, and without anybody's own OS_ settings. */
+function cleanEnvironment(more: Record<string, string>): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^OS_|proxy$/i.test(name));
+  return { ...Object.fromEntries(kept), ...more };
+}
+
+function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
+      else resolve(stdout);
+    });
+  });
+}

@@ -56,13 +56,21 @@ export async function writeAnswer(
   else response.end(body);
 }
 
+/** A body of another length than announced is cut: a client that got too little would wait for the rest for ever. */
 async function sendStream(response: ServerResponse, body: Readable): Promise<void> {
+  const announcedBytes = Number(response.getHeader("content-length"));
+  let sentBytes = 0;
   let clientLeft = false;
   response.once("close", () => {
     clientLeft = !response.writableFinished;
   });
+  body.on("data", (chunk: Buffer) => {
+    sentBytes += chunk.length;
+  });
   try {
-    await pipeline(body, response);
+    await pipeline(body, response, { end: false });
+    if (sentBytes !== announcedBytes) throw new Error(`${sentBytes} bytes came where ${announcedBytes} were announced`);
+    response.end();
   } catch (error) {
     // A client that leaves in the middle is no failure of ours; pipeline has destroyed the source.
     if (!clientLeft) throw error;

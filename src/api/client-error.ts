@@ -7,7 +7,7 @@ import { renderProblem, titleOf } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { allowedMethods, pathOfUrl } from "./route-table.ts";
 
-type ParserError = Error & { readonly code?: string | undefined; readonly rawPacket?: Buffer | undefined };
+type ParserError = Error & { readonly code?: string; readonly rawPacket?: Buffer; readonly bytesParsed?: number };
 type Routing = {
   readonly routes: readonly Route[];
   readonly rewriteUrl: (request: IncomingMessage) => string;
@@ -26,11 +26,17 @@ export function answerUnparsable(error: ParserError, socket: Socket, routing: Ro
   // The parser fails again at every further byte of a connection that is being ended.
   if (answered.has(socket)) return;
   answered.add(socket);
-  if (!socket.writable || error.code === "ECONNRESET" || openAnswers.get(socket)?.headersSent === true) {
-    // An answer inside another that is half written would be worse than none.
-    socket.destroy(error);
-    return;
-  }
+  const open = openAnswers.get(socket);
+  const refuse = () => refuseConnection(error, socket, routing);
+  if (!socket.writable || error.code === "ECONNRESET") socket.destroy(error);
+  // The garbage follows a request that is being answered: first things first.
+  else if (open?.req.complete === true) open.once("finish", refuse);
+  // An answer inside another that is half written would be worse than none.
+  else if (open?.headersSent === true) socket.destroy(error);
+  else refuse();
+}
+
+function refuseConnection(error: ParserError, socket: Socket, routing: Routing): void {
   const { status, allow } = unknownVerb(error, routing) ?? { status: statusByParserCode[error.code ?? ""] ?? 400 };
   const explanation = status === 400 ? `The request is not HTTP: ${errorText(error)}.` : `${titleOf(status)}.`;
   const { contentType, body } = renderProblem({ status, explanation, headers: {} }, undefined);
@@ -48,7 +54,10 @@ export function answerUnparsable(error: ParserError, socket: Socket, routing: Ro
 /** Verbs Node does not parse: 405 where the path has others, 501 elsewhere. */
 function unknownVerb(error: ParserError, routing: Routing): { status: number; allow?: string } | undefined {
   if (error.code !== "HPE_INVALID_METHOD") return undefined;
-  const line = error.rawPacket?.toString("latin1").split("\r\n")[0] ?? "";
+  // The packet may hold whole requests before this one.
+  const before = error.rawPacket?.toString("latin1", 0, error.bytesParsed ?? 0) ?? "";
+  const after = error.rawPacket?.toString("latin1", before.lastIndexOf("\n") + 1);
+  const line = after?.split("\r\n")[0] ?? "";
   const [, method, url] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   if (method === undefined || url === undefined) return undefined;
   const rewritten = routing.rewriteUrl({ url, method, headers: {} } as IncomingMessage);

@@ -39,6 +39,8 @@ export type ApiDeps = {
 const paramCharsMax = 16_384;
 /** Methods that get 404 where there is no resource; of others nobody has heard (501). */
 const knownMethods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"];
+/** How statistics call requests that met no route. */
+const unknown = "unknown";
 const allMethods = METHODS.filter((method) => method !== "CONNECT");
 
 /** Ready, not listening: give its `server` a socket. */
@@ -57,7 +59,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     http: { maxHeaderSize: deps.headerBytesMax },
     routerOptions: { maxParamLength: paramCharsMax },
     frameworkErrors: (_error, request, reply) => void publicAnswer(request, reply, "undecodable", refuseUndecodable),
-    clientErrorHandler: (error, socket) => answerUnparsable(error, socket, { routes, rewriteUrl }),
+    clientErrorHandler: (error: Error, socket) => answerUnparsable(error, socket, { routes, rewriteUrl }),
   });
   // Without parsers of its own Fastify leaves all bodies to us.
   for (const method of allMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
@@ -91,9 +93,6 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     return authenticated(request, reply, route.path, (apiRequest) => {
       if (route.body === "refused" && hasBody(request.raw))
         throw new ServiceError("api.bad_request", "This request takes no body.");
-      // Encoded slashes are slashes to the reference, whose resources have none in their names.
-      for (const part of Object.values(request.params as Record<string, string>))
-        if (part === "" || part.includes("/")) throw noResource();
       return route.handle(apiRequest, routeDeps);
     });
   }
@@ -107,9 +106,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   }
 
   function unknownPath(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    return authenticated(request, reply, "unknown", () => {
-      if (knownMethods.includes(request.method)) throw noResource();
-      throw new ServiceError("api.not_implemented", `${request.method} is not a method of this service.`);
+    return authenticated(request, reply, unknown, () => {
+      throw nothingHere(request.method);
     });
   }
 
@@ -128,6 +126,9 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       const caller = await deps.identity.authenticate(raw.headers, requestId);
       exchange.answerId = requestId;
       const params = request.params as Record<string, string>;
+      // Encoded slashes are slashes to the reference, whose resources have none in their names.
+      if (route !== unknown && Object.values(params).some((part) => part === "" || part.includes("/")))
+        throw nothingHere(request.method);
       return make(new ApiRequest({ raw, response: reply.raw, caller, params, settings: deps.settings }));
     });
   }
@@ -148,8 +149,9 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   }
 }
 
-function noResource(): ServiceError {
-  return new ServiceError("api.unknown_path", "There is no such resource.");
+function nothingHere(method: string): ServiceError {
+  if (knownMethods.includes(method)) return new ServiceError("api.unknown_path", "There is no such resource.");
+  return new ServiceError("api.not_implemented", `${method} is not a method of this service.`);
 }
 
 function refuseUndecodable(): Answer {

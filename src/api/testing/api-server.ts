@@ -95,7 +95,7 @@ export function sendRaw(port: number, bytes: string | Buffer): Promise<RawAnswer
     const socket = connect(port, "127.0.0.1");
     const chunks: Buffer[] = [];
     const done = () => resolve(parseAnswer(Buffer.concat(chunks).toString("utf8")));
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("close", done);
     // A reset after the answer is how a server may end a connection on garbage.
     socket.on("error", (error) => (chunks.length > 0 ? done() : reject(error)));

@@ -11,10 +11,23 @@ export interface Queryable {
   run(sql: string, params?: readonly SqlValue[]): Promise<{ rowsAffected: number }>;
 }
 
-/** One connection, held for as long as `work` runs: for DDL, session variables and advisory locks. */
+/**
+ * One connection, opened for `work` and closed after it: for DDL, session variables, and transactions by hand (`BEGIN` ... `COMMIT`
+ * through `run`). Nothing is retried. Two statements at once are carried out one after the other.
+ * SQLite: the connection has a thread of its own, may edit `sqlite_schema` (`PRAGMA writable_schema`), waits for other writers for at
+ * most 200 ms (then db.conflict), and has foreign keys off.
+ */
 export interface Session extends Queryable {
   /** The server's id of this connection, by which another session can name or interrupt it; null where there is none. */
   readonly connectionId: number | null;
+}
+
+/** A named lock of the whole database, held by a connection: it is free again when its holder dies. */
+export interface AdvisoryLock {
+  /** Aborts when the connection that holds the lock was lost, and with it the lock. */
+  readonly lost: AbortSignal;
+  /** Safe to call twice. */
+  release(): Promise<void>;
 }
 
 export interface Database extends Queryable {
@@ -25,7 +38,9 @@ export interface Database extends Queryable {
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   session<T>(work: (session: Session) => Promise<T>): Promise<T>;
-  /** Safe to call twice. */
+  /** Waits for at most `waitMsMax`; throws schema.locked. Most callers want `withAdvisoryLock` of advisory-lock.ts. */
+  acquireLock(name: string, waitMsMax: number): Promise<AdvisoryLock>;
+  /** Waits for what is under way. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -38,6 +53,8 @@ export type Dialect = {
   readonly nowSql: string;
   /** An expression: UTC time `seconds` (a `?`) from now. */
   readonly nowPlusSecondsSql: string;
+  /** An expression: the age of a datetime column in seconds, by the database's clock, with a fraction where the column has one. */
+  secondsSinceSql(column: string): string;
   /** `2026-11-23T05:54:06Z` -> what a datetime column holds. */
   encodeTime(timestamp: string): string;
   /** The reverse; fractions are cut. */
@@ -46,4 +63,14 @@ export type Dialect = {
   quote(identifier: string): string;
   /** Appended to a SELECT to lock its rows, or empty where a write transaction locks anyway. */
   readonly forUpdate: string;
+  /** Follows a table name in FROM: this index and no other. Fails with db.wrong_schema where it does not exist. */
+  useIndex(index: string): string;
+  /** Joins two tables in this order, whatever the optimizer thinks. */
+  readonly orderedJoin: string;
+  /** A SELECT with ORDER BY and LIMIT as one branch of a UNION. */
+  unionBranch(select: string): string;
+  /** Appended to INSERT: where a row with these key columns exists, set `columns` of it to the values given. */
+  orUpdate(keyColumns: readonly string[], columns: readonly string[]): string;
+  /** A SELECT of all index names of the tables of this database, as column `name`. */
+  readonly indexNamesSql: string;
 };

@@ -1,0 +1,64 @@
+// Opens a database from its URL: the one place of this room where a driver is chosen.
+import type { Config } from "../core/config.ts";
+import { ServiceError } from "../core/errors.ts";
+import { databaseOptions } from "./config.ts";
+import type { Database } from "./database.ts";
+import { MysqlDatabase } from "./dialects/mysql/mysql-database.ts";
+import { SqliteDatabase } from "./dialects/sqlite/sqlite-database.ts";
+import { type OpenOptions, withDefaults } from "./open-options.ts";
+import { isSafeToRepeat, withRetry } from "./retry.ts";
+import { parseDatabaseUrl } from "./url.ts";
+
+/** Opens and asks the database once. Throws config.invalid, db.unreachable, db.access_denied, db.wrong_schema (no such database). */
+export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
+  const parsed = parseDatabaseUrl(url);
+  const settings = withDefaults(options);
+  for (const name of parsed.ignored)
+    settings.logger?.warn(`[database] connection: parameter ${name} is not known and has no effect`);
+  const db = parsed.dialect === "mysql" ? new MysqlDatabase(parsed, settings) : new SqliteDatabase(parsed, settings);
+  const { connectAttemptsMax, connectPauseMs } = settings;
+  try {
+    await withRetry(() => db.check(), {
+      policy: {
+        attemptsMax: connectAttemptsMax,
+        totalMsMax: Number.POSITIVE_INFINITY,
+        pauseMsMin: connectPauseMs,
+        pauseMsMax: connectPauseMs,
+      },
+      mayRepeat: isSafeToRepeat,
+      what: `reaching ${parsed.display}`,
+      logger: settings.logger,
+      random: () => 1,
+    });
+    return db;
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** What glance-api.conf says, for openDatabase. Throws config.invalid where no connection is given. */
+export function readDatabaseConfig(config: Config): { readonly url: string; readonly options: OpenOptions } {
+  const values = config.read(databaseOptions);
+  if (values.connection === null || values.connection === "")
+    throw new ServiceError(
+      "config.invalid",
+      "[database] connection is not set: give the URL of the database, e.g. mysql://glance:password@host/glance",
+      {
+        facts: { section: "database", option: "connection" },
+      },
+    );
+  return {
+    url: values.connection,
+    options: {
+      poolSizeMax: values.max_pool_size + values.max_overflow,
+      poolIdleMax: values.max_pool_size,
+      poolWaitMsMax: values.pool_timeout * 1_000,
+      connectionAgeMsMax: values.connection_recycle_time < 0 ? null : values.connection_recycle_time * 1_000,
+      sqlMode: values.mysql_sql_mode,
+      sqliteSynchronous: values.sqlite_synchronous,
+      connectAttemptsMax: values.max_retries < 0 ? Number.POSITIVE_INFINITY : values.max_retries + 1,
+      connectPauseMs: values.retry_interval * 1_000,
+    },
+  };
+}

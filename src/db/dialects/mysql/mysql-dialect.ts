@@ -1,0 +1,24 @@
+// How MySQL and MariaDB say what other databases say differently.
+import type { Dialect } from "../../database.ts";
+
+const quote = (identifier: string) => `\`${identifier.replaceAll("`", "``")}\``;
+
+export const mysqlDialect: Dialect = {
+  name: "mysql",
+  transactionalDdl: false,
+  nowSql: "utc_timestamp()",
+  nowPlusSecondsSql: "utc_timestamp() + interval ? second",
+  secondsSinceSql: (column) => `timestampdiff(microsecond, ${column}, utc_timestamp(6)) / 1e6`,
+  encodeTime: (timestamp) => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}`,
+  decodeTime: (text) => `${text.slice(0, 10)}T${text.slice(11, 19)}Z`,
+  quote,
+  forUpdate: " for update",
+  useIndex: (index) => ` force index (${quote(index)})`,
+  orderedJoin: "straight_join",
+  unionBranch: (select) => `(${select})`,
+  // The row alias that MySQL 8 prefers to VALUES() is unknown to MariaDB.
+  orUpdate: (_keyColumns, columns) =>
+    ` on duplicate key update ${columns.map((column) => `${column} = values(${column})`).join(", ")}`,
+  indexNamesSql:
+    "select distinct index_name as name from information_schema.statistics where table_schema = database()",
+};

@@ -1,0 +1,152 @@
+// Keeps connections to one server: opened when needed, reused newest first, checked after a pause, replaced when old or lost.
+import { ServiceError } from "../../../core/errors.ts";
+import type { MysqlConnection } from "./mysql-connection.ts";
+
+export type PoolLimits = {
+  readonly connectionsMax: number;
+  /** Idle connections beyond this are closed after a while. */
+  readonly idleMax: number;
+  readonly waitMsMax: number;
+  /** Older connections are replaced; null: never. */
+  readonly ageMsMax: number | null;
+};
+
+/** A connection that idled for longer is asked whether it still is there: firewalls and restarts leave dead ones behind. */
+const checkAfterIdleMs = 5_000;
+const sweepEveryMs = 30_000;
+
+type Waiter = { readonly resolve: (connection: MysqlConnection) => void; readonly reject: (error: unknown) => void };
+
+export class MysqlPool {
+  readonly #open: () => Promise<MysqlConnection>;
+  readonly #limits: PoolLimits;
+  readonly #idle: MysqlConnection[] = [];
+  readonly #waiters = new Set<Waiter>();
+  readonly #sweeper: NodeJS.Timeout;
+  #connections = 0;
+  #closing: PromiseWithResolvers<void> | null = null;
+
+  constructor(open: () => Promise<MysqlConnection>, limits: PoolLimits) {
+    this.#open = open;
+    this.#limits = limits;
+    this.#sweeper = setInterval(() => this.#sweep(), sweepEveryMs).unref();
+  }
+
+  /** Throws db.unreachable where none comes free in time. Every connection must be given back by `release`. */
+  async acquire(): Promise<MysqlConnection> {
+    if (this.#closing) throw closed();
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (await this.#isUsable(connection)) return connection;
+      this.#forget(connection);
+    }
+    // Closing may have begun while we asked an old connection whether it lives.
+    if (this.#closing) throw closed();
+    return await (this.#connections < this.#limits.connectionsMax ? this.#openOne() : this.#wait());
+  }
+
+  release(connection: MysqlConnection): void {
+    if (connection.gone.aborted || this.#closing || this.#isOld(connection)) {
+      this.#forget(connection);
+      this.#openForWaiter();
+      return;
+    }
+    connection.idleSinceMs = performance.now();
+    const [waiter] = this.#waiters;
+    if (waiter) waiter.resolve(connection);
+    else this.#idle.push(connection);
+  }
+
+  /** Resolves when every connection was given back. Safe to call twice. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#closing ??= Promise.withResolvers<void>();
+    for (const waiter of this.#waiters) waiter.reject(closed());
+    for (const connection of this.#idle.splice(0)) this.#forget(connection);
+    if (this.#connections === 0) this.#closing.resolve();
+    await this.#closing.promise;
+  }
+
+  async #isUsable(connection: MysqlConnection): Promise<boolean> {
+    if (connection.gone.aborted || this.#isOld(connection)) return false;
+    return performance.now() - connection.idleSinceMs < checkAfterIdleMs || (await connection.isAlive());
+  }
+
+  #isOld(connection: MysqlConnection): boolean {
+    const { ageMsMax } = this.#limits;
+    return ageMsMax !== null && performance.now() - connection.openedMs > ageMsMax;
+  }
+
+  async #openOne(): Promise<MysqlConnection> {
+    this.#connections++;
+    try {
+      return await this.#open();
+    } catch (error) {
+      this.#uncount();
+      this.#openForWaiter();
+      throw error;
+    }
+  }
+
+  #wait(): Promise<MysqlConnection> {
+    return new Promise((resolve, reject) => {
+      const { waitMsMax, connectionsMax } = this.#limits;
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+      };
+      const waiter: Waiter = {
+        resolve: (connection) => {
+          settle();
+          resolve(connection);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const timer = setTimeout(() => {
+        const message = `none of ${connectionsMax} database connections came free within ${waitMsMax / 1_000} s; see [database] max_overflow`;
+        waiter.reject(new ServiceError("db.unreachable", message, { facts: { connectionsMax } }));
+      }, waitMsMax);
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** A place came free: whoever waits first when the new connection stands gets it, or learns why there is none. */
+  #openForWaiter(): void {
+    if (this.#waiters.size === 0 || this.#closing || this.#connections >= this.#limits.connectionsMax) return;
+    this.#openOne().then(
+      (connection) => this.release(connection),
+      (error) => {
+        const [waiter] = this.#waiters;
+        waiter?.reject(error);
+      },
+    );
+  }
+
+  #forget(connection: MysqlConnection): void {
+    connection.end();
+    this.#uncount();
+  }
+
+  #uncount(): void {
+    this.#connections--;
+    if (this.#connections === 0) this.#closing?.resolve();
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    // Oldest first: reuse takes from the end.
+    while (this.#idle.length > this.#limits.idleMax) {
+      const [oldest] = this.#idle;
+      if (!oldest || nowMs - oldest.idleSinceMs < sweepEveryMs) return;
+      this.#idle.shift();
+      this.#forget(oldest);
+    }
+  }
+}
+
+/** A mistake of ours, not of the database: who still works with it is stopped before it is. */
+function closed(): Error {
+  return new Error("a statement came after the database was closed");
+}

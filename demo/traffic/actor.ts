@@ -37,6 +37,12 @@ export type Kind = {
 
 export const ownImagesMax = 10;
 
+/** After a change that failed nobody knows what the image is; nothing is foretold about it any more. */
+export function forget(actor: Actor, own: OwnImage): void {
+  const index = actor.own.indexOf(own);
+  if (index >= 0) actor.own.splice(index, 1);
+}
+
 /** Flavor fakeauth's token of a member of `project`. */
 export function memberToken(project: string): string {
   return `user-${project}:${project}:member`;

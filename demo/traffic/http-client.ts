@@ -51,7 +51,7 @@ export class HttpClient {
     const transfer = call.body !== undefined || call.onChunk !== undefined;
     const { window } = recorder;
     const underWay = transfer ? recorder.beginTransfer(`${call.kind} ${call.path}`) : undefined;
-    const started = performance.now();
+    const startedMs = performance.now();
     let answer: Answer | undefined;
     let failure: string | undefined;
     let cut = false;
@@ -68,8 +68,14 @@ export class HttpClient {
       cut = transfer;
     }
     underWay?.end();
-    const ms = performance.now() - started;
-    recorder.record({ kind: call.kind, transfer, window, ms, cut, ...(failure === undefined ? {} : { failure }) });
+    recorder.record({
+      kind: call.kind,
+      transfer,
+      window,
+      startedMs,
+      cut,
+      ...(failure === undefined ? {} : { failure }),
+    });
     return failure === undefined ? answer : undefined;
   }
 

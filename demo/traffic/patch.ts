@@ -1,6 +1,6 @@
 // Changing images: names and properties by their owner in both patch dialects, and visibility by an operator, which is what old
 // and new nodes store in different columns.
-import { adminToken, type Kind, memberToken, pick } from "./actor.ts";
+import { adminToken, forget, type Kind, memberToken, pick } from "./actor.ts";
 import { ownWrong, parseImage } from "./image-json.ts";
 
 const mediaType = (minor: number) => `application/openstack-images-v2.${minor}-json-patch`;
@@ -18,7 +18,7 @@ export const patch: Kind = {
     const adds = !own.properties.has("changed");
     own.properties.set("changed", value);
     const verb = adds ? "add" : "replace";
-    await actor.client.call({
+    const answer = await actor.client.call({
       kind: "patch",
       method: "PATCH",
       path: `/v2/images/${own.id}`,
@@ -34,8 +34,9 @@ export const patch: Kind = {
             { op: verb, path: "/changed", value },
           ],
       expect: [200],
-      check: (answer) => ownWrong(parseImage(answer), own),
+      check: (patched) => ownWrong(parseImage(patched), own),
     });
+    if (!answer) forget(actor, own);
   },
 };
 
@@ -47,7 +48,7 @@ export const publish: Kind = {
     const own = pick(actor, actor.own);
     if (!own) return;
     own.visibility = own.visibility === "public" ? "other" : "public";
-    await actor.client.call({
+    const answer = await actor.client.call({
       kind: "patch visibility",
       method: "PATCH",
       path: `/v2/images/${own.id}`,
@@ -55,7 +56,8 @@ export const publish: Kind = {
       headers: { "Content-Type": mediaType(1) },
       json: [{ op: "replace", path: "/visibility", value: own.visibility === "public" ? "public" : "private" }],
       expect: [200],
-      check: (answer) => ownWrong(parseImage(answer), own),
+      check: (patched) => ownWrong(parseImage(patched), own),
     });
+    if (!answer) forget(actor, own);
   },
 };

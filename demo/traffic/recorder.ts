@@ -4,18 +4,24 @@ import { build, type Histogram } from "hdr-histogram-js";
 
 export type Window = "load" | "control" | "rollout" | "after";
 
-/** Kinds whose time depends on how many bytes they move; they are left out of the latency windows and reported by themselves. */
 export type Outcome = {
   readonly kind: string;
+  /** Its time depends on how many bytes it moves: left out of the latency windows, told by its kind. */
   readonly transfer: boolean;
   readonly window: Window;
-  readonly ms: number;
+  readonly startedMs: number;
   /** What was wrong; absent where all was right. */
   readonly failure?: string;
   readonly cut?: boolean;
 };
 
-export type Failure = { readonly kind: string; readonly atMs: number; readonly what: string };
+/** Times are those of performance.now(). */
+export type Failure = {
+  readonly kind: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  readonly what: string;
+};
 
 export type KindCount = { readonly kind: string; readonly requests: number; readonly failed: number } & Latency;
 
@@ -44,15 +50,16 @@ export class Recorder {
     this.#kinds.set(outcome.kind, entry);
     entry.requests++;
     this.requests++;
-    const microseconds = Math.max(1, Math.round(outcome.ms * 1_000));
+    const endedMs = performance.now();
+    const microseconds = Math.max(1, Math.round((endedMs - outcome.startedMs) * 1_000));
     entry.histogram.recordValue(microseconds);
     if (!outcome.transfer) this.#window(outcome.window).recordValue(microseconds);
     if (outcome.cut) this.cut++;
     if (outcome.failure === undefined) return;
     entry.failed++;
     this.failed++;
-    if (this.failures.length < failuresKeptMax)
-      this.failures.push({ kind: outcome.kind, atMs: Date.now(), what: outcome.failure });
+    const { kind, startedMs, failure: what } = outcome;
+    if (this.failures.length < failuresKeptMax) this.failures.push({ kind, startedMs, endedMs, what });
   }
 
   beginTransfer(label: string): { end(): void } {

@@ -1,5 +1,5 @@
 // Tagging: a tag set through one node must be seen through all of them, and go when it is taken away.
-import { type Kind, memberToken, pick } from "./actor.ts";
+import { forget, type Kind, memberToken, pick } from "./actor.ts";
 import { ownWrong, parseImage } from "./image-json.ts";
 
 export const tags: Kind = {
@@ -14,7 +14,11 @@ export const tags: Kind = {
     const removes = own.tags.has(tag);
     const method = removes ? "DELETE" : "PUT";
     const path = `/v2/images/${own.id}`;
-    if (!(await actor.client.call({ kind: "tags", method, path: `${path}/tags/${tag}`, token, expect: [204] }))) return;
+    const done = await actor.client.call({ kind: "tags", method, path: `${path}/tags/${tag}`, token, expect: [204] });
+    if (!done) {
+      forget(actor, own);
+      return;
+    }
     if (removes) own.tags.delete(tag);
     else own.tags.add(tag);
     const check = {

@@ -2,7 +2,7 @@
 
 import type { Readable } from "node:stream";
 import { contentMd5, contentStream, type ImageContent, qcow2Content, rawContent } from "../images.ts";
-import { type Actor, type Kind, memberToken, type OwnImage, ownImagesMax } from "./actor.ts";
+import { type Actor, forget, type Kind, memberToken, type OwnImage, ownImagesMax } from "./actor.ts";
 import { createOwn } from "./create.ts";
 import { ownWrong, parseImage } from "./image-json.ts";
 
@@ -44,7 +44,10 @@ export async function putData(
     expect: [204],
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  if (!stored) return false;
+  if (!stored) {
+    forget(actor, own);
+    return false;
+  }
   own.data = { content, md5 };
   const shown = await actor.client.call({
     kind: "show",

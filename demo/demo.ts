@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JournalEvent } from "../src/rollout/journal-event.ts";
 import { checkImages, type ImageCheck } from "./check-images.ts";
-import { type BalancerKind, type DatabaseKind, type RunningFleet, startFleet } from "./fleet.ts";
+import { type DatabaseKind, type RunningFleet, startFleet } from "./fleet.ts";
 import { sampleImages } from "./images.ts";
 import { openRegistry, type RegistryRow } from "./registry.ts";
 import { startRollout } from "./rollout-process.ts";
@@ -19,7 +19,7 @@ export type DemoOptions = {
   folder: string;
   nodes: number;
   database: DatabaseKind;
-  balancer: BalancerKind;
+  balancer: "builtin" | "haproxy";
   seed: number;
   keep: boolean;
 };

@@ -13,7 +13,8 @@ import { type BalancerFile, fleetFile, type NodeFiles, nodeConfig } from "./flee
 import { binary, type Finished, finish, guardFolder, startDetached } from "./processes.ts";
 
 export type DatabaseKind = "sqlite" | "mariadb";
-export type BalancerKind = "builtin" | "haproxy";
+/** none: clients ask the nodes themselves; there is no fleet.yaml then. */
+export type BalancerKind = "builtin" | "haproxy" | "none";
 
 export type FleetOptions = {
   /** Made, and removed at the end unless kept. */
@@ -44,22 +45,27 @@ export type RunningFleet = {
 };
 
 export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
-  const stops = new StopStack();
+  await mkdir(options.folder, { recursive: true });
+  const guard = guardFolder(options.folder, { keep: options.keep ?? false });
+  const servers = new StopStack();
+  const stop = async () => {
+    // Nodes and balancer go before the database under them, which could not drop what they still use.
+    await guard.stop();
+    await servers.stop();
+  };
   try {
-    return await build(options, stops);
+    return { ...(await build(options, servers)), stop };
   } catch (error) {
-    await stops.stop();
+    await stop();
     throw error;
   }
 }
 
-async function build(options: FleetOptions, stops: StopStack): Promise<RunningFleet> {
+async function build(options: FleetOptions, servers: StopStack): Promise<Omit<RunningFleet, "stop">> {
   const { folder, progress = () => undefined } = options;
-  await mkdir(folder, { recursive: true });
-  const guard = guardFolder(folder, { keep: options.keep ?? false });
   const imageFolder = join(folder, "images");
   await mkdir(imageFolder, { recursive: true });
-  const connection = await makeDatabase(options, stops, progress);
+  const connection = await makeDatabase(options, servers, progress);
   const ports = await freePorts(options.nodes + 1);
   const nodes = await Promise.all(
     ports.slice(1).map(async (port, index) => {
@@ -76,33 +82,25 @@ async function build(options: FleetOptions, stops: StopStack): Promise<RunningFl
   const created = await manage("db", "sync");
   if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
 
-  const balancer = await planBalancer(options, nodes, ports[0] ?? 0, stops);
+  progress(`starting ${nodes.length} nodes at Newton, balancer: ${options.balancer}`);
   const file = join(folder, "fleet.yaml");
-  await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file }));
-  progress(`starting ${nodes.length} nodes at Newton and the ${options.balancer} balancer`);
-  // Last deferred, first stopped: the guard ends nodes and balancer before the database under them goes.
-  stops.defer(() => guard.stop());
+  let origin = `http://${first.address}`;
+  if (options.balancer !== "none") {
+    const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
+    await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file }));
+    origin = balancer.origin;
+  }
   if (options.balancer === "builtin")
     startDetached([...binary("glance-rollout"), "balancer", "--fleet", file], {
       logFile: join(folder, "balancer.log"),
       cwd: folder,
     });
   await Promise.all(nodes.map(startNode));
-  await eventually("the balancer has every node in rotation", () => allServe(balancer.origin, nodes.length), {
+  await eventually("the balancer has every node in rotation", () => allServe(origin, nodes.length), {
     msMax: 30_000,
     everyMs: 100,
   });
-  return {
-    folder,
-    file,
-    origin: balancer.origin,
-    connection,
-    nodes,
-    manage,
-    startNode,
-    pidOf,
-    stop: () => stops.stop(),
-  };
+  return { folder, file, origin, connection, nodes, manage, startNode, pidOf };
 }
 
 function describeNode(folder: string, name: string, address: string): FleetNode {
@@ -110,11 +108,11 @@ function describeNode(folder: string, name: string, address: string): FleetNode 
   return { name, address, folder: own, config: join(own, "glance-api.conf"), pidFile: join(own, "glance-api.pid") };
 }
 
-async function makeDatabase(options: FleetOptions, stops: StopStack, progress: (text: string) => void) {
+async function makeDatabase(options: FleetOptions, servers: StopStack, progress: (text: string) => void) {
   if (options.database === "sqlite") return `sqlite:///${join(options.folder, "glance.sqlite")}`;
   progress("starting a private MariaDB");
   const server: MariadbServer = await startMariadb();
-  stops.defer(() => server.stop());
+  servers.defer(() => server.stop());
   return server.createDatabase(`glance_${randomBytes(4).toString("hex")}`);
 }
 
@@ -122,7 +120,7 @@ async function planBalancer(
   options: FleetOptions,
   nodes: readonly FleetNode[],
   port: number,
-  stops: StopStack,
+  servers: StopStack,
 ): Promise<{ origin: string; file: BalancerFile }> {
   if (options.balancer === "builtin") {
     const listen = `127.0.0.1:${port}`;
@@ -132,7 +130,7 @@ async function planBalancer(
     };
   }
   const haproxy = await startHaproxy({ servers: nodes });
-  stops.defer(() => haproxy.stop());
+  servers.defer(() => haproxy.stop());
   return { origin: haproxy.url, file: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend } };
 }
 

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { initialState, runDemo } from "./demo.ts";
-import type { BalancerKind, DatabaseKind } from "./fleet.ts";
+import type { DatabaseKind } from "./fleet.ts";
 import { isSuccess, reportText, summarize } from "./report.ts";
 import { startScreen } from "./screen.ts";
 
 type Flags = {
   database: DatabaseKind;
-  balancer: BalancerKind;
+  balancer: "builtin" | "haproxy";
   nodes: number;
   seed: number;
   keep: boolean;

@@ -1,7 +1,7 @@
 // What the demo ends with: a table for people, or one JSON object for programs.
 
 import type { DemoOutcome } from "./demo.ts";
-import type { BalancerKind, DatabaseKind } from "./fleet.ts";
+import type { DatabaseKind } from "./fleet.ts";
 
 export type DemoSummary = {
   requests: number;
@@ -13,14 +13,14 @@ export type DemoSummary = {
   p99RolloutMs: number;
   release: string;
   database: DatabaseKind;
-  balancer: BalancerKind;
+  balancer: "builtin" | "haproxy";
   contracted: boolean;
   seconds: number;
 };
 
 export function summarize(
   outcome: DemoOutcome,
-  options: { database: DatabaseKind; balancer: BalancerKind },
+  options: { database: DatabaseKind; balancer: "builtin" | "haproxy" },
 ): DemoSummary {
   const { recorder, images } = outcome;
   return {

@@ -4,7 +4,16 @@ import type { ReleaseSteps } from "../schema/step.ts";
 import { newton } from "./newton/steps.ts";
 import { ocata } from "./ocata/steps.ts";
 
-const none: ReleaseSteps = { create: [], expand: [], migrate: [], verify: null, contract: [] };
+const none: ReleaseSteps = {
+  create: [],
+  expand: [],
+  migrate: [],
+  verify: null,
+  contract: [],
+  columnsComing: [],
+  columnsLeaving: [],
+  showsContract: () => false,
+};
 const stepsByRelease: Partial<Record<ReleaseId, ReleaseSteps>> = { newton, ocata };
 
 export function stepsOf(release: ReleaseId): ReleaseSteps {

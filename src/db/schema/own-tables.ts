@@ -1,6 +1,6 @@
 // Perennial's own tables. They carry the prefix perennial_, which Glance ignores, and exist at every release.
 import type { Database } from "../database.ts";
-import type { PerDialect } from "./step.ts";
+import { presentTables } from "./schema-tools.ts";
 import { createTableSql, type TableDefinition } from "./table-definition.ts";
 
 /** A node whose heartbeat is older than this, by the database's clock, is no longer counted as alive. */
@@ -56,24 +56,12 @@ export const ownTables: readonly TableDefinition[] = [
   },
 ];
 
-const presentSql: PerDialect<string> = {
-  mysql:
-    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'perennial%'",
-  sqlite: "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'perennial%'",
-};
-
-/** Which of our own tables exist. */
-export async function presentOwnTables(db: Pick<Database, "dialect" | "query">): Promise<ReadonlySet<string>> {
-  const rows = await db.query<{ name: string }>(presentSql[db.dialect.name]);
-  return new Set(rows.map((row) => row.name));
-}
-
 /**
  * Creates what is missing of our own tables. Safe at any time and from several processes at once. Looks before it creates, so that
  * a node may start with a database user that is not allowed to create tables, once glance-manage made them.
  */
 export async function ensureOwnTables(db: Database): Promise<void> {
-  const present = await presentOwnTables(db);
+  const present = await presentTables(db);
   for (const table of ownTables.filter((one) => !present.has(one.name)))
     for (const sql of createTableSql(table, db.dialect.name, { ifNotExists: true })) await db.run(sql);
 }

@@ -1,6 +1,7 @@
 // perennial_progress: what the engine remembers between its runs, one row a name.
 import type { Database, Queryable } from "../database.ts";
 import { ensureOwnTables } from "./own-tables.ts";
+import { presentTables } from "./schema-tools.ts";
 import type { ProgressRow, ProgressStore } from "./step.ts";
 
 /** The form of `cursor_text`; raised when a release changes what it means. */
@@ -19,6 +20,12 @@ export class DatabaseProgress implements ProgressStore {
   static async open(db: Database): Promise<DatabaseProgress> {
     await ensureOwnTables(db);
     return new DatabaseProgress(db);
+  }
+
+  /** For those who must change nothing: without the table there is simply nothing remembered. */
+  static async reader(db: Database): Promise<Pick<ProgressStore, "find">> {
+    if ((await presentTables(db)).has("perennial_progress")) return new DatabaseProgress(db);
+    return { find: async () => undefined };
   }
 
   async find(name: string): Promise<ProgressRow | undefined> {

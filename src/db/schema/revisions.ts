@@ -3,7 +3,6 @@
 import { ServiceError } from "../../core/errors.ts";
 import { type Release, type ReleaseId, releases } from "../../releases/catalogue.ts";
 import type { Queryable } from "../database.ts";
-import type { LiveSchema } from "./live-schema.ts";
 import { createTableSql, type TableDefinition } from "./table-definition.ts";
 
 const alembicVersion: TableDefinition = {
@@ -37,7 +36,9 @@ export type Standing = {
   readonly expanded: Release | null;
 };
 
-export async function readHeads(db: Queryable, schema: LiveSchema): Promise<Pick<Standing, "heads" | "legacy">> {
+type KnownTables = { hasTable(name: string): boolean };
+
+export async function readHeads(db: Queryable, schema: KnownTables): Promise<Pick<Standing, "heads" | "legacy">> {
   if (schema.hasTable("alembic_version")) {
     const rows = await db.query<{ version_num: string }>(
       "SELECT version_num FROM alembic_version ORDER BY version_num",
@@ -73,7 +74,7 @@ export function standingOf(found: Pick<Standing, "heads" | "legacy">): Standing 
   return { ...found, contracted, expanded };
 }
 
-export async function readStanding(db: Queryable, schema: LiveSchema): Promise<Standing> {
+export async function readStanding(db: Queryable, schema: KnownTables): Promise<Standing> {
   return standingOf(await readHeads(db, schema));
 }
 

@@ -1,15 +1,22 @@
 // The one place of the schema engine where a dialect's own tools are chosen.
 import type { Database, Dialect, Queryable, Session } from "../database.ts";
 import { defaultLockLimits, type LockLimits, type SchemaExecutor } from "./executor.ts";
+import type { Findings, PreflightPhase } from "./findings.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { MysqlExecutor } from "./mysql/executor.ts";
 import { readMysqlSchema } from "./mysql/introspect.ts";
-import { readServer } from "./mysql/server.ts";
+import { mysqlPreflight } from "./mysql/preflight.ts";
+import { type Cost, costOf, readServer } from "./mysql/server.ts";
 import { SqliteExecutor } from "./sqlite/executor.ts";
 import { readSqliteSchema } from "./sqlite/introspect.ts";
+import { sqlitePreflight } from "./sqlite/preflight.ts";
+import type { Change } from "./step.ts";
 
 type Tools = {
   readonly introspect: (db: Queryable) => Promise<LiveSchema>;
+  readonly tablesSql: string;
+  readonly pricer: (db: Queryable) => Promise<(change: Change) => Cost>;
+  readonly preflight: (db: Queryable, phase: PreflightPhase) => Promise<Findings>;
   readonly withExecutor: <T>(
     db: Database,
     limits: LockLimits,
@@ -20,6 +27,12 @@ type Tools = {
 const toolsByDialect: Record<Dialect["name"], Tools> = {
   mysql: {
     introspect: readMysqlSchema,
+    tablesSql: "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
+    async pricer(db) {
+      const server = await readServer(db);
+      return (change) => (change.do === "alter" ? costOf(server, change.kind) : "instant");
+    },
+    preflight: mysqlPreflight,
     withExecutor: (db, limits, work) =>
       db.session((session) =>
         db.session(async (watcher) => {
@@ -31,6 +44,9 @@ const toolsByDialect: Record<Dialect["name"], Tools> = {
   },
   sqlite: {
     introspect: readSqliteSchema,
+    tablesSql: "SELECT name FROM sqlite_master WHERE type = 'table'",
+    pricer: async () => (change) => sqliteCost(change),
+    preflight: sqlitePreflight,
     withExecutor: (db, limits, work) => db.session((session) => work(new SqliteExecutor(session, limits), session)),
   },
 };
@@ -38,6 +54,28 @@ const toolsByDialect: Record<Dialect["name"], Tools> = {
 /** Reads the whole schema of the database: a handful of statements. */
 export function readLiveSchema(db: Pick<Database, "dialect" | "query" | "run">): Promise<LiveSchema> {
   return toolsByDialect[db.dialect.name].introspect(db);
+}
+
+/** The names of all tables, in one statement. */
+export async function presentTables(db: Pick<Database, "dialect" | "query">): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ name: string }>(toolsByDialect[db.dialect.name].tablesSql);
+  return new Set(rows.map((row) => row.name));
+}
+
+/** Says what a change costs here, at best. */
+export function readPricer(db: Database): Promise<(change: Change) => Cost> {
+  return toolsByDialect[db.dialect.name].pricer(db);
+}
+
+function sqliteCost(change: Change): Cost {
+  if (change.do === "rebuild") return "rebuild";
+  if (change.do === "statement" && change.kind === "index") return "index_build";
+  return change.do === "statement" && / DROP COLUMN /.test(change.sql) ? "rebuild" : "instant";
+}
+
+/** What is missing, and what is worth knowing, before a phase touches anything. */
+export function readFindings(db: Database, phase: PreflightPhase): Promise<Findings> {
+  return toolsByDialect[db.dialect.name].preflight(db, phase);
 }
 
 /** Gives `work` an executor on a session of its own, for as long as it runs. */

@@ -47,6 +47,7 @@ export type SchemaStep = {
 export type ExpandStep = SchemaStep & {
   /** Leads back; the steps of a phase are reverted last first. */
   readonly revert: Changes;
+  isReverted(schema: LiveSchema): boolean;
   /** Serves only a fleet of two releases: left out by `db sync`, which runs while nobody serves. */
   readonly mixedFleetOnly?: true;
   /** Runs before the changes: records what can only be known now. `heads`: alembic_version. Must be harmless when repeated. */
@@ -82,7 +83,7 @@ export type Backfill = {
   /** Migrates those of `keys` that are still pending, inside one transaction; returns how many it changed. */
   apply(tx: Queryable, keys: readonly string[], tools: BatchTools): Promise<number>;
   /** Rows still pending; `rowsMax` bounds the count (1: is there any?). */
-  pending(db: Queryable, rowsMax: number, progress: ProgressStore): Promise<number>;
+  pending(db: Queryable, rowsMax: number, progress: Pick<ProgressStore, "find">): Promise<number>;
   /** Records after the last batch that it never needs to run again. */
   readonly once?: true;
 };
@@ -103,4 +104,9 @@ export type ReleaseSteps = {
   readonly migrate: readonly Backfill[];
   readonly verify: { readonly table: string; readonly invariants: readonly Invariant[] } | null;
   readonly contract: readonly FinalStep[];
+  /** Table and column: what expand adds and contract drops. Our own indexes on a column go before it. */
+  readonly columnsComing: readonly (readonly [table: string, column: string])[];
+  readonly columnsLeaving: readonly (readonly [table: string, column: string])[];
+  /** The schema shows that a contract to this release went past the point of no return, whoever ran it. */
+  showsContract(schema: LiveSchema): boolean;
 };

@@ -2,4 +2,13 @@
 import type { ReleaseSteps } from "../../schema/step.ts";
 import { create } from "./create.ts";
 
-export const newton: ReleaseSteps = { create, expand: [], migrate: [], verify: null, contract: [] };
+export const newton: ReleaseSteps = {
+  create,
+  expand: [],
+  migrate: [],
+  verify: null,
+  contract: [],
+  columnsComing: [],
+  columnsLeaving: [],
+  showsContract: () => false,
+};

@@ -58,6 +58,7 @@ const triggerStep = (trigger: TriggerDefinition): ExpandStep => ({
   isApplied: (schema) => schema.hasTrigger(trigger.name),
   changes: createTrigger(trigger.table, { mysql: trigger.mysql, sqlite: [trigger.sqlite] }),
   revert: dropTriggers(trigger.table, { mysql: [trigger.name], sqlite: [trigger.name] }),
+  isReverted: (schema) => !schema.hasTrigger(trigger.name),
   mixedFleetOnly: true,
 });
 
@@ -78,6 +79,7 @@ export const expand: readonly ExpandStep[] = [
   {
     name: "add column images.visibility",
     isApplied: (schema) => schema.hasColumn("images", "visibility"),
+    isReverted: (schema) => !schema.hasColumn("images", "visibility"),
     changes: addColumn("images", "visibility", { mysql: visibilityEnum, sqlite: "VARCHAR(9)" }),
     revert: {
       mysql: () => [{ do: "alter", kind: "drop_column", table: "images", clause: "DROP COLUMN visibility" }],
@@ -89,6 +91,7 @@ export const expand: readonly ExpandStep[] = [
   {
     name: "let INSERTs leave out images.is_public",
     isApplied: mayBeLeftOut,
+    isReverted: (schema) => !mayBeLeftOut(schema),
     changes: allowLeavingOut,
     revert: requireAgain,
     mixedFleetOnly: true,
@@ -96,6 +99,7 @@ export const expand: readonly ExpandStep[] = [
   {
     name: "add index visibility_image_idx on images",
     isApplied: (schema) => schema.hasIndex("images", "visibility_image_idx"),
+    isReverted: (schema) => !schema.hasIndex("images", "visibility_image_idx"),
     changes: addIndex("images", "visibility_image_idx", ["visibility"]),
     revert: dropIndex("images", "visibility_image_idx"),
   },

@@ -5,4 +5,13 @@ import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
 import { invariants } from "./verify.ts";
 
-export const ocata: ReleaseSteps = { create: [], expand, migrate, verify: { table: "images", invariants }, contract };
+export const ocata: ReleaseSteps = {
+  create: [],
+  expand,
+  migrate,
+  verify: { table: "images", invariants },
+  contract,
+  columnsComing: [["images", "visibility"]],
+  columnsLeaving: [["images", "is_public"]],
+  showsContract: (schema) => schema.hasColumn("images", "visibility") && !schema.hasColumn("images", "is_public"),
+};

@@ -1,0 +1,40 @@
+// What the batches of a data migration need of each dialect: row locks that wait for nobody, and how busy the server is.
+import type { Database, Dialect, Queryable } from "../database.ts";
+import { isAtLeast, readServer } from "./mysql/server.ts";
+
+export type BatchDialect = {
+  /** First in each batch's transaction. */
+  begin(tx: Queryable): Promise<{ lockFreeRows: string }>;
+  /** Statements the server runs now; 0 where nobody counts. */
+  threadsRunning(): Promise<number>;
+  /** Pause after each batch, as a part of the time it took. */
+  readonly pauseRatio: number;
+};
+
+const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> = {
+  async mysql(db) {
+    // A row that somebody's transaction holds is left for later: waiting for it would make others wait for the rest of the batch.
+    const skips = isAtLeast(await readServer(db), [10, 6], [8, 0, 1]);
+    return {
+      async begin(tx) {
+        if (skips) return { lockFreeRows: "FOR UPDATE SKIP LOCKED" };
+        await tx.run("SET SESSION innodb_lock_wait_timeout = 1");
+        return { lockFreeRows: "FOR UPDATE" };
+      },
+      async threadsRunning() {
+        const [row] = await db.query<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Threads_running'");
+        return Number(row?.Value ?? 0);
+      },
+      pauseRatio: 0,
+    };
+  },
+  sqlite: async () => ({
+    begin: async () => ({ lockFreeRows: "" }),
+    threadsRunning: async () => 0,
+    pauseRatio: 1,
+  }),
+};
+
+export function batchDialectOf(db: Database): Promise<BatchDialect> {
+  return makers[db.dialect.name](db);
+}

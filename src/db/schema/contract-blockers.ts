@@ -1,0 +1,62 @@
+// Who would still need what contract removes: nodes that are alive and older than the target. Connections from hosts that no node
+// of the registry explains (Glance's own nodes register nowhere) are reported; only the operator knows what they are.
+import { type Release, releases } from "../../releases/catalogue.ts";
+import type { Database, Dialect } from "../database.ts";
+import { nodeLiveSeconds } from "./own-tables.ts";
+import { presentTables } from "./schema-tools.ts";
+
+export type LiveNode = {
+  readonly name: string;
+  readonly address: string;
+  readonly release: string;
+  readonly state: string;
+  readonly secondsAgo: number;
+};
+
+/** Nodes with a recent heartbeat that have not stopped, by the database's clock. */
+export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
+  if (!(await presentTables(db)).has("perennial_nodes")) return [];
+  const since = db.dialect.secondsSinceSql("heartbeat_at");
+  const rows = await db.query<{ name: string; address: string; release_id: string; state: string; s: number }>(
+    `SELECT name, address, release_id, state, ${since} AS s FROM perennial_nodes
+     WHERE state <> 'stopped' AND ${since} < ${nodeLiveSeconds} ORDER BY name`,
+  );
+  return rows.map(({ name, address, release_id, state, s }) => ({
+    name,
+    address,
+    release: release_id,
+    state,
+    secondsAgo: Math.max(0, Math.round(Number(s))),
+  }));
+}
+
+/** Of the live nodes those that speak an older release than `target`, or one this version does not know. */
+export async function olderNodes(db: Database, target: Release): Promise<readonly LiveNode[]> {
+  const orderOf = (id: string) => releases.find((release) => release.id === id)?.order ?? -1;
+  return (await liveNodes(db)).filter((node) => orderOf(node.release) < target.order);
+}
+
+// Ours are left out, and with them everything of this machine under this user: they cannot be told apart.
+const connectionQueries: Record<Dialect["name"], string | null> = {
+  mysql: `SELECT p.user AS user, SUBSTRING_INDEX(p.host, ':', 1) AS host, COUNT(*) AS n
+    FROM information_schema.processlist p
+    JOIN (SELECT user, SUBSTRING_INDEX(host, ':', 1) AS host FROM information_schema.processlist WHERE id = CONNECTION_ID()) own
+      ON p.user <> own.user OR SUBSTRING_INDEX(p.host, ':', 1) <> own.host
+    WHERE p.db = DATABASE() GROUP BY p.user, SUBSTRING_INDEX(p.host, ':', 1) ORDER BY 2, 1`,
+  sqlite: null,
+};
+
+/** One line per host whose connections no live node explains. */
+export async function unknownConnections(db: Database): Promise<readonly string[]> {
+  const sql = connectionQueries[db.dialect.name];
+  if (sql === null) return [];
+  const known = new Set((await liveNodes(db)).map((node) => node.address.replace(/:\d+$/, "")));
+  const rows = await db.query<{ user: string; host: string; n: number }>(sql);
+  // A node that shares our host, or reaches a database on its own, comes from a loopback name rather than its address.
+  const isOurs = (host: string) => known.has(host) || (known.size > 0 && /^(localhost|127\.|::1|$)/.test(host));
+  return rows
+    .filter((row) => !isOurs(row.host))
+    .map(
+      (row) => `${row.n} connections of ${row.user} from ${row.host || "this machine"} belong to no registered node`,
+    );
+}

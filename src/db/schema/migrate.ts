@@ -1,0 +1,71 @@
+// The second phase: every pending data migration up to the target release, not only the newest one's.
+import { ServiceError } from "../../core/errors.ts";
+import { stepsOf } from "../releases/steps.ts";
+import { type BackfillLimits, defaultBackfillLimits, runBackfill } from "./backfill-runner.ts";
+import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
+import { DatabaseProgress } from "./progress-store.ts";
+import { readStanding, type Standing } from "./revisions.ts";
+import { readLiveSchema } from "./schema-tools.ts";
+import { openReleases } from "./standing-facts.ts";
+import type { ProgressStore } from "./step.ts";
+
+export type MigrateResult = {
+  /** `finished`: the target's contract is done. */
+  readonly outcome: "migrated" | "up_to_date" | "finished";
+  readonly rows: number;
+  /** False where a limit of rows or time ended the run first. */
+  readonly complete: boolean;
+};
+
+/** Migrates data. Throws schema.out_of_order where expand is due, schema.blocked, schema.locked. */
+export function migrate(options: EngineOptions & { backfill?: Partial<BackfillLimits> }): Promise<MigrateResult> {
+  return withEngineLock(options, (run) => migrateUnderLock(run, options.backfill));
+}
+
+export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLimits> = {}): Promise<MigrateResult> {
+  const standing = await readStanding(run.db, await readLiveSchema(run.db));
+  if ((standing.contracted?.order ?? -1) >= run.target.order) return { outcome: "finished", rows: 0, complete: true };
+  requireExpanded(run, standing, "Data migration did not run. Data migration");
+  const progress = await DatabaseProgress.open(run.db);
+  const limits = { ...defaultBackfillLimits, ...given };
+  const startMs = performance.now();
+  let rows = 0;
+  let complete = true;
+  let worked = false;
+  for (const release of openReleases(standing.contracted, run.target))
+    for (const backfill of stepsOf(release.id).migrate) {
+      const due = (await backfill.pending(run.db, 1, progress)) > 0;
+      if (!due && !(await isUnfinished(progress, backfill.name))) continue;
+      worked ||= due;
+      const secondsMax = limits.secondsMax - (performance.now() - startMs) / 1_000;
+      const rest = { ...limits, rowsMax: limits.rowsMax - rows, secondsMax };
+      const result = await runBackfill(run, release.id, backfill, progress, rest);
+      rows += result.rows;
+      complete &&= result.complete;
+    }
+  return { outcome: worked ? "migrated" : "up_to_date", rows, complete };
+}
+
+/** A checkpoint that was never closed: nothing may be pending any more, but the row must say so. */
+async function isUnfinished(progress: ProgressStore, name: string): Promise<boolean> {
+  return (await progress.find(name))?.finished === false;
+}
+
+/** Whether rows still wait for a data migration of the releases up to `target`. */
+export async function hasPendingData(run: Pick<EngineRun, "db" | "target">, standing: Standing): Promise<boolean> {
+  const progress = await DatabaseProgress.reader(run.db);
+  for (const release of openReleases(standing.contracted, run.target))
+    for (const backfill of stepsOf(release.id).migrate)
+      if ((await backfill.pending(run.db, 1, progress)) > 0) return true;
+  return false;
+}
+
+/** Throws schema.out_of_order; `what` opens the line as the reference's does. */
+export function requireExpanded(run: EngineRun, standing: Standing, what: string): void {
+  if ((standing.expanded?.order ?? -1) >= run.target.order) return;
+  throw new ServiceError(
+    "schema.out_of_order",
+    `${what} cannot be run before database expansion. Run database expansion first using "glance-manage db expand"`,
+    { facts: { due: "expand", target: run.target.id } },
+  );
+}

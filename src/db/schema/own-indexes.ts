@@ -1,0 +1,53 @@
+// Our own indexes on Glance's tables, for lists that cost the same at any size. They exist wherever their columns do, so a phase
+// that adds or drops a column brings or takes some of them; they carry the prefix perennial_, which the reference ignores.
+import { listIndexes } from "../repositories/list-indexes.ts";
+import { addIndex, dropIndex } from "./changes.ts";
+import type { LiveSchema } from "./live-schema.ts";
+import type { Walk } from "./run-steps.ts";
+
+const prefix = "perennial_";
+
+const same = (one: readonly string[] | undefined, other: readonly string[]) => one?.join() === other.join();
+
+/** Steps that make the indexes what they should be now: those of older versions of this package go, those that can exist come. */
+export function indexSteps(schema: LiveSchema): readonly Walk[] {
+  const wanted = listIndexes.filter((index) => index.columns.every((column) => schema.hasColumn(index.table, column)));
+  const missing = wanted.filter((index) => !schema.hasIndex(index.table, index.name));
+  const stale = liveIndexes(schema).filter(
+    (live) =>
+      !wanted.some(
+        (index) => index.name === live.name && index.table === live.table && same(live.columns, index.columns),
+      ),
+  );
+  return [...missing.map(creation), ...stale.map(({ table, name }) => removal(table, name))];
+}
+
+/** Steps that take away those of our indexes which hold the column, so that it can be dropped. */
+export function indexRemovals(schema: LiveSchema, table: string, column: string): readonly Walk[] {
+  return liveIndexes(schema)
+    .filter((live) => live.table === table && live.columns.includes(column))
+    .map((live) => removal(live.table, live.name));
+}
+
+function liveIndexes(schema: LiveSchema): readonly { table: string; name: string; columns: readonly string[] }[] {
+  return schema.tableNames
+    .filter((table) => !table.startsWith(prefix))
+    .flatMap((table) => [...(schema.table(table)?.indexes ?? [])].map(([name, columns]) => ({ table, name, columns })))
+    .filter((index) => index.name.startsWith(prefix));
+}
+
+function creation(index: { table: string; name: string; columns: readonly string[] }): Walk {
+  return {
+    name: `add index ${index.name} on ${index.table}`,
+    isDone: (schema) => schema.hasIndex(index.table, index.name),
+    changes: addIndex(index.table, index.name, index.columns),
+  };
+}
+
+function removal(table: string, name: string): Walk {
+  return {
+    name: `drop index ${name} on ${table}`,
+    isDone: (schema) => !schema.hasIndex(table, name),
+    changes: dropIndex(table, name),
+  };
+}

@@ -1,0 +1,89 @@
+// What the phases up to a release would do here, and what each step costs on this server; changes nothing.
+import type { Release, ReleaseId } from "../../releases/catalogue.ts";
+import type { Database } from "../database.ts";
+import { stepsOf } from "../releases/steps.ts";
+import type { LiveSchema } from "./live-schema.ts";
+import type { Cost } from "./mysql/server.ts";
+import { indexSteps } from "./own-indexes.ts";
+import { DatabaseProgress } from "./progress-store.ts";
+import { readStanding } from "./revisions.ts";
+import { readLiveSchema, readPricer } from "./schema-tools.ts";
+import { openReleases } from "./standing-facts.ts";
+import type { Change, Changes, PhaseName } from "./step.ts";
+
+export type PlannedStep = {
+  readonly phase: "create" | PhaseName | "indexes";
+  readonly release: ReleaseId;
+  readonly step: string;
+  /** `rows`: batches of short transactions. */
+  readonly cost: Cost | "rows";
+  /** Statements, as far as they can be told beforehand. */
+  readonly statements: readonly string[];
+  readonly applied: boolean;
+  /** Data migrations whose columns exist: rows waiting; null where that cannot be known yet. */
+  readonly rows: number | null;
+};
+
+const dearness: readonly Cost[] = ["instant", "index_build", "rebuild", "copy"];
+
+/** Every step up to the target, in order. Throws schema.unknown_revision. */
+export async function planPhases(db: Database, target: Release): Promise<readonly PlannedStep[]> {
+  const schema = await readLiveSchema(db);
+  const standing = await readStanding(db, schema);
+  const price = await readPricer(db);
+  const plan: PlannedStep[] = [];
+  const add = (phase: PlannedStep["phase"], release: Release, step: Priced, applied: boolean) => {
+    const changes = step.changes[db.dialect.name](schema);
+    const costs = changes.map(price);
+    const cost = dearness.findLast((one) => costs.includes(one)) ?? "instant";
+    plan.push({
+      phase,
+      release: release.id,
+      step: step.name,
+      cost,
+      statements: changes.map(textOf),
+      applied,
+      rows: null,
+    });
+  };
+  const open = openReleases(standing.contracted, target);
+  for (const release of open) {
+    const steps = stepsOf(release.id);
+    for (const step of steps.create) add("create", release, step, step.isApplied(schema));
+    for (const step of steps.expand) add("expand", release, step, step.isApplied(schema));
+  }
+  for (const release of open)
+    plan.push(...(await planData(db, release, (standing.expanded?.order ?? -1) >= release.order)));
+  for (const release of open)
+    for (const step of stepsOf(release.id).contract)
+      add("contract", release, step, appliedContract(step, schema, release));
+  for (const step of indexSteps(schema)) add("indexes", target, step, false);
+  return plan;
+}
+
+type Priced = { readonly name: string; readonly changes: Changes };
+
+/** Before expand a contract step may look applied, because what it removes or requires is not there yet. */
+function appliedContract(
+  step: { isApplied(schema: LiveSchema): boolean },
+  schema: LiveSchema,
+  release: Release,
+): boolean {
+  return stepsOf(release.id).showsContract(schema) && step.isApplied(schema);
+}
+
+async function planData(db: Database, release: Release, expanded: boolean): Promise<readonly PlannedStep[]> {
+  const progress = await DatabaseProgress.reader(db);
+  const planned: PlannedStep[] = [];
+  for (const backfill of stepsOf(release.id).migrate) {
+    const rows = expanded ? await backfill.pending(db, Number.MAX_SAFE_INTEGER, progress) : null;
+    const about = { phase: "migrate", release: release.id, step: backfill.name, cost: "rows", statements: [] } as const;
+    planned.push({ ...about, applied: rows === 0, rows });
+  }
+  return planned;
+}
+
+function textOf(change: Change): string {
+  if (change.do === "alter") return `ALTER TABLE ${change.table} ${change.clause}`;
+  return change.do === "statement" ? change.sql.replace(/\s+/g, " ") : `rebuild table ${change.table}`;
+}

@@ -1,0 +1,57 @@
+// Walks a list of steps: what is applied is passed over, the rest is applied in order, and each is asked afterwards.
+import assert from "node:assert/strict";
+import type { ReleaseId } from "../../releases/catalogue.ts";
+import type { EnginePhase, EngineRun } from "./engine-run.ts";
+import type { SchemaExecutor } from "./executor.ts";
+import type { LiveSchema } from "./live-schema.ts";
+import type { Changes, SchemaStep } from "./step.ts";
+
+/** A step, and which way it is taken. */
+export type Walk = {
+  readonly name: string;
+  readonly changes: Changes;
+  isDone(schema: LiveSchema): boolean;
+  prepare?(): Promise<void>;
+  /** Nothing in the schema shows that it ran (it changes rows), so it is not asked afterwards. */
+  readonly unseen?: boolean;
+};
+
+export const forward = (step: SchemaStep): Walk => ({
+  name: step.name,
+  changes: step.changes,
+  isDone: (schema) => step.isApplied(schema),
+});
+
+/** Applies what is missing; returns how many steps it applied. Stops between two steps when the run's signal aborts. */
+export async function runSteps(
+  run: EngineRun,
+  executor: SchemaExecutor,
+  phase: EnginePhase,
+  release: ReleaseId,
+  walks: readonly Walk[],
+): Promise<number> {
+  let applied = 0;
+  for (const [position, walk] of walks.entries()) {
+    run.signal.throwIfAborted();
+    const about = { event: "step", phase, release, step: walk.name, index: position + 1, steps: walks.length } as const;
+    if (walk.isDone(await executor.introspect())) {
+      run.on({ ...about, status: "already_applied", ms: 0 });
+      continue;
+    }
+    run.on({ ...about, status: "started" });
+    const startMs = performance.now();
+    const elapsedMs = () => Math.round(performance.now() - startMs);
+    await walk.prepare?.();
+    await executor.apply(
+      { name: walk.name, changes: walk.changes[run.db.dialect.name], isApplied: (schema) => walk.isDone(schema) },
+      { waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }) },
+    );
+    assert(
+      walk.unseen || walk.isDone(await executor.introspect()),
+      `${walk.name}: done, and the schema does not show it`,
+    );
+    run.on({ ...about, status: "applied", ms: elapsedMs() });
+    applied++;
+  }
+  return applied;
+}

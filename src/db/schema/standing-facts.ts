@@ -1,0 +1,36 @@
+// Facts about a database between two releases that several acts of the engine ask for.
+import { type Release, releases } from "../../releases/catalogue.ts";
+import type { Database } from "../database.ts";
+import { stepsOf } from "../releases/steps.ts";
+import type { LiveSchema } from "./live-schema.ts";
+import { findProgress } from "./progress-store.ts";
+
+/** The row of perennial_progress that stands while a fresh database is being created. */
+export const createProgressName = "create";
+
+export const contractProgressName = (release: Release) => `contract: ${release.id}`;
+/** In the cursor of that row: nothing is touched yet, but older nodes must not start any more. */
+export const contractAnnounced = "announced";
+/** In the cursor of that row: steps were begun, so what the release's triggers kept true may no longer be. */
+export const contractBegun = "begun";
+
+/** Whether a contract to this release has begun, ours or another tool's: from then on there is no way but forward. */
+export async function contractHasBegun(
+  db: Pick<Database, "query">,
+  release: Release,
+  schema: LiveSchema,
+): Promise<boolean> {
+  if (stepsOf(release.id).showsContract(schema)) return true;
+  if (!schema.hasTable("perennial_progress")) return false;
+  return (await findProgress(db as Database, contractProgressName(release)))?.cursor === contractBegun;
+}
+
+/** The releases whose contract is still to come on the way to `target`, oldest first. */
+export function openReleases(contracted: Release | null, target: Release): readonly Release[] {
+  return releases.filter((release) => release.order <= target.order && release.order > (contracted?.order ?? -1));
+}
+
+/** Whether everything the release's expand brings stands in the schema. */
+export function isExpanded(release: Release, schema: LiveSchema): boolean {
+  return stepsOf(release.id).expand.every((step) => step.isApplied(schema));
+}

@@ -1,0 +1,102 @@
+// Proves every row before contract: each is counted against every invariant of the releases that are about to be finished.
+// Reads key ranges without locks, in pieces that take about the target time.
+import { ServiceError } from "../../core/errors.ts";
+import type { Release } from "../../releases/catalogue.ts";
+import { stepsOf } from "../releases/steps.ts";
+import { defaultBackfillLimits, nextBatchRows } from "./backfill-runner.ts";
+import type { EngineOptions, EngineRun } from "./engine-run.ts";
+import { ProgressReport } from "./progress-report.ts";
+import { readStanding } from "./revisions.ts";
+import { readLiveSchema } from "./schema-tools.ts";
+import { contractHasBegun, openReleases } from "./standing-facts.ts";
+import type { Invariant } from "./step.ts";
+
+export type InvariantResult = {
+  readonly release: string;
+  readonly name: string;
+  readonly severity: Invariant["severity"];
+  readonly broken: number;
+  /** Keys of some rows that break it. */
+  readonly examples: readonly string[];
+};
+
+export type VerifyResult = {
+  readonly rows: number;
+  readonly invariants: readonly InvariantResult[];
+  /** No invariant that refuses contract is broken. */
+  readonly sound: boolean;
+};
+
+const examplesMax = 5;
+
+/** Changes nothing, and needs no engine lock. Throws schema.out_of_order where there is nothing to compare yet. */
+export async function verify(options: EngineOptions): Promise<VerifyResult> {
+  const { db, target, limits = {}, on = () => undefined, signal = new AbortController().signal } = options;
+  const run: EngineRun = { db, target, limits, on, signal };
+  const schema = await readLiveSchema(db);
+  const standing = await readStanding(db, schema);
+  if ((standing.expanded?.order ?? -1) < target.order)
+    throw new ServiceError(
+      "schema.out_of_order",
+      'there is nothing to compare before database expansion. Run "glance-manage db expand" first',
+      { facts: { due: "expand", target: target.id } },
+    );
+  const results: VerifyResult[] = [];
+  for (const release of openReleases(standing.contracted, target))
+    if (!(await contractHasBegun(db, release, schema))) results.push(await verifyRelease(run, release));
+  return {
+    rows: Math.max(0, ...results.map((result) => result.rows)),
+    invariants: results.flatMap((result) => result.invariants),
+    sound: results.every((result) => result.sound),
+  };
+}
+
+export async function verifyRelease(run: EngineRun, release: Release): Promise<VerifyResult> {
+  const plan = stepsOf(release.id).verify;
+  if (!plan) return { rows: 0, invariants: [], sound: true };
+  const sums = plan.invariants.map((one, index) => `SUM(CASE WHEN ${one.brokenWhere} THEN 1 ELSE 0 END) AS c${index}`);
+  const broken = plan.invariants.map(() => 0);
+  const examples = plan.invariants.map((): string[] => []);
+  const report = new ProgressReport(run, { phase: "verify", release: release.id, step: "verify", rowsTotal: null });
+  let rows = 0;
+  let cursor = "";
+  let batchRows = 1_000;
+  for (;;) {
+    run.signal.throwIfAborted();
+    const startMs = performance.now();
+    const [range] = await run.db.query<{ last: string | null; n: number }>(
+      `SELECT MAX(id) AS last, COUNT(*) AS n FROM (SELECT id FROM ${plan.table} WHERE id > ? ORDER BY id LIMIT ${batchRows}) page`,
+      [cursor],
+    );
+    const last = range?.last ?? null;
+    if (last === null) break;
+    const within = `FROM ${plan.table} WHERE id > ? AND id <= ?`;
+    const [counts = {}] = await run.db.query(`SELECT ${sums.join(", ")} ${within}`, [cursor, last]);
+    for (const [index, invariant] of plan.invariants.entries()) {
+      const count = Number(counts[`c${index}`] ?? 0);
+      broken[index] = (broken[index] ?? 0) + count;
+      const found = examples[index] ?? [];
+      if (count === 0 || found.length >= examplesMax) continue;
+      const keys = await run.db.query<{ id: string }>(
+        `SELECT id ${within} AND ${invariant.brokenWhere} ORDER BY id LIMIT ${examplesMax - found.length}`,
+        [cursor, last],
+      );
+      found.push(...keys.map((row) => row.id));
+    }
+    const pageRows = Number(range?.n ?? 0);
+    rows += pageRows;
+    cursor = last;
+    report.tell(rows, batchRows);
+    const limits = { ...defaultBackfillLimits, batchRowsMax: 20_000 };
+    batchRows = nextBatchRows(pageRows, performance.now() - startMs, batchRows, limits);
+  }
+  report.end(rows, undefined);
+  const invariants = plan.invariants.map((invariant, index) => ({
+    release: release.id,
+    name: invariant.name,
+    severity: invariant.severity,
+    broken: broken[index] ?? 0,
+    examples: examples[index] ?? [],
+  }));
+  return { rows, invariants, sound: invariants.every((one) => one.severity === "report" || one.broken === 0) };
+}

@@ -1,0 +1,23 @@
+// Puts a database that has tables but no revision (or a wrong one) under version control by writing the revision its operator names.
+import { type EngineOptions, withEngineLock } from "./engine-run.ts";
+import { indexSteps } from "./own-indexes.ts";
+import { ensureOwnTables } from "./own-tables.ts";
+import { readHeads, revisionNamed, stamp } from "./revisions.ts";
+import { runSteps } from "./run-steps.ts";
+import { withExecutor } from "./schema-tools.ts";
+
+export type VersionControlResult = { readonly revision: string; readonly before: readonly string[] };
+
+/** `version`: a revision, or a release's name. Believes its operator: no table is looked at. Throws schema.unknown_revision. */
+export function versionControl(options: EngineOptions & { version: string }): Promise<VersionControlResult> {
+  const revision = revisionNamed(options.version);
+  return withEngineLock(options, (run) =>
+    withExecutor(run.db, run.limits, async (executor, session) => {
+      const { heads: before } = await readHeads(session, await executor.introspect());
+      await ensureOwnTables(run.db);
+      await stamp(session, run.db.dialect.name, [revision]);
+      await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+      return { revision, before };
+    }),
+  );
+}

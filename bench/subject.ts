@@ -43,9 +43,12 @@ export async function startSubject(): Promise<Subject> {
       const port = await freePort();
       const node = { name: `n${databases}`, address: `127.0.0.1:${port}`, folder: own };
       await writeFile(config, nodeConfig({ node, connection, imageFolder: join(folder, "images"), release }));
-      const manage = (...args: string[]) =>
-        finish([...binary("glance-manage"), "--config-file", config, ...args], { msMax: 1_200_000 });
-      const synced = await manage("db", "sync");
+      const newest = join(own, "manage.conf");
+      await writeFile(newest, nodeConfig({ node, connection, imageFolder: join(folder, "images"), release: "ocata" }));
+      const run = (file: string, ...args: string[]) =>
+        finish([...binary("glance-manage"), "--config-file", file, ...args], { msMax: 1_200_000 });
+      const manage = (...args: string[]) => run(newest, ...args);
+      const synced = await run(config, "db", "sync");
       if (synced.code !== 0) throw new Error(`db sync failed: ${synced.stderr}`);
       return { connection, manage, startNode: () => startNode(config, node) };
     },

@@ -36,7 +36,9 @@ export type RunningFleet = {
   readonly origin: string;
   readonly connection: string;
   readonly nodes: readonly FleetNode[];
-  /** glance-manage on the fleet's database, with the first node's configuration. */
+  /** What glance-manage reads; its target is the newest release. */
+  readonly config: string;
+  /** glance-manage on the fleet's database. */
   manage(...args: string[]): Promise<Finished>;
   startNode(node: FleetNode): Promise<void>;
   /** The supervisor's process id; undefined where the node does not run. */
@@ -75,16 +77,12 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
       return node;
     }),
   );
-  const [first] = nodes;
-  if (!first) throw new Error("a fleet has a node at least");
-  const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", first.config, ...args]);
   progress("creating the database at Newton");
-  const created = await manage("db", "sync");
-  if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
+  const { config, manage } = await createDatabase(folder, connection, imageFolder);
 
   progress(`starting ${nodes.length} nodes at Newton, balancer: ${options.balancer}`);
   const file = join(folder, "fleet.yaml");
-  let origin = `http://${first.address}`;
+  let origin = `http://${nodes[0]?.address}`;
   if (options.balancer !== "none") {
     const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
     await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file }));
@@ -96,11 +94,26 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
       cwd: folder,
     });
   await Promise.all(nodes.map(startNode));
-  await eventually("the balancer has every node in rotation", () => allServe(origin, nodes.length), {
+  await eventually("every node is in rotation", () => allServe(origin, nodes.length), {
     msMax: 30_000,
     everyMs: 100,
   });
-  return { folder, file, origin, connection, nodes, manage, startNode, pidOf };
+  return { folder, file, origin, connection, nodes, config, manage, startNode, pidOf };
+}
+
+/** A database at Newton, and the configuration by which glance-manage takes it further. */
+async function createDatabase(folder: string, connection: string, imageFolder: string) {
+  const write = async (name: string, release: string) => {
+    const file = join(folder, name);
+    const node = { name: "manage", address: "127.0.0.1:9292", folder };
+    await writeFile(file, nodeConfig({ node, connection, imageFolder, release }));
+    return file;
+  };
+  const run = (file: string, ...args: string[]) => finish([...binary("glance-manage"), "--config-file", file, ...args]);
+  const created = await run(await write("create.conf", "newton"), "db", "sync");
+  if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
+  const config = await write("manage.conf", "ocata");
+  return { config, manage: (...args: string[]) => run(config, ...args) };
 }
 
 function describeNode(folder: string, name: string, address: string): FleetNode {

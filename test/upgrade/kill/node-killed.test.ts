@@ -1,0 +1,42 @@
+// A node is killed with -9 at step boundaries of the rollout. Its own requests in flight are lost; all others are served by the other
+// nodes, its interrupted uploads are given up, and the rollout brings it back as what it has to be.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { FleetNode } from "../../../demo/fleet.ts";
+import { databaseKinds, isFull } from "../scope.ts";
+import { type Hands, rollWithKills } from "./killed-rollout.ts";
+
+/** Boundaries that stand this far apart are visited in one rollout, so that the fleet is whole again in between. */
+const stride = 9;
+const rollouts = isFull ? stride : 1;
+
+for (const database of databaseKinds)
+  for (let offset = 0; offset < rollouts; offset++) {
+    const balancer = database === "sqlite" ? "builtin" : "haproxy";
+    test(`a node is killed at boundaries ${offset}, ${offset + stride}, ...: ${database}, ${balancer}`, {
+      timeout: 300_000,
+    }, async (t) => {
+      let seen = 0;
+      const { kills } = await rollWithKills({
+        database,
+        balancer,
+        seed: 7 + offset,
+        killer: (_boundary, event, hands) => {
+          if (seen++ % stride === offset) killOne(hands, event.node);
+        },
+      });
+      t.diagnostic(`killed: ${kills.join(", ")}`);
+      assert(kills.length > 0, "nothing was killed");
+    });
+  }
+
+/** The node that the step is about, or the next one where that cannot be. */
+function killOne(hands: Hands, name: string | undefined): void {
+  const { nodes } = hands.fleet;
+  const start = Math.max(
+    0,
+    nodes.findIndex((node) => node.name === name),
+  );
+  const order: readonly FleetNode[] = [...nodes.slice(start), ...nodes.slice(0, start)];
+  order.some((node) => hands.killNode(node));
+}

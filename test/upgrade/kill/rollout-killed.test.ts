@@ -1,0 +1,28 @@
+// The rollout is killed with -9 at every step boundary, each time started again, and comes to the same end; clients notice nothing.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { databaseKinds, isFull } from "../scope.ts";
+import { rollWithKills } from "./killed-rollout.ts";
+
+for (const database of databaseKinds) {
+  const balancer = database === "sqlite" ? "builtin" : "haproxy";
+  test(`the rollout is killed at its step boundaries and resumed: ${database}, ${balancer}`, {
+    timeout: 900_000,
+  }, async (t) => {
+    // Every boundary in a full run, every third one otherwise.
+    let seen = 0;
+    const every = isFull ? 1 : 3;
+    const { kills, boundaries } = await rollWithKills({
+      database,
+      balancer,
+      seed: 5,
+      killer: (_boundary, _event, hands) => {
+        if (seen++ % every === 0) hands.killRollout();
+      },
+    });
+    t.diagnostic(`killed ${kills.length} times: ${kills.join(", ")}`);
+    assert(kills.length >= (isFull ? 20 : 6), `only ${kills.length} kills`);
+    for (const step of ["expand", "migrate", "contract", "drain n1", "stop n1", "start n1", "enable n1", "enable n3"])
+      assert(boundaries.has(`result ${step}`) || boundaries.has(`decision ${step}`), `${step} was passed`);
+  });
+}

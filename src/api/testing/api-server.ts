@@ -89,8 +89,15 @@ export type RawAnswer = {
   readonly body: string;
 };
 
-/** Sends the bytes as they are and reads until the server closes; end requests with `Connection: close`. */
-export function sendRaw(port: number, bytes: string | Buffer): Promise<RawAnswer> {
+/**
+ * Sends the bytes as they are and reads until the server closes; end requests with `Connection: close`.
+ * `endAfterMs`: ends our side after so long a silence, for bytes that may not be a whole request.
+ */
+export function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  options: { endAfterMs?: number } = {},
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
     const chunks: Buffer[] = [];
@@ -99,6 +106,7 @@ export function sendRaw(port: number, bytes: string | Buffer): Promise<RawAnswer
     socket.on("close", done);
     // A reset after the answer is how a server may end a connection on garbage.
     socket.on("error", (error) => (chunks.length > 0 ? done() : reject(error)));
+    if (options.endAfterMs !== undefined) socket.setTimeout(options.endAfterMs, () => socket.end());
     socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   });
 }

@@ -59,7 +59,7 @@ test("package: an installed node serves an image from SQLite and leaves in good 
   try {
     const origin = `http://${node.address}`;
     await eventually("the node is healthy", async () => (await fetch(`${origin}/healthcheck`)).ok);
-    const ask = (method: string, path: string, type?: string, body?: BodyInit) =>
+    const ask = (method: string, path: string, type?: string, body?: string | Uint8Array<ArrayBuffer>) =>
       fetch(`${origin}${path}`, {
         method,
         headers: { "X-Auth-Token": adminToken, ...(type === undefined ? {} : { "Content-Type": type }) },

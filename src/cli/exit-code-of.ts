@@ -14,3 +14,10 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
 export function exitCodeOf(error: unknown): ExitCode {
   return (isServiceError(error) ? exitByError[error.code] : undefined) ?? exitCodes.failed;
 }
+
+/** glance-manage: 1 for everything the reference also ends with 1; only what another run, the way to the database or a file is to blame for has codes of its own. */
+export function manageExitCodeOf(error: unknown): ExitCode {
+  if (isServiceError(error, "schema.locked")) return exitCodes.locked;
+  if (isServiceError(error, "db.wrong_schema")) return exitCodes.failed;
+  return exitCodeOf(error);
+}

@@ -1,6 +1,6 @@
 // Runs one data migration in batches: keys first, then one short transaction per batch that carries its own checkpoint, so that a
 // kill loses nothing and repeats nothing. The batch grows and shrinks until its transaction takes the target time.
-import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../core/clock.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { ReleaseId } from "../../releases/catalogue.ts";
 import { type BatchDialect, batchDialectOf } from "./batch-dialect.ts";
@@ -88,7 +88,7 @@ export async function runBackfill(
     report.tell(rows, batchRows);
     batchRows = nextBatchRows(keys.length, tookMs, batchRows, limits);
     // SQLite has one writer: without a pause the others would hardly find a gap.
-    if (dialect.pauseRatio > 0) await sleep(Math.max(5, tookMs * dialect.pauseRatio));
+    if (dialect.pauseRatio > 0) await systemClock.sleep(Math.max(5, tookMs * dialect.pauseRatio), run.signal);
   }
   await finish(backfill, progress, (stored?.rowsDone ?? 0) + rows);
   return report.end(rows, { rows, complete: true });
@@ -118,7 +118,7 @@ async function waitForRows(run: EngineRun, backfill: Backfill, stuckMs: number):
         "end their transactions and run the same command again",
       { facts: { step: backfill.name, table: backfill.table } },
     );
-  await sleep(pauseMs, undefined, { signal: run.signal });
+  await systemClock.sleep(pauseMs, run.signal);
   return pauseMs;
 }
 
@@ -140,7 +140,7 @@ class Throttle {
       this.#checkedMs = performance.now();
       if (threads <= this.#limits.threadsRunningMax) return;
       tell(`held back: the server runs ${threads} statements at once (limit ${this.#limits.threadsRunningMax})`);
-      await sleep(throttleCheckMs, undefined, { signal });
+      await systemClock.sleep(throttleCheckMs, signal);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { errorText } from "../core/errors.ts";
 import { openAnswers } from "./exchange.ts";
-import { renderProblem, titleOf } from "./problem.ts";
+import { type Problem, renderProblem, titleOf } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { allowedMethods, pathOfUrl } from "./route-table.ts";
 
@@ -39,14 +39,25 @@ export function answerUnparsable(error: ParserError, socket: Socket, routing: Ro
 function refuseConnection(error: ParserError, socket: Socket, routing: Routing): void {
   const { status, allow } = unknownVerb(error, routing) ?? { status: statusByParserCode[error.code ?? ""] ?? 400 };
   const explanation = status === 400 ? `The request is not HTTP: ${errorText(error)}.` : `${titleOf(status)}.`;
-  const { contentType, body } = renderProblem({ status, explanation, headers: {} }, undefined);
+  endWith(socket, { status, explanation, headers: allow === undefined ? {} : { allow } });
+}
+
+/** This is no proxy: CONNECT, which Node hands over as a bare socket, leads nowhere. */
+export function refuseConnect(socket: Socket): void {
+  endWith(socket, { status: 501, explanation: "CONNECT is not a method of this service.", headers: {} });
+}
+
+function endWith(socket: Socket, problem: Problem): void {
+  const { contentType, body } = renderProblem(problem, undefined);
   const head = [
-    `HTTP/1.1 ${status} ${titleOf(status)}`,
-    ...(allow === undefined ? [] : [`Allow: ${allow}`]),
-    `Content-Type: ${contentType}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
+    `HTTP/1.1 ${problem.status} ${titleOf(problem.status)}`,
+    ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
+    `content-type: ${contentType}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
   ];
+  // Nothing is left to do for a client that resets instead of reading.
+  socket.on("error", () => socket.destroy());
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
   setTimeout(() => socket.destroy(), goodbyeMs).unref();
 }

@@ -14,6 +14,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "schema.locked": 500,
   "schema.out_of_order": 500,
   "schema.blocked": 500,
+  "schema.interrupted": 500,
   "schema.contract_refused": 500,
   "schema.preflight_failed": 500,
   "schema.unknown_revision": 500,
@@ -43,6 +44,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   // Nobody reads this answer; the number is what proxies log for it.
   "api.client_gone": 499,
   "api.body_too_large": 413,
+  "api.body_too_slow": 408,
   "api.header_too_large": 431,
   "api.not_implemented": 501,
   "node.start_refused": 500,

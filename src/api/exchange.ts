@@ -46,7 +46,9 @@ export class Exchanges {
     openAnswers.set(socket, response);
     response.once("close", () => {
       if (openAnswers.get(socket) === response) openAnswers.delete(socket);
-      end({ method, route, status: response.headersSent ? response.statusCode : clientClosed });
+      const status = response.headersSent ? response.statusCode : clientClosed;
+      end({ method, route, status });
+      this.#logger.debug({ requestId: exchange.logId, method, url: request.url, status }, "request");
     });
     let answer: Answer;
     try {

@@ -297,6 +297,11 @@ test("parser: garbage, headers without end and requests without a host get an an
   assert.equal((await sendRaw(api.port, gzip)).status, 400);
 });
 
+test("parser: CONNECT leads nowhere", async () => {
+  await using api = await startApi();
+  assert.equal((await sendRaw(api.port, "CONNECT other:1 HTTP/1.1\r\nHost: h\r\n\r\n")).status, 501);
+});
+
 test("parser: garbage after an answered request is refused on the same connection", async () => {
   await using api = await startApi();
   const answer = await sendRaw(api.port, "GET /v2/images HTTP/1.1\r\nHost: h\r\n\r\ngarbage\r\n\r\n");

@@ -6,6 +6,8 @@ import { ServiceError } from "../core/errors.ts";
 
 /** 128 properties of usual size are some tens of KiB; parsing this much holds the event loop for a few milliseconds. */
 export const jsonBytesMax = 2 ** 20;
+/** Requests as such have no time limit, because uploads take hours. */
+const jsonMsMax = 60_000;
 
 export function hasBody(request: IncomingMessage): boolean {
   const length = request.headers["content-length"];
@@ -18,10 +20,21 @@ export function announcedBytes(request: IncomingMessage): number | null {
   return length === undefined ? null : Number(length);
 }
 
-/** A list or an object, whatever the content type says. Throws api.bad_request, api.body_too_large, api.client_gone. */
-export async function readJson(request: IncomingMessage, response: ServerResponse): Promise<object> {
+/**
+ * A list or an object, whatever the content type says. `msMax`: how long the client may take to send it.
+ * Throws api.bad_request, api.body_too_large, api.body_too_slow, api.client_gone.
+ */
+export async function readJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  msMax: number = jsonMsMax,
+): Promise<object> {
   if (!hasBody(request)) throw new ServiceError("api.bad_request", "This request needs a JSON body.");
-  const bytes = await readBytes(request, response);
+  const body = new RequestBody(request, response);
+  const timer = setTimeout(() => {
+    body.destroy(new ServiceError("api.body_too_slow", `The body did not arrive within ${msMax / 1000} seconds.`));
+  }, msMax);
+  const bytes = await readBytes(body, announcedBytes(request) ?? 0).finally(() => clearTimeout(timer));
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -32,15 +45,15 @@ export async function readJson(request: IncomingMessage, response: ServerRespons
   throw new ServiceError("api.bad_request", "The body must be a JSON object or list.");
 }
 
-async function readBytes(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+async function readBytes(body: RequestBody, announced: number): Promise<Buffer> {
   const tooLarge = () =>
     new ServiceError("api.body_too_large", `The body has more than ${jsonBytesMax} bytes.`, {
       facts: { jsonBytesMax },
     });
-  if ((announcedBytes(request) ?? 0) > jsonBytesMax) throw tooLarge();
+  if (announced > jsonBytesMax) throw tooLarge();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of new RequestBody(request, response)) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     sizeBytes += chunk.length;
     if (sizeBytes > jsonBytesMax) throw tooLarge();

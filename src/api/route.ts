@@ -73,7 +73,7 @@ export class ApiRequest {
     return at === -1 ? [] : parseQuery(url.slice(at + 1));
   }
 
-  /** A list or an object. Throws api.bad_request, api.body_too_large, api.client_gone. */
+  /** A list or an object. Throws api.bad_request, api.body_too_large, api.body_too_slow, api.client_gone. */
   json(): Promise<object> {
     return readJson(this.raw, this.response);
   }

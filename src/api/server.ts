@@ -1,6 +1,7 @@
 // The Images API v2 as a Fastify instance that does not listen yet: Fastify routes, everything else (bodies, answers, errors) is done
 // here and beside, because clients depend on details that frameworks decide differently.
 import { METHODS } from "node:http";
+import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -8,7 +9,7 @@ import type { Identity } from "../identity/identity.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import type { Release } from "../releases/catalogue.ts";
 import type { Answer } from "./answer.ts";
-import { answerUnparsable } from "./client-error.ts";
+import { answerUnparsable, refuseConnect } from "./client-error.ts";
 import type { ApiSettings } from "./config.ts";
 import { Exchanges } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
@@ -85,6 +86,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => unknownPath(request, reply));
   // `request` and not the routing alone, because the process counts requests by that event.
   app.server.on("checkContinue", (request, response) => app.server.emit("request", request, response));
+  app.server.on("connect", (_request, socket: Socket) => refuseConnect(socket));
   await app.ready();
   return app;
 

@@ -1,0 +1,73 @@
+// The schemas clients fetch and the rules of the domain say the same, and every image we show fits the schema we serve.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ajv } from "ajv";
+import fc from "fast-check";
+import { isServiceError } from "../core/errors.ts";
+import { defaultPolicy } from "../identity/default-policy.ts";
+import { newImageDraft } from "../images/new-image.ts";
+import type { ImageSettings } from "../images/settings.ts";
+import { releases } from "../releases/catalogue.ts";
+import { imageJson } from "./image-view.ts";
+import { createSchemas } from "./schemas.ts";
+import { startApi } from "./testing/api-server.ts";
+import { newImage } from "./testing/memory-services.ts";
+
+const admin = { userId: null, projectId: null, roles: ["admin"], isAdmin: true, requestId: "req-1" };
+const unlimited = { membersMax: -1, propertiesMax: -1, tagsMax: -1, pageImagesDefault: 25, pageImagesMax: 1000 };
+const settings: ImageSettings = {
+  ...unlimited,
+  imageBytesMax: 2 ** 40,
+  projectBytesMax: null,
+  showDirectUrl: false,
+  showLocations: false,
+  containerFormats: ["bare", "ovf"],
+  diskFormats: ["raw", "qcow2"],
+};
+
+test("schemas: each is served, the image's with the formats of this service and null", async () => {
+  await using api = await startApi();
+  for (const name of ["image", "images", "member", "members"]) {
+    const response = await fetch(`${api.url}/v2/schemas/${name}`);
+    assert.equal(response.status, 200);
+    assert.equal(((await response.json()) as { name: string }).name, name);
+  }
+  assert.equal((await fetch(`${api.url}/v2/schemas/task`)).status, 404);
+  const { properties } = JSON.parse(createSchemas(releases[0]?.capabilities ?? assert.fail(), settings).image);
+  assert.deepEqual(properties.disk_format.enum, [null, "raw", "qcow2"]);
+});
+
+for (const { id, capabilities } of releases) {
+  const ajv = new Ajv({ strict: false });
+  const fits = ajv.compile(JSON.parse(createSchemas(capabilities, settings).image));
+  const anyValue = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom(...capabilities.visibilities, "raw", "bare", "x".repeat(256), 2 ** 31, 1.5, -1),
+    fc.uuid(),
+  );
+  const name = fc.constantFrom("id", "name", "visibility", "protected", "owner", "container_format", "disk_format");
+  const other = fc.constantFrom("min_disk", "min_ram", "tags", "kernel_id", "os_distro", "anything");
+
+  test(`schemas: what ${id} accepts for a new image, its schema accepts`, () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.oneof(name, other), anyValue, { maxKeys: 3 }), (attributes) => {
+        try {
+          newImageDraft(admin, attributes, { capabilities, settings, policy: defaultPolicy });
+        } catch (error) {
+          assert(isServiceError(error, "images.invalid", "images.forbidden"), String(error));
+          return;
+        }
+        assert(fits(attributes), `${JSON.stringify(attributes)}: ${ajv.errorsText(fits.errors)}`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test(`schemas: images of ${id} are shown as its schema says`, () => {
+    const image = newImage({ visibility: capabilities.visibilityDefault, properties: { k: "v", old: null } });
+    const active = newImage({ status: "active", sizeBytes: 5, checksum: "0".repeat(32), diskFormat: "raw" });
+    for (const shown of [image, active])
+      for (const showLocations of [true, false])
+        assert(fits(JSON.parse(imageJson(shown, { showDirectUrl: true, showLocations }))), ajv.errorsText(fits.errors));
+  });
+}

@@ -1,6 +1,131 @@
-// The shape first, so that routes can be written against it; the rules follow in the next commits.
+// Images without their data: create, show, list, change, delete, take out of use, tags. Data has its own service.
+import { randomUUID } from "node:crypto";
+import type { Caller } from "../core/caller.ts";
+import { isServiceError, ServiceError } from "../core/errors.ts";
+import {
+  forbidden,
+  imageNotFound,
+  policyTarget,
+  requireAllowed,
+  requireMutable,
+  requireVisibilityAllowed,
+  viewerOf,
+  visibleImage,
+} from "./access.ts";
+import { parseTag } from "./attributes.ts";
+import type { Image } from "./image.ts";
+import { imagePage, toQuery } from "./image-list.ts";
+import { removeLeasedData } from "./leased-data.ts";
+import { newImageDraft } from "./new-image.ts";
+import { applyPatch, checkPatch } from "./patch.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
+import { type ImageStatus, mayBecome } from "./status.ts";
 
-export function createImageService(_deps: ImageServicesDeps): ImageService {
-  throw new Error("createImageService is not there yet");
+export function createImageService(deps: ImageServicesDeps): ImageService {
+  const { images, policy, settings, capabilities } = deps;
+
+  /** What the caller may know: where the data of an image taken out of use lies is an admin's business. */
+  const shown = (caller: Caller, image: Image): Image =>
+    image.locations.length > 0 &&
+    ((image.status === "deactivated" && !caller.isAdmin) ||
+      !policy.allows("get_image_location", caller, policyTarget(image)))
+      ? { ...image, locations: [] }
+      : image;
+
+  /** Repeating is harmless; every status but these two refuses. */
+  const switchStatus = async (caller: Caller, imageId: string, rule: string, from: ImageStatus, to: ImageStatus) => {
+    const image = await visibleImage(deps, caller, imageId);
+    requireMutable(policy, rule, caller, image, `${rule} image ${image.id}`);
+    if (image.status === to) return;
+    if (mayBecome(image.status, to) && (await images.changeStatus(image.id, [from], to))) return;
+    // Somebody was faster: what counts is how the image stands now.
+    const now = image.status === from ? await visibleImage(deps, caller, imageId) : image;
+    if (now.status !== to) throw forbidden(`Cannot ${rule} image ${image.id}: it is ${now.status}.`);
+  };
+
+  return {
+    async create(caller, attributes) {
+      return images.create(newImageDraft(caller, attributes, deps));
+    },
+
+    async show(caller, imageId) {
+      return shown(caller, await visibleImage(deps, caller, imageId));
+    },
+
+    async list(caller, request) {
+      if (!policy.allows("get_images", caller, {})) throw forbidden("You may not list images: policy get_images.");
+      const query = toQuery(viewerOf(caller), request, settings);
+      const found = query.limit === 0 ? [] : await images.list(query);
+      return imagePage(
+        found.map((image) => shown(caller, image)),
+        query.limit,
+      );
+    },
+
+    async update(caller, imageId, patch) {
+      const changes = checkPatch(patch.operations, { capabilities, settings });
+      const image = await visibleImage(deps, caller, imageId);
+      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      if (changes.length === 0) return shown(caller, image);
+      const outcome = applyPatch(image, changes, {
+        capabilities,
+        settings,
+        isAdmin: caller.isAdmin,
+        addRefusesExisting: patch.addRefusesExisting,
+        requireVisibility: (visibility) => requireVisibilityAllowed(policy, caller, visibility, policyTarget(image)),
+        requireLocationPolicy: (rule) =>
+          requireAllowed(policy, rule, caller, image, `change locations of image ${image.id}`),
+      });
+      try {
+        return shown(caller, await images.update(image.id, outcome));
+      } catch (error) {
+        // The upload began between the look and the change: the formats are frozen now, as they are for everybody else.
+        if (outcome.whileStatus && isServiceError(error, "images.status_conflict"))
+          throw forbidden("Formats can change only while the image is queued.");
+        throw error;
+      }
+    },
+
+    async remove(caller, imageId) {
+      const image = await visibleImage(deps, caller, imageId);
+      requireMutable(policy, "delete_image", caller, image, `delete image ${image.id}`);
+      if (!mayBecome(image.status, "deleted"))
+        throw new ServiceError(
+          "images.status_conflict",
+          `Image ${image.id} cannot be deleted while it is ${image.status}.`,
+        );
+      if (image.protected) throw forbidden(`Image ${image.id} is protected and cannot be deleted.`);
+      const removed = await images.remove(image.id, {
+        leaseId: randomUUID(),
+        node: deps.node,
+        leaseSeconds: deps.uploadLeaseSeconds,
+      });
+      if (!removed) throw imageNotFound(imageId);
+      if (removed.cleanup) await removeLeasedData(deps, removed.cleanup);
+    },
+
+    async deactivate(caller, imageId) {
+      await switchStatus(caller, imageId, "deactivate", "active", "deactivated");
+    },
+
+    async reactivate(caller, imageId) {
+      await switchStatus(caller, imageId, "reactivate", "deactivated", "active");
+    },
+
+    async addTag(caller, imageId, tag) {
+      const checked = parseTag(tag);
+      const image = await visibleImage(deps, caller, imageId);
+      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      await images.addTag(image.id, checked, settings.tagsMax);
+    },
+
+    async removeTag(caller, imageId, tag) {
+      const image = await visibleImage(deps, caller, imageId);
+      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      if (!(await images.removeTag(image.id, tag)))
+        throw new ServiceError("images.not_found", `Image ${image.id} has no such tag.`, {
+          facts: { imageId: image.id },
+        });
+    },
+  };
 }

@@ -1,6 +1,93 @@
-// The shape first, so that routes can be written against it; the rules follow in the next commits.
+// Projects an image is shared with. The owner invites and removes, a member answers; on images whose visibility takes no members there are none.
+import type { Caller } from "../core/caller.ts";
+import { ServiceError } from "../core/errors.ts";
+import { forbidden, mayMutate, requireAllowed, requireMutable, takesMembers, visibleImage } from "./access.ts";
+import { parseText } from "./attributes.ts";
+import type { Image, ImageMember, MemberStatus } from "./image.ts";
 import type { ImageServicesDeps, MemberService } from "./services.ts";
 
-export function createMemberService(_deps: ImageServicesDeps): MemberService {
-  throw new Error("createMemberService is not there yet");
+const memberStatuses: readonly MemberStatus[] = ["pending", "accepted", "rejected"];
+
+export function createMemberService(deps: ImageServicesDeps): MemberService {
+  const { members, policy, capabilities, settings } = deps;
+
+  /** The image, where the release lets it have members. Throws images.not_found, images.forbidden. */
+  const sharedImage = async (caller: Caller, imageId: string): Promise<Image> => {
+    const image = await visibleImage(deps, caller, imageId);
+    if (!takesMembers(capabilities, image.visibility))
+      throw forbidden(`Image ${image.id} is ${image.visibility}: it has no members.`);
+    return image;
+  };
+
+  /** A member as the owner, an admin or the member itself may look at it. Throws images.forbidden, images.not_found. */
+  const knownMember = async (caller: Caller, image: Image, memberId: string): Promise<ImageMember> => {
+    if (!mayMutate(caller, image) && !isSelf(caller, memberId))
+      throw forbidden(`Members of image ${image.id} are its owner's to see.`);
+    // Longer than a project's id can be: asking the database could only fail.
+    const member = memberId.length <= 255 ? await members.find(image.id, memberId) : undefined;
+    if (!member) throw memberNotFound(image.id, memberId);
+    return member;
+  };
+
+  return {
+    async list(caller, imageId) {
+      const image = await sharedImage(caller, imageId);
+      requireAllowed(policy, "get_members", caller, image, `list members of image ${image.id}`);
+      if (mayMutate(caller, image)) return members.list(image.id);
+      const self = caller.projectId === null ? undefined : await members.find(image.id, caller.projectId);
+      if (!self) throw forbidden(`Members of image ${image.id} are its owner's to see.`);
+      return [self];
+    },
+
+    async add(caller, imageId, memberId) {
+      if (memberId === "")
+        throw new ServiceError("images.invalid", "A member is the id of a project; it cannot be empty.");
+      const checked = parseText("member", memberId);
+      const image = await sharedImage(caller, imageId);
+      requireMutable(policy, "add_member", caller, image, `share image ${image.id}`);
+      return members.add(image.id, checked, settings.membersMax);
+    },
+
+    async show(caller, imageId, memberId) {
+      const image = await visibleImage(deps, caller, imageId);
+      // Not even that there is something to be refused is told here.
+      if (!takesMembers(capabilities, image.visibility) || !(mayMutate(caller, image) || isSelf(caller, memberId)))
+        throw memberNotFound(image.id, memberId);
+      const member = await knownMember(caller, image, memberId);
+      requireAllowed(policy, "get_member", caller, image, `see members of image ${image.id}`);
+      return member;
+    },
+
+    async setStatus(caller, imageId, memberId, status) {
+      const wanted = memberStatuses.find((known) => known === status);
+      if (!wanted)
+        throw new ServiceError("images.invalid", `A member's status is one of ${memberStatuses.join(", ")}.`);
+      const image = await sharedImage(caller, imageId);
+      await knownMember(caller, image, memberId);
+      requireAllowed(policy, "modify_member", caller, image, `answer for members of image ${image.id}`);
+      if (!caller.isAdmin && !isSelf(caller, memberId))
+        throw forbidden(`Only project ${memberId} itself may answer for its membership.`);
+      const member = await members.setStatus(image.id, memberId, wanted);
+      if (!member) throw memberNotFound(image.id, memberId);
+      return member;
+    },
+
+    async remove(caller, imageId, memberId) {
+      const image = await sharedImage(caller, imageId);
+      await knownMember(caller, image, memberId);
+      requireMutable(policy, "delete_member", caller, image, `remove members of image ${image.id}`);
+      if (!(await members.remove(image.id, memberId))) throw memberNotFound(image.id, memberId);
+    },
+  };
+}
+
+function isSelf(caller: Caller, memberId: string): boolean {
+  return caller.projectId !== null && caller.projectId === memberId;
+}
+
+function memberNotFound(imageId: string, memberId: string): ServiceError {
+  const shown = memberId.slice(0, 80);
+  return new ServiceError("images.not_found", `Image ${imageId} has no member ${shown}.`, {
+    facts: { imageId, member: shown },
+  });
 }

@@ -15,3 +15,21 @@ export type ImageStatus =
   | "killed"
   | "pending_delete"
   | "deleted";
+
+const next: Readonly<Record<ImageStatus, readonly ImageStatus[]>> = {
+  queued: ["saving", "active", "deleted"],
+  saving: ["active", "killed", "deleted", "queued"],
+  // Written by later releases only; a node of this one can do nothing with such an image but delete it.
+  uploading: ["deleted"],
+  importing: ["deleted"],
+  active: ["pending_delete", "deleted", "deactivated"],
+  deactivated: ["active", "deleted"],
+  killed: ["deleted"],
+  pending_delete: ["deleted"],
+  deleted: [],
+};
+
+/** What a node of this release may do; the database holds it true by conditional updates. */
+export function mayBecome(from: ImageStatus, to: ImageStatus): boolean {
+  return next[from].includes(to);
+}

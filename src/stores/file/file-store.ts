@@ -94,7 +94,7 @@ class FileStore implements Store {
 
   async size(url: string): Promise<number> {
     const key = await this.#paths.keyOf(url);
-    if (key === undefined) throw notHere(url, "stores.blob_not_found");
+    if (key === undefined) throw notHere(url);
     try {
       return (await stat(this.#paths.blob(key))).size;
     } catch (error) {
@@ -104,7 +104,7 @@ class FileStore implements Store {
 
   async remove(url: string): Promise<void> {
     const key = await this.#paths.keyOf(url);
-    if (key === undefined) throw notHere(url, "stores.read_only");
+    if (key === undefined) throw notHere(url);
     try {
       // Partial files first: a put that wants to publish one afterwards finds it gone, one that did so before is removed by the second step.
       for (const name of await partialNames(this.#paths))
@@ -205,8 +205,12 @@ function blobExists(key: string): ServiceError {
   return new ServiceError("stores.blob_exists", `The store already holds data of image ${key}.`, { facts: { key } });
 }
 
-function notHere(url: string, code: "stores.blob_not_found" | "stores.read_only"): ServiceError {
-  return new ServiceError(code, "The location lies outside this store's data directory and is left alone.", {
-    facts: { url },
-  });
+function notHere(url: string): ServiceError {
+  return new ServiceError(
+    "stores.blob_not_found",
+    "The location lies outside this store's data directory and is left alone.",
+    {
+      facts: { url },
+    },
+  );
 }

@@ -64,7 +64,7 @@ export class MemoryStore implements Store {
 
   async remove(url: string): Promise<void> {
     if (!url.startsWith(prefix))
-      throw new ServiceError("stores.read_only", "The location is not of this store.", { facts: { url } });
+      throw new ServiceError("stores.blob_not_found", "The location is not of this store.", { facts: { url } });
     const key = url.slice(prefix.length);
     const gone = new ServiceError("stores.unavailable", `The partial data of image ${key} was removed.`);
     for (const fence of this.#puts.get(key) ?? []) fence.abort(gone);

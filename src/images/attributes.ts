@@ -1,0 +1,162 @@
+// The attributes of an image under their API names: which of them clients may set, and the value each of them takes.
+// Everything not named here is a custom property, whose value is a string.
+import { ServiceError } from "../core/errors.ts";
+import type { Capabilities, Visibility } from "../releases/catalogue.ts";
+import type { ImageDraft } from "./image.ts";
+import type { ImageSettings } from "./settings.ts";
+
+/** Base attributes clients may set, by API name; the values are the domain's own names. */
+export const writableAttributes = {
+  id: "id",
+  name: "name",
+  visibility: "visibility",
+  protected: "protected",
+  owner: "owner",
+  container_format: "containerFormat",
+  disk_format: "diskFormat",
+  min_disk: "minDiskGb",
+  min_ram: "minRamMb",
+  tags: "tags",
+} as const satisfies Readonly<Record<string, keyof ImageDraft>>;
+
+export type WritableAttribute = keyof typeof writableAttributes;
+
+const setByService = ["status", "created_at", "updated_at", "checksum", "size", "virtual_size"] as const;
+const links = ["self", "file", "schema", "direct_url"] as const;
+
+/** Names that POST refuses (403). `location` is an ordinary property there, as at the reference until Wallaby. */
+export const refusedOnCreate: ReadonlySet<string> = new Set([
+  ...setByService,
+  ...links,
+  "locations",
+  "deleted",
+  "deleted_at",
+]);
+
+/** Names that PATCH refuses (403), whatever the operation. */
+export const refusedOnUpdate: ReadonlySet<string> = new Set([
+  ...setByService,
+  ...links,
+  "id",
+  "location",
+  "deleted",
+  "deleted_at",
+]);
+
+export function isWritableAttribute(name: string): name is WritableAttribute {
+  return Object.hasOwn(writableAttributes, name);
+}
+
+const textLengthMax = 255;
+const numberMax = 2_147_483_647;
+/** What a column of type text holds on MySQL. */
+const propertyBytesMax = 65_535;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Properties of the reference's own schema-image.json that are more than strings: the id of another image, or null. */
+const imageIdProperties: ReadonlySet<string> = new Set(["kernel_id", "ramdisk_id"]);
+
+export type AttributeRules = {
+  readonly capabilities: Pick<Capabilities, "visibilities">;
+  readonly settings: Pick<ImageSettings, "containerFormats" | "diskFormats">;
+};
+
+type Parsers = {
+  readonly [K in WritableAttribute]: (
+    value: unknown,
+    rules: AttributeRules,
+  ) => ImageDraft[(typeof writableAttributes)[K]];
+};
+
+const parsers: Parsers = {
+  id: (value) => {
+    if (typeof value === "string" && uuid.test(value)) return value;
+    throw invalid("id", "it must be a UUID");
+  },
+  name: (value) => (value === null ? null : parseText("name", value)),
+  owner: (value) => (value === null ? null : parseText("owner", value)),
+  visibility: (value, { capabilities }) => {
+    const found = capabilities.visibilities.find((visibility) => visibility === value);
+    if (found) return found;
+    throw invalid("visibility", `it must be one of ${capabilities.visibilities.join(", ")}`);
+  },
+  protected: (value) => {
+    if (typeof value === "boolean") return value;
+    throw invalid("protected", "it must be true or false");
+  },
+  container_format: (value, { settings }) => parseFormat("container_format", value, settings.containerFormats),
+  disk_format: (value, { settings }) => parseFormat("disk_format", value, settings.diskFormats),
+  min_disk: (value) => parseNumber("min_disk", value),
+  min_ram: (value) => parseNumber("min_ram", value),
+  tags: (value) => {
+    if (!Array.isArray(value)) throw invalid("tags", "it must be a list of strings");
+    return [...new Set(value.map((tag) => parseTag(tag)))];
+  },
+};
+
+/** One checked value of a base attribute, in the domain's own form. Throws images.invalid, which names the attribute. */
+export function parseAttribute<K extends WritableAttribute>(
+  name: K,
+  value: unknown,
+  rules: AttributeRules,
+): ImageDraft[(typeof writableAttributes)[K]] {
+  return parsers[name](value, rules);
+}
+
+/** Throws images.invalid. */
+export function parseTag(value: unknown): string {
+  return parseText("tags", value);
+}
+
+/** A custom property's value; null only where the reference's schema has it. Throws images.invalid. */
+export function parseProperty(name: string, value: unknown): string | null {
+  if (name.length > textLengthMax) throw invalid(name, `a property's name has at most ${textLengthMax} characters`);
+  requireStorable(name, name);
+  if (imageIdProperties.has(name)) {
+    if (value === null || (typeof value === "string" && uuid.test(value))) return value;
+    throw invalid(name, "it must be the UUID of an image, or null");
+  }
+  if (typeof value !== "string") throw invalid(name, "it must be a string");
+  requireStorable(name, value);
+  if (Buffer.byteLength(value) > propertyBytesMax) throw invalid(name, `it has at most ${propertyBytesMax} bytes`);
+  return value;
+}
+
+/** Visibilities whose use the operator's policy decides. */
+export const visibilityPolicies: Readonly<Partial<Record<Visibility, string>>> = {
+  public: "publicize_image",
+  community: "communitize_image",
+};
+
+/** Throws images.invalid where `value` is no text of 255 characters that every database of ours can hold. */
+export function parseText(name: string, value: unknown): string {
+  if (typeof value !== "string") throw invalid(name, "it must be a string");
+  if (codePoints(value) > textLengthMax) throw invalid(name, `it has at most ${textLengthMax} characters`);
+  requireStorable(name, value);
+  return value;
+}
+
+function parseFormat(name: string, value: unknown, formats: readonly string[]): string | null {
+  if (value === null || (typeof value === "string" && formats.includes(value))) return value;
+  throw invalid(name, `it must be null or one of ${formats.join(", ")}`);
+}
+
+function parseNumber(name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= numberMax) return value;
+  throw invalid(name, `it must be a whole number from 0 to ${numberMax}`);
+}
+
+/** The tables are utf8mb3: characters beyond the basic plane would be an error of the database, and half a pair is no text at all. */
+function requireStorable(name: string, text: string): void {
+  if (/[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(text))
+    throw invalid(name, "characters beyond Unicode's basic plane cannot be stored");
+}
+
+function codePoints(text: string): number {
+  return text.length <= textLengthMax ? text.length : [...text].length;
+}
+
+function invalid(name: string, what: string): ServiceError {
+  const shown = name.length > 80 ? `${name.slice(0, 80)}...` : name;
+  return new ServiceError("images.invalid", `Attribute ${shown}: ${what}.`, { facts: { attribute: shown } });
+}

@@ -1,0 +1,70 @@
+// One download: the first location that can be opened, whole or in part, metered while it flows.
+import { type pipeline, Readable, Transform } from "node:stream";
+import type { Caller } from "../core/caller.ts";
+import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
+import type { TransferTracker } from "../core/transfers.ts";
+import type { ByteRange, Store } from "../stores/store.ts";
+import { forbidden, requireAllowed, visibleImage } from "./access.ts";
+import { type RangeRequest, resolveRange } from "./byte-range.ts";
+import type { Image } from "./image.ts";
+import type { Download, ImageServicesDeps } from "./services.ts";
+
+type DownloadOptions = { readonly signal: AbortSignal; readonly range?: RangeRequest };
+
+/** See ImageDataService.download. */
+export async function download(
+  deps: ImageServicesDeps,
+  caller: Caller,
+  imageId: string,
+  options: DownloadOptions,
+): Promise<Download> {
+  const image = await visibleImage(deps, caller, imageId);
+  requireAllowed(deps.policy, "download_image", caller, image, `download image ${image.id}`);
+  if (image.status === "deactivated" && !caller.isAdmin)
+    throw forbidden(`Image ${image.id} is deactivated and cannot be downloaded.`);
+  if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);
+
+  const failures: unknown[] = [];
+  for (const { url } of image.locations) {
+    const store = deps.stores.forUrl(url);
+    try {
+      if (!store)
+        throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", { facts: { url } });
+      return await openLocation(deps.transfers, image, store, url, options);
+    } catch (error) {
+      // Only what another location may do better: the client's own mistakes and a gone client end the search.
+      if (!isServiceError(error, "stores.blob_not_found", "stores.unavailable")) throw error;
+      deps.logger.warn({ imageId: image.id, url, error: errorText(error) }, "a location of an image cannot be read");
+      failures.push(error);
+    }
+  }
+  throw failures.find((error) => isServiceError(error, "stores.unavailable")) ?? failures[0];
+}
+
+async function openLocation(
+  transfers: TransferTracker,
+  image: Image,
+  store: Store,
+  url: string,
+  { signal, range: request }: DownloadOptions,
+): Promise<Download> {
+  const sizeBytes = image.sizeBytes ?? (await store.size(url));
+  const range = request ? resolveRange(request, sizeBytes) : null;
+  // Asking for what the row promises makes a file that is shorter an error now, instead of a client that waits for the rest.
+  const wanted: ByteRange = range ?? { start: 0, end: sizeBytes - 1 };
+  const data = sizeBytes === 0 ? Readable.from([]) : await store.open(url, { signal, range: wanted });
+  const transfer = transfers.begin({ kind: "download", imageId: image.id, bytesTotal: wanted.end - wanted.start + 1 });
+  const stream = meter(transfer.progress).once("close", () => transfer.end());
+  // A failure on either side destroys both; the API hears of it from the stream it was given.
+  pipeline(data, stream, () => undefined);
+  return { sizeBytes, checksum: image.checksum, range, stream };
+}
+
+function meter(onBytes: (bytes: number) => void): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      onBytes(chunk.length);
+      done(null, chunk);
+    },
+  });
+}

@@ -1,0 +1,66 @@
+// Makes the draft of a new image out of what a client sent: defaults of the release, values checked, quotas held.
+import { randomUUID } from "node:crypto";
+import type { Caller, Policy } from "../core/caller.ts";
+import { ServiceError } from "../core/errors.ts";
+import { forbidden, requireVisibilityAllowed } from "./access.ts";
+import {
+  type AttributeRules,
+  isWritableAttribute,
+  parseAttribute,
+  parseProperty,
+  refusedOnCreate,
+} from "./attributes.ts";
+import type { ImageDraft } from "./image.ts";
+import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
+import type { ImageAttributes, ImageServicesDeps } from "./services.ts";
+
+type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy">;
+
+/** Throws images.invalid, images.forbidden, images.over_limit. */
+export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules: Rules): ImageDraft {
+  const properties: [string, string | null][] = [];
+  for (const [name, value] of Object.entries(attributes)) {
+    if (refusedOnCreate.has(name)) throw forbidden(`Attribute ${name} is set by the service alone.`);
+    if (!isWritableAttribute(name)) properties.push([name, parseProperty(name, value)]);
+  }
+  const draft: ImageDraft = {
+    id: given("id", attributes, rules) ?? randomUUID(),
+    name: given("name", attributes, rules) ?? null,
+    visibility: given("visibility", attributes, rules) ?? rules.capabilities.visibilityDefault,
+    protected: given("protected", attributes, rules) ?? false,
+    owner: Object.hasOwn(attributes, "owner") ? parseAttribute("owner", attributes.owner, rules) : caller.projectId,
+    containerFormat: given("container_format", attributes, rules) ?? null,
+    diskFormat: given("disk_format", attributes, rules) ?? null,
+    minDiskGb: given("min_disk", attributes, rules) ?? 0,
+    minRamMb: given("min_ram", attributes, rules) ?? 0,
+    tags: given("tags", attributes, rules) ?? [],
+    // Not by assignment: a property may be called __proto__.
+    properties: Object.fromEntries(properties),
+  };
+  requireTagQuota(draft.tags.length, rules.settings);
+  requirePropertyQuota(properties.length, rules.settings);
+  requireOwner(caller, draft.owner);
+  requireAddAllowed(caller, draft, rules.policy);
+  return draft;
+}
+
+function given<K extends Parameters<typeof parseAttribute>[0]>(
+  name: K,
+  attributes: ImageAttributes,
+  rules: AttributeRules,
+) {
+  return Object.hasOwn(attributes, name) ? parseAttribute(name, attributes[name], rules) : undefined;
+}
+
+function requireOwner(caller: Caller, owner: string | null): void {
+  if (caller.isAdmin) return;
+  if (owner === null || owner !== caller.projectId)
+    throw forbidden(`You may not create an image that belongs to project ${owner ?? "none"}.`);
+}
+
+function requireAddAllowed(caller: Caller, draft: ImageDraft, policy: Policy): void {
+  const target = { owner: draft.owner, project_id: draft.owner, tenant: draft.owner, visibility: draft.visibility };
+  if (!policy.allows("add_image", caller, target))
+    throw new ServiceError("images.forbidden", "You may not create images: policy add_image.");
+  requireVisibilityAllowed(policy, caller, draft.visibility, target);
+}

@@ -1,0 +1,157 @@
+// PATCH in two steps. First every operation is checked by itself, which needs no image; then all are applied in order to a copy of the image
+// in memory. The first one that fails throws, so the database sees either the outcome of all of them or nothing.
+import { ServiceError } from "../core/errors.ts";
+import type { Visibility } from "../releases/catalogue.ts";
+import { forbidden } from "./access.ts";
+import {
+  type AttributeRules,
+  isWritableAttribute,
+  parseAttribute,
+  parseProperty,
+  refusedOnUpdate,
+  type WritableAttribute,
+  writableAttributes,
+} from "./attributes.ts";
+import type { Image } from "./image.ts";
+import { applyLocationChange, type LocationChange, parseLocationChange } from "./location-patch.ts";
+import type { ImageChanges } from "./ports.ts";
+import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
+import type { ImagePatch, PatchOperation } from "./services.ts";
+import type { ImageSettings } from "./settings.ts";
+
+export type Change =
+  | {
+      readonly of: "attribute";
+      readonly op: PatchOperation["op"];
+      readonly name: WritableAttribute;
+      readonly value: unknown;
+    }
+  | { readonly of: "property"; readonly op: PatchOperation["op"]; readonly name: string; readonly value: string | null }
+  | LocationChange;
+
+type CheckRules = AttributeRules & { readonly settings: Pick<ImageSettings, "showLocations"> };
+
+/** What can be said without the image. Throws images.bad_patch (path), images.forbidden (name), images.invalid (value). */
+export function checkPatch(operations: readonly PatchOperation[], rules: CheckRules): readonly Change[] {
+  return operations.map((operation) => checkOperation(operation, rules));
+}
+
+function checkOperation(operation: PatchOperation, rules: CheckRules): Change {
+  const { op, path, value } = operation;
+  const [name] = path;
+  if (name === undefined || name === "") throw badPath(path, "names no attribute");
+  if (name === "locations") return parseLocationChange(operation, rules.settings);
+  if (path.length !== 1) throw badPath(path, "leads into an attribute");
+  if (refusedOnUpdate.has(name)) throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
+  if (op !== "remove" && value === undefined)
+    throw new ServiceError("images.bad_patch", `Operation ${op} of /${name.slice(0, 80)} needs a value.`);
+  if (!isWritableAttribute(name))
+    return { of: "property", op, name, value: op === "remove" ? null : parseProperty(name, value) };
+  if (op === "remove") throw forbidden(`Attribute ${name} cannot be removed.`);
+  parseAttribute(name, value, rules);
+  return { of: "attribute", op, name, value };
+}
+
+export type ApplyRules = CheckRules & {
+  readonly settings: ImageSettings;
+  readonly isAdmin: boolean;
+  readonly addRefusesExisting: ImagePatch["addRefusesExisting"];
+  /** Throws images.forbidden where policy keeps this visibility to others. */
+  requireVisibility(visibility: Visibility): void;
+  /** Throws images.forbidden where policy refuses the change of a location. */
+  requireLocationPolicy(rule: "set_image_location" | "delete_image_location"): void;
+};
+
+/** Applies checked changes to a copy of `image`. Throws images.forbidden, images.property_conflict, images.status_conflict, images.over_limit. */
+export function applyPatch(image: Image, changes: readonly Change[], rules: ApplyRules): ImageChanges {
+  const copy = new PatchedImage(image, rules);
+  for (const change of changes) copy.apply(change);
+  return copy.outcome();
+}
+
+class PatchedImage {
+  readonly #image: Image;
+  readonly #rules: ApplyRules;
+  readonly #set: { -readonly [K in keyof ImageChanges["set"]]: ImageChanges["set"][K] } = {};
+  readonly #properties: Map<string, string | null>;
+  #tags: readonly string[] | undefined;
+  #locations: Image["locations"];
+  #formatsTouched = false;
+
+  constructor(image: Image, rules: ApplyRules) {
+    this.#image = image;
+    this.#rules = rules;
+    this.#properties = new Map(Object.entries(image.properties));
+    this.#locations = image.locations;
+  }
+
+  apply(change: Change): void {
+    if (change.of === "attribute") this.#applyAttribute(change);
+    else if (change.of === "property") this.#applyProperty(change);
+    else {
+      this.#rules.requireLocationPolicy(change.op === "remove" ? "delete_image_location" : "set_image_location");
+      this.#locations = applyLocationChange(this.#image.status, this.#locations, change);
+    }
+  }
+
+  outcome(): ImageChanges {
+    const before = new Map(Object.entries(this.#image.properties));
+    const set = [...this.#properties].filter(([name, value]) => !before.has(name) || before.get(name) !== value);
+    const remove = [...before.keys()].filter((name) => !this.#properties.has(name));
+    // Images that are over a quota lowered since may still be changed, only not grow.
+    if (set.some(([name]) => !before.has(name))) requirePropertyQuota(this.#properties.size, this.#rules.settings);
+    return {
+      set: this.#set,
+      ...(this.#tags && !sameSet(this.#tags, this.#image.tags) ? { tags: this.#tags } : {}),
+      ...(set.length + remove.length > 0 ? { properties: { set: Object.fromEntries(set), remove } } : {}),
+      ...(this.#locations !== this.#image.locations ? { locations: this.#locations } : {}),
+      ...(this.#formatsTouched ? { whileStatus: ["queued"] as const } : {}),
+    };
+  }
+
+  #applyAttribute({ op, name, value }: Extract<Change, { of: "attribute" }>): void {
+    // Base attributes always exist, null or not.
+    if (op === "add" && this.#rules.addRefusesExisting) throw conflict(`Attribute ${name} exists already.`);
+    switch (name) {
+      case "id":
+        throw forbidden("The id of an image cannot change.");
+      case "tags":
+        this.#tags = parseAttribute(name, value, this.#rules);
+        requireTagQuota(this.#tags.length, this.#rules.settings);
+        return;
+      case "owner":
+        if (!this.#rules.isAdmin) throw forbidden("Only an admin may change the owner of an image.");
+        break;
+      case "visibility":
+        this.#rules.requireVisibility(parseAttribute(name, value, this.#rules));
+        break;
+      case "container_format":
+      case "disk_format":
+        if (this.#image.status !== "queued")
+          throw forbidden(`Attribute ${name} can change only while the image is queued; it is ${this.#image.status}.`);
+        this.#formatsTouched = true;
+    }
+    Object.assign(this.#set, { [writableAttributes[name]]: parseAttribute(name, value, this.#rules) });
+  }
+
+  #applyProperty({ op, name, value }: Extract<Change, { of: "property" }>): void {
+    const exists = this.#properties.has(name);
+    if (op === "add" && exists && this.#rules.addRefusesExisting) throw conflict(`Property ${name} exists already.`);
+    if (op !== "add" && !exists) throw conflict(`Property ${name} does not exist.`);
+    if (op === "remove") this.#properties.delete(name);
+    else this.#properties.set(name, value);
+  }
+}
+
+function conflict(message: string): ServiceError {
+  return new ServiceError("images.property_conflict", message);
+}
+
+function badPath(path: readonly string[], what: string): ServiceError {
+  return new ServiceError("images.bad_patch", `Path /${path.join("/").slice(0, 80)} ${what}.`);
+}
+
+function sameSet(one: readonly string[], other: readonly string[]): boolean {
+  const members = new Set(one);
+  return members.size === new Set(other).size && other.every((item) => members.has(item));
+}

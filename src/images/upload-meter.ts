@@ -1,0 +1,71 @@
+// Stands between a client and the store: hashes and counts what passes, ends the upload where there is too much, too little, or where the
+// client went away, and lets neither side run ahead of the other.
+import { createHash } from "node:crypto";
+import { finished, type Readable, Transform, type TransformCallback } from "node:stream";
+import { ServiceError } from "../core/errors.ts";
+
+export type UploadLimits = {
+  /** null where the client announced nothing. */
+  readonly announcedBytes: number | null;
+  /** Most bytes this upload may have, and what sets that limit, for the error text. */
+  readonly bytesMax: number;
+  readonly bytesMaxOf: string;
+};
+
+export class UploadMeter extends Transform {
+  readonly #hash = createHash("md5");
+  readonly #limits: UploadLimits;
+  readonly #onBytes: (bytes: number) => void;
+  #bytes = 0;
+
+  constructor(limits: UploadLimits, onBytes: (bytes: number) => void) {
+    // The store takes a megabyte at a time: enough is ready while it writes.
+    super({ readableHighWaterMark: 1_048_576 });
+    this.#limits = limits;
+    this.#onBytes = onBytes;
+  }
+
+  /** The meter, fed by `source`. The source itself is never destroyed: the API still has to answer on its connection. */
+  static of(source: Readable, limits: UploadLimits, onBytes: (bytes: number) => void): UploadMeter {
+    const meter = new UploadMeter(limits, onBytes);
+    finished(source, { writable: false }, (error) => {
+      if (error)
+        meter.destroy(new ServiceError("api.client_gone", "The client went away during the upload.", { cause: error }));
+    });
+    return source.pipe(meter);
+  }
+
+  /** MD5 of all that passed, hex. Once only, after the end. */
+  checksum(): string {
+    return this.#hash.digest("hex");
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#bytes += chunk.length;
+    const { announcedBytes, bytesMax, bytesMaxOf } = this.#limits;
+    if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
+    else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));
+    else {
+      this.#hash.update(chunk);
+      this.#onBytes(chunk.length);
+      done(null, chunk);
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    const { announcedBytes } = this.#limits;
+    done(announcedBytes !== null && this.#bytes < announcedBytes ? wrongSize(announcedBytes, "fewer") : null);
+  }
+}
+
+export function tooLarge(bytesMax: number, of: string): ServiceError {
+  return new ServiceError("images.over_limit", `The data is larger than ${of} allows: ${bytesMax} bytes.`, {
+    facts: { bytesMax },
+  });
+}
+
+function wrongSize(announcedBytes: number, which: "more" | "fewer"): ServiceError {
+  return new ServiceError("images.invalid", `${announcedBytes} bytes were announced, and ${which} were sent.`, {
+    facts: { announcedBytes },
+  });
+}

@@ -3,6 +3,7 @@ import { createConnection } from "mysql2/promise";
 
 export type FillOptions = {
   readonly connection: string;
+  /** A multiple of 1,000. */
   readonly images: number;
   /** Whose columns the table has. */
   readonly release: "newton" | "ocata";
@@ -13,7 +14,7 @@ export type FillOptions = {
 const rowsPerStatement = 100_000;
 /** The project that owns one image among all. */
 export const loneProject = "project-alone";
-/** A project like a thousand others. */
+/** A project like a thousand others, which is a member of twenty images however many there are. */
 export const someProject = "project-7";
 
 /** The id of image `seq`, in no order, as UUIDs are. */
@@ -28,7 +29,7 @@ export async function fill(options: FillOptions): Promise<void> {
     for (let from = 1; from <= options.images; from += rowsPerStatement) {
       const sequence = `seq_${from}_to_${Math.min(options.images, from + rowsPerStatement - 1)}`;
       await db.query(imagesSql(sequence, options));
-      if (options.children) for (const sql of childrenSql(sequence)) await db.query(sql);
+      if (options.children) for (const sql of childrenSql(sequence, options.images)) await db.query(sql);
     }
     for (const table of ["images", "image_properties", "image_tags", "image_locations", "image_members"])
       await db.query(`ANALYZE TABLE ${table}`);
@@ -37,7 +38,7 @@ export async function fill(options: FillOptions): Promise<void> {
   }
 }
 
-/** One image in twenty is public; at Ocata one in fifty community, and of the others half shared, half private. */
+/** One image in twenty is public; at Ocata one in fifty community, and of the others half (those with odd numbers) shared, half private. */
 function imagesSql(sequence: string, { images, release }: FillOptions): string {
   const [column, value] =
     release === "newton"
@@ -54,7 +55,7 @@ function imagesSql(sequence: string, { images, release }: FillOptions): string {
       IF(seq = ${alone}, '${loneProject}', CONCAT('project-', seq MOD 1000)), 0, 0, 0, ${value} FROM ${sequence}`;
 }
 
-function childrenSql(sequence: string): readonly string[] {
+function childrenSql(sequence: string, images: number): readonly string[] {
   const times = "'2024-01-01' + INTERVAL seq SECOND, 0";
   return [
     `INSERT INTO image_properties (image_id, name, value, created_at, deleted)
@@ -67,6 +68,8 @@ function childrenSql(sequence: string): readonly string[] {
       SELECT ${idSql("seq")}, CONCAT('file:///images/', ${idSql("seq")}), ${times}, '{}', 'active' FROM ${sequence}`,
     `INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status)
       SELECT ${idSql("seq")}, CONCAT('project-', (seq + 500) MOD 1000), 0, ${times}, 'accepted' FROM ${sequence} WHERE seq MOD 100 = 3`,
+    `INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status)
+      SELECT ${idSql("seq")}, '${someProject}', 0, ${times}, 'accepted' FROM ${sequence} WHERE seq MOD ${images / 20} = 9`,
   ];
 }
 

@@ -62,7 +62,8 @@ function ratio(what: string, ours: number, bare: number) {
 async function startBare(connection: string, folder: string): Promise<string> {
   const port = await freePort();
   const script = fileURLToPath(new URL("bare/list-server.ts", import.meta.url));
-  const command = [process.execPath, script, connection, String(port), someProject];
+  // The folder is named so that its guard ends this process with the others.
+  const command = [process.execPath, script, connection, String(port), someProject, folder];
   startDetached(command, { logFile: `${folder}/bare.log`, cwd: folder });
   const origin = `http://127.0.0.1:${port}`;
   await eventually("the bare handler answers", async () => (await fetch(`${origin}/v2/images`)).ok);

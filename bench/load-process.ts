@@ -1,10 +1,10 @@
 // The load generator's process: asks as fast as answers come, on a fixed number of connections, and sends its figures to its parent.
+import { once } from "node:events";
 import { build } from "hdr-histogram-js";
 import { Client } from "undici";
 import type { LoadOptions, LoadResult } from "./load.ts";
 
-const options = JSON.parse(process.argv[2] ?? "") as LoadOptions;
-const { origin, paths, headers, connections, seconds } = options;
+const [{ origin, paths, headers, connections, seconds }] = (await once(process, "message")) as [LoadOptions];
 const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
 let next = 0;
 let errors = 0;

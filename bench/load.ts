@@ -22,7 +22,8 @@ export type LoadResult = {
 };
 
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const child = fork(fileURLToPath(new URL("load-process.ts", import.meta.url)), [JSON.stringify(options)]);
+  const child = fork(fileURLToPath(new URL("load-process.ts", import.meta.url)));
+  child.send(options);
   const [[result]] = await Promise.all([once(child, "message"), once(child, "exit")]);
   return result as LoadResult;
 }

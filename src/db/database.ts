@@ -44,6 +44,9 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
+/** A part of a WHERE and its parameters. */
+export type SqlCondition = { readonly sql: string; readonly params: readonly SqlValue[] };
+
 /** What differs between databases, declared. */
 export type Dialect = {
   readonly name: "mysql" | "sqlite";
@@ -67,6 +70,11 @@ export type Dialect = {
   useIndex(index: string): string;
   /** Joins two tables in this order, whatever the optimizer thinks. */
   readonly orderedJoin: string;
+  /**
+   * A condition that an index on `columns` can walk: the row stands before ("<") or behind (">") `values`, compared column by column.
+   * No value is NULL.
+   */
+  beyond(columns: readonly string[], operator: "<" | ">", values: readonly SqlValue[]): SqlCondition;
   /** A SELECT with ORDER BY and LIMIT as one branch of a UNION. */
   unionBranch(select: string): string;
   /** Appended to INSERT: where a row with these key columns exists, set `columns` of it to the values given. */

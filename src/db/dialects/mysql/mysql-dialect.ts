@@ -1,5 +1,5 @@
 // How MySQL and MariaDB say what other databases say differently.
-import type { Dialect } from "../../database.ts";
+import type { Dialect, SqlValue } from "../../database.ts";
 
 const quote = (identifier: string) => `\`${identifier.replaceAll("`", "``")}\``;
 
@@ -15,6 +15,15 @@ export const mysqlDialect: Dialect = {
   forUpdate: " for update",
   useIndex: (index) => ` force index (${quote(index)})`,
   orderedJoin: "straight_join",
+  // Written out: the server finds the place in an index by this, and not by a comparison of rows.
+  beyond(columns, operator, values) {
+    const params: SqlValue[] = [];
+    const alternatives = columns.map((column, at) => {
+      params.push(...values.slice(0, at + 1));
+      return [...columns.slice(0, at).map((equal) => `${equal} = ?`), `${column} ${operator} ?`].join(" and ");
+    });
+    return { sql: `(${alternatives.map((terms) => `(${terms})`).join(" or ")})`, params };
+  },
   unionBranch: (select) => `(${select})`,
   // The row alias that MySQL 8 prefers to VALUES() is unknown to MariaDB.
   orUpdate: (_keyColumns, columns) =>

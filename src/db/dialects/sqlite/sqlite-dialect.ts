@@ -17,6 +17,10 @@ export const sqliteDialect: Dialect = {
   forUpdate: "",
   useIndex: (index) => ` indexed by ${quote(index)}`,
   orderedJoin: "cross join",
+  beyond: (columns, operator, values) => ({
+    sql: `(${columns.join(", ")}) ${operator} (${columns.map(() => "?").join(", ")})`,
+    params: values,
+  }),
   // A branch of a compound SELECT may have no ORDER BY of its own.
   unionBranch: (select) => `select * from (${select})`,
   orUpdate: (keyColumns, columns) =>

@@ -1,0 +1,189 @@
+// Writes what hangs on an image: properties, tags, locations. Callers hold the image's row, so that two writers of one image never
+// meet here; rows are changed by their own ids, in order, so that writers of different images do not lock each other's gaps.
+import { isServiceError, ServiceError } from "../../core/errors.ts";
+import type { ImageLocation } from "../../images/image.ts";
+import type { Queryable, SqlValue } from "../database.ts";
+import type { ChildRow } from "./image-row.ts";
+import { jsonText } from "./json-text.ts";
+
+/** Rows written by one INSERT. */
+const insertRowsMax = 200;
+
+export type PropertyChanges = {
+  readonly set: Readonly<Record<string, string | null>>;
+  readonly remove: readonly string[];
+};
+
+/** `now`: as a datetime column holds it. */
+export async function insertProperties(
+  tx: Queryable,
+  imageId: string,
+  properties: readonly (readonly [name: string, value: string | null])[],
+  now: string,
+): Promise<void> {
+  const rows = properties.map(([name, value]) => [imageId, name, value, now, now, false]);
+  try {
+    await insertRows(
+      tx,
+      "image_properties",
+      ["image_id", "name", "value", "created_at", "updated_at", "deleted"],
+      rows,
+    );
+  } catch (error) {
+    if (!isServiceError(error, "db.duplicate")) throw error;
+    throw new ServiceError("images.invalid", "Names of custom properties must differ by more than case and accents.", {
+      facts: { imageId },
+      cause: error,
+    });
+  }
+}
+
+export async function insertTags(tx: Queryable, imageId: string, tags: readonly string[], now: string): Promise<void> {
+  const rows = tags.map((tag) => [imageId, tag, now, now, false]);
+  await insertRows(tx, "image_tags", ["image_id", "value", "created_at", "updated_at", "deleted"], rows);
+}
+
+export async function insertLocation(
+  tx: Queryable,
+  imageId: string,
+  location: { url: string; metadata: Readonly<Record<string, unknown>> },
+  now: string,
+): Promise<void> {
+  const row = [imageId, location.url, jsonText(location.metadata), "active", now, now, false];
+  await insertRows(
+    tx,
+    "image_locations",
+    ["image_id", "value", "meta_data", "status", "created_at", "updated_at", "deleted"],
+    [row],
+  );
+}
+
+/** Sets and removes properties, and leaves all others alone. A removed one that comes back is its old row revived, as the unique key asks. */
+export async function changeProperties(
+  tx: Queryable,
+  image: { readonly id: string; readonly children: readonly ChildRow[] },
+  changes: PropertyChanges,
+  now: string,
+): Promise<void> {
+  const live = new Map(image.children.filter((row) => row.kind === "property").map((row) => [row.name, row]));
+  const removed = changes.remove.flatMap((name) => live.get(name) ?? []);
+  await softDelete(tx, "image_properties", removed, now);
+
+  const wanted = Object.entries(changes.set);
+  for (const [name, value] of wanted) {
+    const row = live.get(name);
+    if (row && row.value !== value)
+      await tx.run("update image_properties set value = ?, updated_at = ? where id = ?", [value, now, row.rowId]);
+  }
+  const fresh = wanted.filter(([name]) => !live.has(name));
+  if (fresh.length > 0) await addProperties(tx, image.id, fresh, now);
+}
+
+async function addProperties(
+  tx: Queryable,
+  imageId: string,
+  fresh: readonly (readonly [string, string | null])[],
+  now: string,
+): Promise<void> {
+  const gone = await tx.query<{ id: number; name: string }>(
+    "select id, name from image_properties where image_id = ? and deleted = 1 order by id",
+    [imageId],
+  );
+  const unused = new Set(gone);
+  const absent: (readonly [string, string | null])[] = [];
+  for (const [name, value] of fresh) {
+    // The exact name first; else one that the unique key may take for the same (`Foo` for `foo`), which is renamed.
+    const candidates = [...unused];
+    const row = candidates.find((old) => old.name === name) ?? candidates.find((old) => fold(old.name) === fold(name));
+    if (!row) {
+      absent.push([name, value]);
+      continue;
+    }
+    unused.delete(row);
+    await tx.run("update image_properties set name = ?, value = ?, deleted = 0, updated_at = ? where id = ?", [
+      name,
+      value,
+      now,
+      row.id,
+    ]);
+  }
+  await insertProperties(tx, imageId, absent, now);
+}
+
+/** What the loosest collation in use makes of a name. */
+function fold(name: string): string {
+  return name
+    .normalize("NFKD")
+    .replaceAll(/\p{Mark}/gu, "")
+    .toLowerCase();
+}
+
+export async function changeTags(
+  tx: Queryable,
+  image: { readonly id: string; readonly children: readonly ChildRow[] },
+  wanted: readonly string[],
+  now: string,
+): Promise<void> {
+  const live = image.children.filter((row) => row.kind === "tag");
+  const keep = new Set(wanted);
+  await softDelete(
+    tx,
+    "image_tags",
+    live.filter((row) => !keep.has(row.name)),
+    now,
+  );
+  const present = new Set(live.map((row) => row.name));
+  await insertTags(
+    tx,
+    image.id,
+    [...keep].filter((tag) => !present.has(tag)),
+    now,
+  );
+}
+
+/** Metadata of kept URLs is written, rows of missing ones are soft-deleted. */
+export async function changeLocations(
+  tx: Queryable,
+  image: { readonly id: string; readonly children: readonly ChildRow[] },
+  wanted: readonly ImageLocation[],
+  now: string,
+): Promise<void> {
+  const byUrl = new Map(wanted.map((location) => [location.url, location]));
+  const live = image.children.filter((row) => row.kind === "location");
+  for (const row of live) {
+    const location = byUrl.get(row.name);
+    const text = location && jsonText(location.metadata);
+    if (text !== undefined && text !== row.metadata)
+      await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, now, row.rowId]);
+  }
+  const gone = live.filter((row) => !byUrl.has(row.name));
+  await softDelete(tx, "image_locations", gone, now, ", status = 'deleted'");
+}
+
+async function softDelete(
+  tx: Queryable,
+  table: "image_properties" | "image_tags" | "image_locations",
+  rows: readonly { readonly rowId: number }[],
+  now: string,
+  more = "",
+): Promise<void> {
+  if (rows.length === 0) return;
+  const ids = rows.map((row) => row.rowId).sort((a, b) => a - b);
+  await tx.run(
+    `update ${table} set deleted = 1, deleted_at = ?, updated_at = ?${more} where id in (${ids.map(() => "?").join(", ")})`,
+    [now, now, ...ids],
+  );
+}
+
+async function insertRows(
+  tx: Queryable,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly SqlValue[])[],
+): Promise<void> {
+  const one = `(${columns.map(() => "?").join(", ")})`;
+  for (let from = 0; from < rows.length; from += insertRowsMax) {
+    const part = rows.slice(from, from + insertRowsMax);
+    await tx.run(`insert into ${table} (${columns.join(", ")}) values ${part.map(() => one).join(", ")}`, part.flat());
+  }
+}

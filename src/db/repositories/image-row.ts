@@ -1,0 +1,123 @@
+// Rows of images and their child tables -> the domain's Image. What a release calls its visibility column is decided here, once.
+import type { Image, ImageLocation } from "../../images/image.ts";
+import type { ImageStatus } from "../../images/status.ts";
+import type { Capabilities, Visibility } from "../../releases/catalogue.ts";
+import type { Dialect, Row } from "../database.ts";
+
+const columnsOfEveryRelease = [
+  "id",
+  "name",
+  "size",
+  "status",
+  "created_at",
+  "updated_at",
+  "disk_format",
+  "container_format",
+  "checksum",
+  "owner",
+  "min_disk",
+  "min_ram",
+  "protected",
+  "virtual_size",
+] as const;
+
+export type ImageRow = Record<(typeof columnsOfEveryRelease)[number], unknown> & {
+  readonly is_public?: unknown;
+  readonly visibility?: unknown;
+};
+
+/** Named one by one, never `*`: other columns come and go while we serve. */
+export function imageColumns({ visibilityStoredAs }: Capabilities): readonly string[] {
+  return [...columnsOfEveryRelease, visibilityStoredAs];
+}
+
+/** What a row of a child table says, under names that all three tables share. */
+export type ChildRow = {
+  readonly kind: "property" | "tag" | "location";
+  readonly rowId: number;
+  /** Name of the property, the tag, URL of the location. */
+  readonly name: string;
+  /** Of a property. */
+  readonly value: string | null;
+  /** JSON, of a location. */
+  readonly metadata: string | null;
+  readonly status: string | null;
+};
+
+/** Numbers that stand for the kind in a UNION. */
+const kinds = [undefined, "property", "tag", "location"] as const;
+export const kindNumbers = { image: 0, property: 1, tag: 2, location: 3 } as const;
+
+/** Reads the columns `child_kind`, `row_id`, `child_name`, `child_value`, `child_metadata`, `child_status`. */
+export function readChild(row: Row): ChildRow {
+  const kind = kinds[Number(row.child_kind)];
+  if (kind === undefined) throw new TypeError("a child row says of which table it is");
+  return {
+    kind,
+    rowId: Number(row.row_id),
+    name: String(row.child_name),
+    value: row.child_value as string | null,
+    metadata: row.child_metadata as string | null,
+    status: row.child_status as string | null,
+  };
+}
+
+export function readImage(row: ImageRow, children: readonly ChildRow[], dialect: Dialect): Image {
+  const createdAt = dialect.decodeTime(String(row.created_at));
+  return {
+    id: String(row.id),
+    name: row.name as string | null,
+    status: row.status as ImageStatus,
+    visibility: readVisibility(row),
+    protected: Boolean(row.protected),
+    owner: row.owner as string | null,
+    diskFormat: row.disk_format as string | null,
+    containerFormat: row.container_format as string | null,
+    minDiskGb: Number(row.min_disk),
+    minRamMb: Number(row.min_ram),
+    sizeBytes: readBytes(row.size),
+    virtualSizeBytes: readBytes(row.virtual_size),
+    checksum: row.checksum as string | null,
+    createdAt,
+    updatedAt: row.updated_at === null ? createdAt : dialect.decodeTime(String(row.updated_at)),
+    ...readChildren(children),
+  };
+}
+
+export function readVisibility(row: { readonly is_public?: unknown; readonly visibility?: unknown }): Visibility {
+  if (row.visibility === undefined) return row.is_public ? "public" : "private";
+  // NULL is a row that was not migrated yet; the start guard keeps us from serving then. Nobody sees more than the owner would show.
+  return (row.visibility as Visibility | null) ?? "private";
+}
+
+/** bigint columns arrive as text beyond 2^53, which no image reaches. */
+const readBytes = (value: unknown): number | null => (value === null ? null : Number(value));
+
+type Children = Pick<Image, "tags" | "properties" | "locations">;
+
+function readChildren(rows: readonly ChildRow[]): Children {
+  const tags = new Set<string>();
+  const properties: [string, string | null][] = [];
+  const locations: { rowId: number; location: ImageLocation }[] = [];
+  for (const row of rows) {
+    if (row.kind === "tag") tags.add(row.name);
+    else if (row.kind === "property") properties.push([row.name, row.value]);
+    else locations.push({ rowId: row.rowId, location: readLocation(row) });
+  }
+  return {
+    tags: [...tags],
+    // fromEntries makes even `__proto__` a property like any other.
+    properties: Object.fromEntries(properties),
+    locations: locations.sort((a, b) => a.rowId - b.rowId).map(({ location }) => location),
+  };
+}
+
+function readLocation(row: ChildRow): ImageLocation {
+  return { url: row.name, metadata: readMetadata(row.metadata), status: row.status ?? "active" };
+}
+
+function readMetadata(json: string | null): Record<string, unknown> {
+  if (json === null || json === "" || json === "{}") return {};
+  const metadata: unknown = JSON.parse(json);
+  return typeof metadata === "object" && metadata !== null ? (metadata as Record<string, unknown>) : {};
+}

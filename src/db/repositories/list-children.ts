@@ -1,0 +1,40 @@
+// Properties, tags and locations of a page of images, in one statement.
+import type { Queryable } from "../database.ts";
+import { type ChildRow, kindNumbers, readChild } from "./image-row.ts";
+
+/** Lists of ids are filled up to one of these lengths by repeating the last: a few statements to prepare instead of a thousand. */
+const lengths = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
+
+const statements = new Map<number, string>();
+
+/** Child rows by image id. */
+export async function readChildrenOf(
+  db: Queryable,
+  imageIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ChildRow[]>> {
+  const last = imageIds.at(-1);
+  if (last === undefined) return new Map();
+  const length = lengths.find((candidate) => candidate >= imageIds.length) ?? imageIds.length;
+  const ids = [...imageIds, ...Array<string>(length - imageIds.length).fill(last)];
+  const byId = new Map<string, ChildRow[]>(imageIds.map((id) => [id, []]));
+  // Ids written in another case are the same to some collations.
+  const byLowerId = new Map([...byId].map(([id, rows]) => [id.toLowerCase(), rows]));
+  for (const row of await db.query(statementFor(length), [...ids, ...ids, ...ids])) {
+    const imageId = String(row.image_id);
+    (byId.get(imageId) ?? byLowerId.get(imageId.toLowerCase()))?.push(readChild(row));
+  }
+  return byId;
+}
+
+function statementFor(length: number): string {
+  const found = statements.get(length);
+  if (found) return found;
+  const ofImages = `image_id in (${Array(length).fill("?").join(", ")}) and deleted = 0`;
+  const sql = [
+    `select ${kindNumbers.property} as child_kind, image_id, id as row_id, name as child_name, value as child_value, null as child_metadata, null as child_status from image_properties where ${ofImages}`,
+    `select ${kindNumbers.tag}, image_id, id, value, null, null, null from image_tags where ${ofImages}`,
+    `select ${kindNumbers.location}, image_id, id, value, null, meta_data, status from image_locations where ${ofImages} and status = 'active'`,
+  ].join(" union all ");
+  statements.set(length, sql);
+  return sql;
+}

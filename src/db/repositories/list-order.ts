@@ -1,0 +1,52 @@
+// The order of an image list, and the place in it behind which a page begins.
+import type { ImageQuery, SortKey } from "../../images/ports.ts";
+import type { Dialect, SqlCondition, SqlValue } from "../database.ts";
+
+export type ListOrder = ImageQuery["sort"];
+
+/** `alias.key direction, ...` */
+export function orderBy(order: ListOrder, alias: string): string {
+  return order.map(({ key, direction }) => `${alias}.${key} ${direction}`).join(", ");
+}
+
+/** Newest or oldest first, as our indexes hold the images: read from them in order, nothing is sorted. */
+export function isIndexOrder(order: ListOrder): boolean {
+  const [first, second] = order;
+  return (
+    order.length === 2 && first?.key === "created_at" && second?.key === "id" && first.direction === second.direction
+  );
+}
+
+/** Rows behind the marker, whose sort columns hold `values`. NULL sorts lowest on every database we know. */
+export function behind(order: ListOrder, values: Readonly<Record<SortKey, SqlValue>>, dialect: Dialect): SqlCondition {
+  if (isIndexOrder(order)) {
+    const keys = order.map(({ key }) => key);
+    const operator = order[0]?.direction === "desc" ? "<" : ">";
+    return dialect.beyond(
+      keys.map((key) => `i.${key}`),
+      operator,
+      keys.map((key) => values[key]),
+    );
+  }
+  const params: SqlValue[] = [];
+  const alternatives: string[] = [];
+  order.forEach(({ key, direction }, at) => {
+    const past = strictlyPast(`i.${key}`, direction, values[key]);
+    if (!past) return;
+    const equal = order.slice(0, at).map((before) => same(`i.${before.key}`, values[before.key]));
+    params.push(...equal.flatMap((condition) => condition.params), ...past.params);
+    alternatives.push([...equal, past].map(({ sql }) => sql).join(" and "));
+  });
+  return { sql: `(${alternatives.map((terms) => `(${terms})`).join(" or ")})`, params };
+}
+
+function strictlyPast(column: string, direction: "asc" | "desc", value: SqlValue): SqlCondition | undefined {
+  if (direction === "asc")
+    return value === null ? { sql: `${column} is not null`, params: [] } : { sql: `${column} > ?`, params: [value] };
+  // Downwards the NULLs come last, and nothing behind them.
+  return value === null ? undefined : { sql: `(${column} < ? or ${column} is null)`, params: [value] };
+}
+
+function same(column: string, value: SqlValue): SqlCondition {
+  return value === null ? { sql: `${column} is null`, params: [] } : { sql: `${column} = ?`, params: [value] };
+}

@@ -1,0 +1,106 @@
+// Uploads and their leases. The order of locks is always the image's row, then the lease's; only who holds the lease changes either.
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { isServiceError } from "../../core/errors.ts";
+import type { LeaseState, UploadLease, UploadRepository } from "../../images/ports.ts";
+import type { Database, Queryable } from "../database.ts";
+import { insertLocation } from "./image-children.ts";
+import { extendLease, insertLease } from "./upload-lease.ts";
+
+/** After finish found the image gone, its caller has this long to remove the data before the reaper does. */
+const afterFinishSeconds = 60;
+
+/** Nothing here depends on the release: no column of it is read or written. */
+export function createUploadRepository(db: Database, clock: Clock = systemClock): UploadRepository {
+  const { dialect } = db;
+  const now = () => dialect.encodeTime(new Date(clock.nowMs()).toISOString());
+
+  /** Locks the image's row and tells whether the upload still is wanted; then the lease's, and whether it still is ours. */
+  async function lockBoth(tx: Queryable, lease: UploadLease): Promise<LeaseState> {
+    const [image] = await tx.query<{ status: string; deleted: unknown }>(
+      `select status, deleted from images where id = ?${dialect.forUpdate}`,
+      [lease.imageId],
+    );
+    const [row] = await tx.query<{ lease_id: string }>(
+      `select lease_id from perennial_uploads where image_id = ?${dialect.forUpdate}`,
+      [lease.imageId],
+    );
+    if (row?.lease_id !== lease.leaseId) return "lease_lost";
+    return image && image.status === "saving" && !image.deleted ? "held" : "image_gone";
+  }
+
+  return {
+    async begin(lease, leaseSeconds) {
+      try {
+        return await db.transaction(async (tx) => {
+          const { rowsAffected } = await tx.run(
+            "update images set status = 'saving', updated_at = ? where id = ? and deleted = 0 and status = 'queued'",
+            [now(), lease.imageId],
+          );
+          if (rowsAffected === 0) return false;
+          await insertLease(tx, lease, { leaseSeconds, dialect });
+          return true;
+        });
+      } catch (error) {
+        // Data of an earlier upload is still being removed: the image is not free yet, and the status is rolled back.
+        if (isServiceError(error, "db.duplicate")) return false;
+        throw error;
+      }
+    },
+
+    async renew(lease, leaseSeconds) {
+      if (!(await extendLease(db, lease, { leaseSeconds, dialect }))) return "lease_lost";
+      const [image] = await db.query("select id from images where id = ? and deleted = 0 and status = 'saving'", [
+        lease.imageId,
+      ]);
+      return image ? "held" : "image_gone";
+    },
+
+    async finish(lease, data) {
+      return await db.transaction(async (tx) => {
+        const state = await lockBoth(tx, lease);
+        if (state === "image_gone") await extendLease(tx, lease, { leaseSeconds: afterFinishSeconds, dialect });
+        if (state !== "held") return state;
+        const at = now();
+        await tx.run(
+          "update images set status = 'active', size = ?, virtual_size = ?, checksum = ?, updated_at = ? where id = ?",
+          [data.sizeBytes, data.virtualSizeBytes, data.checksum, at, lease.imageId],
+        );
+        await insertLocation(tx, lease.imageId, data, at);
+        await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
+        return state;
+      });
+    },
+
+    async abandon(lease) {
+      await db.transaction(async (tx) => {
+        const state = await lockBoth(tx, lease);
+        if (state === "lease_lost") return;
+        await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
+        if (state === "image_gone") return;
+        await tx.run(
+          "update images set status = 'queued', size = null, virtual_size = null, checksum = null, updated_at = ? where id = ?",
+          [now(), lease.imageId],
+        );
+      });
+    },
+
+    async reclaim(node, { leaseSeconds, rowsMax }) {
+      const expired = await db.query<{ image_id: string; lease_id: string; url: string }>(
+        `select image_id, lease_id, url from perennial_uploads where expires_at < ${dialect.nowSql} order by expires_at limit ${Math.trunc(rowsMax)}`,
+      );
+      const taken: UploadLease[] = [];
+      for (const row of expired) {
+        const leaseId = randomUUID();
+        // Of several reapers one finds the old lease still there; a holder that woke up and renewed keeps it.
+        const { rowsAffected } = await db.run(
+          `update perennial_uploads set lease_id = ?, node = ?, expires_at = ${dialect.nowPlusSecondsSql} where image_id = ? and lease_id = ? and expires_at < ${dialect.nowSql}`,
+          [leaseId, node, leaseSeconds, row.image_id, row.lease_id],
+        );
+        if (rowsAffected > 0)
+          taken.push({ imageId: row.image_id, leaseId, node, urls: row.url.split("\n").filter(Boolean) });
+      }
+      return taken;
+    },
+  };
+}

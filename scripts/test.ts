@@ -1,7 +1,7 @@
 // `npm test` and its relatives: node scripts/test.ts unit | standard | full
 //   unit      the rooms' own tests, on SQLite and MariaDB; within a minute
 //   standard  lint, types, the rooms' tests, and all whole-process tests with a sample of their matrices
-//   full      the whole-process tests with all of their matrices
+//   full      those of the whole-process tests that have matrices, with all of them
 // All of them share one private MariaDB. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,6 +18,7 @@ type Mode = (typeof modes)[number];
 const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{upgrade,compat,package}/**/*.test.ts"];
+const matrices = ["test/upgrade/{kill,mixed}/**/*.test.ts"];
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;
 
@@ -47,7 +48,7 @@ async function main(mode: Mode): Promise<boolean> {
     if (mode === "unit") passed.push(await tests(rooms, 2));
     if (mode === "standard") passed.push(await tests([...rooms, ...demoAndServers], 2));
     // Whole fleets take both cores: one after the other.
-    if (mode !== "unit") passed.push(await tests(wholeProcess, 1));
+    if (mode !== "unit") passed.push(await tests(mode === "full" ? matrices : wholeProcess, 1));
     return passed.every(Boolean);
   } finally {
     await mariadb.stop();

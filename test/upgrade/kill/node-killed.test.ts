@@ -7,7 +7,7 @@ import { databaseKinds, isFull } from "../scope.ts";
 import { type Hands, rollWithKills } from "./killed-rollout.ts";
 
 /** Boundaries that stand this far apart are visited in one rollout, so that the fleet is whole again in between. */
-const stride = 9;
+const stride = 6;
 const rollouts = isFull ? stride : 1;
 
 for (const database of databaseKinds)

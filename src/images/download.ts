@@ -1,5 +1,5 @@
 // One download: the first location that can be opened, whole or in part, metered while it flows.
-import { type pipeline, Readable, Transform } from "node:stream";
+import { pipeline, Readable, Transform } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { TransferTracker } from "../core/transfers.ts";

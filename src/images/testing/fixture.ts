@@ -1,0 +1,146 @@
+// Everything a test of the domain needs: services of one or several nodes over one database and one store, both in memory, callers of two
+// projects, and a clock that stands until it is moved.
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import type { Caller, Policy } from "../../core/caller.ts";
+import type { Clock } from "../../core/clock.ts";
+import { type ErrorCode, isServiceError } from "../../core/errors.ts";
+import { silentLogger } from "../../core/logger.ts";
+import { TransferTracker } from "../../core/transfers.ts";
+import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
+import { MemoryStore } from "../../stores/memory/memory-store.ts";
+import { createStoreRegistry } from "../../stores/registry.ts";
+import type { Store } from "../../stores/store.ts";
+import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
+import type { ImageSettings } from "../settings.ts";
+import { MemoryDatabase, memoryImages, memoryMembers, memoryUploads } from "./memory-repositories.ts";
+
+const person = (projectId: string | null, isAdmin = false): Caller => ({
+  userId: "user",
+  projectId,
+  roles: isAdmin ? ["admin"] : ["member"],
+  isAdmin,
+  requestId: "req-test",
+});
+export const admin = person(null, true);
+export const alice = person("alice");
+export const bob = person("bob");
+export const carol = person("carol");
+
+export const never = new AbortController().signal;
+export const leaseSeconds = 60;
+
+/** Time stands still; `advance` moves it and wakes the sleepers whose time has come. */
+export class ManualClock implements Clock {
+  #nowMs = 1_000_000;
+  readonly #sleepers = new Set<{ wakeMs: number; wake: () => void }>();
+
+  nowMs = (): number => this.#nowMs;
+  monotonicMs = (): number => this.#nowMs;
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sleeper = { wakeMs: this.#nowMs + ms, wake: resolve };
+      if (signal?.aborted) return reject(signal.reason);
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener("abort", () => {
+        this.#sleepers.delete(sleeper);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  get sleepers(): number {
+    return this.#sleepers.size;
+  }
+
+  /** Lets what was woken run before it returns. */
+  async advance(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    for (const sleeper of this.#sleepers)
+      if (sleeper.wakeMs <= this.#nowMs) {
+        this.#sleepers.delete(sleeper);
+        sleeper.wake();
+      }
+    await settled();
+  }
+}
+
+/** Until everything that can run without outside events has run. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> = {}): ImageSettings => ({
+  membersMax: 3,
+  propertiesMax: 5,
+  tagsMax: 5,
+  imageBytesMax: 10_000_000,
+  projectBytesMax: null,
+  pageImagesDefault: 3,
+  pageImagesMax: 10,
+  showDirectUrl: false,
+  showLocations: false,
+  containerFormats: releaseOf(release).capabilities.containerFormats,
+  diskFormats: releaseOf(release).capabilities.diskFormats,
+  ...changes,
+});
+
+/** The default policies of Newton and Ocata: publicizing is an admin's, all else everybody's. */
+export const defaultPolicy: Policy = { allows: (rule, caller) => caller.isAdmin || rule !== "publicize_image" };
+
+export type NodeOptions = {
+  readonly release?: ReleaseId;
+  readonly settings?: Partial<ImageSettings>;
+  readonly policy?: Policy;
+  readonly node?: string;
+  readonly store?: Store;
+};
+
+export class Fixture {
+  readonly clock = new ManualClock();
+  readonly database = new MemoryDatabase(this.clock.nowMs);
+  readonly store = new MemoryStore();
+  readonly transfers = new TransferTracker();
+
+  /** The services of one more node on the same database and store. */
+  node({ release = "ocata", settings, policy, node, store = this.store }: NodeOptions = {}): ImageServices {
+    const { capabilities } = releaseOf(release);
+    return createImageServices({
+      images: memoryImages(this.database, capabilities),
+      members: memoryMembers(this.database, capabilities),
+      uploads: memoryUploads(this.database),
+      store,
+      stores: createStoreRegistry([store]),
+      policy: policy ?? defaultPolicy,
+      capabilities,
+      settings: settingsOf(release, settings),
+      node: node ?? `node-${randomUUID()}`,
+      uploadLeaseSeconds: leaseSeconds,
+      logger: silentLogger,
+      clock: this.clock,
+      transfers: this.transfers,
+    });
+  }
+}
+
+export const formats: ImageAttributes = { disk_format: "raw", container_format: "bare" };
+
+export const patch = (...operations: PatchOperation[]) => ({ operations, addRefusesExisting: false });
+
+export async function read(services: ImageServices, caller: Caller, imageId: string): Promise<Buffer> {
+  return buffer((await services.data.download(caller, imageId, { signal: never })).stream);
+}
+
+/** Uploads `data` whole, its size announced. */
+export async function send(services: ImageServices, caller: Caller, imageId: string, data: Buffer): Promise<void> {
+  const options = { signal: never, announcedBytes: data.length };
+  await services.data.upload(caller, imageId, Readable.from(data.length === 0 ? [] : [data]), options);
+}
+
+/** For assert.rejects and assert.throws: a ServiceError of this code, with a text for people. */
+export const withCode = (code: ErrorCode) => (error: unknown) => {
+  if (isServiceError(error, code) && /^["/A-Z].*\.$/s.test(error.message)) return true;
+  throw error;
+};

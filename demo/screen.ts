@@ -82,7 +82,7 @@ function plainLines(state: DemoState, stream: NodeJS.WriteStream, startedMs: num
 }
 
 function eventLine(event: JournalEvent): string {
-  return `${event.phase}${event.node === undefined ? "" : ` ${event.node}`}: ${event.text}`.slice(0, 140);
+  return `${event.phase}${event.node === undefined ? "" : ` ${event.node}`}: ${event.text}`.slice(0, 110);
 }
 
 /** Requests of the last second or so. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { titleOf } from "./problem.ts";
-import { expectsContinue, hasBody } from "./request-body.ts";
+import { expectsContinue, hasBody, releaseBody } from "./request-body.ts";
 
 export type Answer = {
   readonly status: number;
@@ -105,6 +105,7 @@ async function sendBeforeBodyEnds(
       if (droppedBytes > lingerBytesMax) done();
     };
     const timer = setTimeout(done, lingerMsMax);
+    releaseBody(request);
     request.on("data", drop).on("end", done).on("close", done).on("error", done);
     request.resume();
   });

@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { sendRaw, startApi, type TestApi } from "./testing/api-server.ts";
-import { newImage } from "./testing/memory-services.ts";
 
 const id = "11111111-1111-4111-8111-111111111111";
 const runs = { numRuns: 300 } as const;
 
 async function apiWithImage(): Promise<TestApi> {
   const api = await startApi({ flavor: "fakeauth" });
-  api.services.stored.set(id, newImage({ id, owner: "p1", diskFormat: "raw", containerFormat: "bare" }));
-  api.services.bytes.set(id, Buffer.from("0123456789"));
+  const headers = { "x-auth-token": "u:p1:member" };
+  const image = JSON.stringify({ id, disk_format: "raw", container_format: "bare" });
+  assert.equal((await fetch(`${api.url}/v2/images`, { method: "POST", headers, body: image })).status, 201);
   return api;
 }
 

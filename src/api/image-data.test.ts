@@ -7,16 +7,16 @@ import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { ServiceError } from "../core/errors.ts";
+import type { Services } from "./route.ts";
 import { parseAnswer, type RawAnswer, sendRaw, startApi, type TestApi } from "./testing/api-server.ts";
-import { newImage } from "./testing/memory-services.ts";
 
 const id = "11111111-1111-4111-8111-111111111111";
 const octets = "application/octet-stream";
 
-async function apiWithImage(): Promise<TestApi> {
-  const api = await startApi();
-  api.services.stored.set(id, newImage({ id, diskFormat: "raw", containerFormat: "bare" }));
+async function apiWithImage(replace?: (services: Services) => Partial<Services>): Promise<TestApi> {
+  const api = await startApi(replace ? { replace } : {});
+  const body = JSON.stringify({ id, disk_format: "raw", container_format: "bare" });
+  assert.equal((await fetch(`${api.url}/v2/images`, { method: "POST", body })).status, 201);
   return api;
 }
 
@@ -74,12 +74,12 @@ test("data: an empty body, chunked bodies and type parameters are taken, other t
     await using api = await apiWithImage();
     const head = putHead(`Connection: close\r\nContent-Type: ${octets}; x=y\r\n${fields}`);
     assert.equal((await sendRaw(api.port, head + body)).status, 204, fields);
-    assert.equal(api.services.stored.get(id)?.sizeBytes, bytes);
+    assert.equal(api.fixture.database.live(id)?.sizeBytes, bytes);
   }
   await using api = await apiWithImage();
   for (const type of [null, "", "application/json", "application/octet-streams"])
     assert.equal((await upload(api, "abc", type)).status, 415, String(type));
-  assert.equal(api.services.stored.get(id)?.status, "queued");
+  assert.equal(api.fixture.database.live(id)?.status, "queued");
 });
 
 test("data: ranges by Range, and by Content-Range as clients of old asked", async () => {
@@ -116,10 +116,10 @@ test("data: a client that leaves in mid-upload leaves a queued image", async () 
   await using api = await apiWithImage();
   const socket = connect(api.port, "127.0.0.1");
   socket.write(`${putHead(`Content-Type: ${octets}\r\nContent-Length: 1000000\r\n`)}${"x".repeat(1000)}`);
-  await eventually(() => api.services.stored.get(id)?.status === "saving");
+  await eventually(() => api.fixture.database.live(id)?.status === "saving");
   socket.destroy();
-  await eventually(() => api.services.stored.get(id)?.status === "queued");
-  assert.equal(api.services.bytes.size, 0);
+  await eventually(() => api.fixture.database.live(id)?.status === "queued");
+  assert.equal(api.fixture.store.keys.length, 0);
 });
 
 test("data: a chunk that is none ends the upload with 400 and a queued image", async () => {
@@ -127,7 +127,7 @@ test("data: a chunk that is none ends the upload with 400 and a queued image", a
   const head = putHead(`Content-Type: ${octets}\r\nTransfer-Encoding: chunked\r\n`);
   const answer = await sendRaw(api.port, `${head}3\r\nabc\r\nzz\r\n`);
   assert.equal(answer.status, 400);
-  await eventually(() => api.services.stored.get(id)?.status === "queued");
+  await eventually(() => api.fixture.database.live(id)?.status === "queued");
 });
 
 test("data: a refused upload gets its answer although the client is still sending", async () => {
@@ -198,27 +198,27 @@ test("data: Expect: 100-continue is answered when the data is wanted, and not wh
 });
 
 test("data: a store that fails in the middle of a download cuts the connection rather than end the answer early", async () => {
-  await using api = await apiWithImage();
+  await using api = await apiWithImage(({ data }) => ({
+    data: { ...data, download: async (...given) => ({ ...(await data.download(...given)), sizeBytes: 1_000_000 }) },
+  }));
   await upload(api, "0123456789");
-  const plain = api.services.data.download;
-  api.services.data.download = async (...given) => {
-    const file = await plain(...given);
-    return { ...file, sizeBytes: 1_000_000 };
-  };
   const response = await download(api);
   assert.equal(response.status, 200);
   await assert.rejects(response.arrayBuffer());
 });
 
 test("data: a client that leaves in mid-download ends the reading of the data", async () => {
-  await using api = await apiWithImage();
-  await upload(api, "0123456789");
   const source = new Readable({
     read() {
       this.push(Buffer.alloc(65_536));
     },
   });
-  api.services.data.download = async () => ({ sizeBytes: 2 ** 40, checksum: null, range: null, stream: source });
+  await using api = await apiWithImage(({ data }) => ({
+    data: {
+      ...data,
+      download: async () => ({ sizeBytes: 2 ** 40, checksum: null, range: null, stream: source }),
+    },
+  }));
   const socket = connect(api.port, "127.0.0.1");
   socket.write(`GET /v2/images/${id}/file HTTP/1.1\r\nHost: h\r\n\r\n`);
   await readUntil(socket, (text) => text.length > 100_000);
@@ -227,13 +227,14 @@ test("data: a client that leaves in mid-download ends the reading of the data", 
   await closed;
 });
 
-test("data: an upload refused in the middle is told so", async () => {
+test("data: an upload that proves too large in the middle is told so, and the image is queued", async () => {
   await using api = await apiWithImage();
-  api.services.data.upload = async (_caller, _id, source) => {
-    for await (const chunk of source) if (chunk.length > 0) throw new ServiceError("stores.full", "The store is full.");
-  };
-  const answer = await upload(api, "x".repeat(4 * 2 ** 20));
-  assert.equal(answer.status, 413);
+  const chunk = "x".repeat(2 ** 20);
+  const chunks = `${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(20);
+  const head = putHead(`Connection: close\r\nContent-Type: ${octets}\r\nTransfer-Encoding: chunked\r\n`);
+  assert.equal((await sendRaw(api.port, `${head}${chunks}0\r\n\r\n`)).status, 413);
+  assert.equal(api.fixture.database.live(id)?.status, "queued");
+  assert.equal(api.fixture.store.keys.length, 0);
 });
 
 test("data: no timeout of a request's length cuts an upload, and headers still have to come in time", async () => {

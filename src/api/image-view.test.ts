@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Image } from "../images/image.ts";
 import { imageJson, pageJson } from "./image-view.ts";
-import { newImage } from "./testing/memory-services.ts";
+import { newImage } from "./testing/sample-image.ts";
 
 const plain = { showDirectUrl: false, showLocations: false };
 

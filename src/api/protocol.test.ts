@@ -232,12 +232,13 @@ test("errors: text from clients is escaped in HTML", async () => {
 
 test("errors: what was not expected is 500 and tells nothing; a database that is away is 503 and worth another try", async () => {
   await using api = await startApi();
-  api.services.failure = new Error("secret: password of db.example");
+  const fault = (error: Error) => api.fixture.database.faults.set("images.list", error);
+  fault(new Error("secret: password of db.example"));
   const broken = await send(api.port, { path: "/v2/images" });
   assert.equal(broken.status, 500);
   assert(!broken.body.includes("secret"));
   assert(broken.headers.has("x-openstack-request-id"));
-  api.services.failure = new ServiceError("db.unreachable", "No connection to db.example:3306.");
+  fault(new ServiceError("db.unreachable", "No connection to db.example:3306."));
   const away = await send(api.port, { path: "/v2/images" });
   assert.equal(away.status, 503);
   assert(!away.body.includes("db.example"));

@@ -70,14 +70,24 @@ export class RequestBody extends Readable {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #flowing = false;
+  #released = false;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     super();
     this.#request = request;
     this.#response = response;
+    bodies.set(request, this);
+  }
+
+  /** Lets go of the request, whether or not the reader of this stream is done with it. */
+  release(): void {
+    this.#detach();
+    this.#released = true;
+    this.destroy();
   }
 
   override _read(): void {
+    if (this.#released) return;
     if (this.#flowing) {
       this.#request.resume();
       return;
@@ -92,10 +102,15 @@ export class RequestBody extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onGone);
-    // Errors of the request go on being listened to: nobody else does.
-    this.#request.pause();
+    this.#detach();
     callback(error);
+  }
+
+  /** Errors of the request go on being listened to: nobody else does. */
+  #detach(): void {
+    if (this.#released) return;
+    this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onGone);
+    this.#request.pause();
   }
 
   #onData = (chunk: Buffer): void => {
@@ -107,6 +122,13 @@ export class RequestBody extends Readable {
   #onGone = (cause?: unknown): void => {
     if (!this.#request.complete) this.destroy(clientGone(cause));
   };
+}
+
+const bodies = new WeakMap<IncomingMessage, RequestBody>();
+
+/** For whoever wants to read the rest of a body whose reader has failed, or may fail at any moment. */
+export function releaseBody(request: IncomingMessage): void {
+  bodies.get(request)?.release();
 }
 
 export function expectsContinue(request: IncomingMessage): boolean {

@@ -11,7 +11,7 @@ import { releases } from "../releases/catalogue.ts";
 import { imageJson } from "./image-view.ts";
 import { createSchemas } from "./schemas.ts";
 import { startApi } from "./testing/api-server.ts";
-import { newImage } from "./testing/memory-services.ts";
+import { newImage } from "./testing/sample-image.ts";
 
 const admin = { userId: null, projectId: null, roles: ["admin"], isAdmin: true, requestId: "req-1" };
 const unlimited = { membersMax: -1, propertiesMax: -1, tagsMax: -1, pageImagesDefault: 25, pageImagesMax: 1000 };

@@ -1,31 +1,42 @@
-// An API on a free loopback port over services in memory, and a client that speaks bytes, for requests no library would send.
+// An API on a free loopback port over the real domain, whose database and store are in memory; and a client that speaks bytes, for
+// requests no library would send.
 import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Registry } from "prom-client";
 import { silentLogger } from "../../core/logger.ts";
 import { defaultPolicy } from "../../identity/default-policy.ts";
 import { createIdentity, type Flavor } from "../../identity/identity.ts";
+import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { ApiSettings } from "../config.ts";
 import type { Gate } from "../gate.ts";
 import { createApiMetrics } from "../metrics.ts";
+import type { Services } from "../route.ts";
 import { createApi } from "../server.ts";
-import { type MemoryServices, memoryServices } from "./memory-services.ts";
 
 export type TestApi = AsyncDisposable & {
   readonly url: string;
   readonly port: number;
   readonly server: Server;
-  readonly services: MemoryServices;
+  /** Database (with faults to switch on) and store. */
+  readonly fixture: Fixture;
   /** Change what the process says about itself. */
   readonly gate: { draining: boolean; unfit: string | null };
   readonly registry: Registry;
 };
 
 export async function startApi(
-  options: { flavor?: Flavor; release?: ReleaseId; settings?: Partial<ApiSettings> } = {},
+  options: {
+    flavor?: Flavor;
+    release?: ReleaseId;
+    settings?: Partial<ApiSettings>;
+    /** Puts something else in the place of a real service. */
+    replace?: (services: Services) => Partial<Services>;
+  } = {},
 ): Promise<TestApi> {
-  const services = memoryServices();
+  const release = releaseOf(options.release ?? "ocata");
+  const fixture = new Fixture();
+  const services = fixture.node({ release: release.id });
   const registry = new Registry();
   const state = { draining: false, unfit: null as string | null };
   const gate: Gate = {
@@ -35,9 +46,8 @@ export async function startApi(
     health: () => (state.unfit === null ? { ok: true } : { ok: false, reason: state.unfit }),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
-  const release = releaseOf(options.release ?? "ocata");
   const app = await createApi({
-    services,
+    services: { ...services, ...options.replace?.(services) },
     identity: createIdentity({ flavor: options.flavor ?? "none", policy: defaultPolicy }),
     release,
     gate,
@@ -48,19 +58,7 @@ export async function startApi(
       trustProxyHeaders: false,
       ...options.settings,
     },
-    images: {
-      membersMax: 128,
-      propertiesMax: 128,
-      tagsMax: 128,
-      imageBytesMax: 2 ** 40,
-      projectBytesMax: null,
-      pageImagesDefault: 25,
-      pageImagesMax: 1000,
-      showDirectUrl: false,
-      showLocations: false,
-      containerFormats: release.capabilities.containerFormats,
-      diskFormats: release.capabilities.diskFormats,
-    },
+    images: settingsOf(release.id),
     metrics: createApiMetrics(registry),
     logger: silentLogger,
     headerBytesMax: 65_536,
@@ -71,7 +69,7 @@ export async function startApi(
     url: `http://127.0.0.1:${port}`,
     port,
     server: app.server,
-    services,
+    fixture,
     gate: state,
     registry,
     async [Symbol.asyncDispose]() {

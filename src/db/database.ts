@@ -77,8 +77,6 @@ export type Dialect = {
   beyond(columns: readonly string[], operator: "<" | ">", values: readonly SqlValue[]): SqlCondition;
   /** A SELECT with ORDER BY and LIMIT as one branch of a UNION. */
   unionBranch(select: string): string;
-  /** Appended to INSERT: where a row with these key columns exists, set `columns` of it to the values given. */
-  orUpdate(keyColumns: readonly string[], columns: readonly string[]): string;
   /** A SELECT of all index names of the tables of this database, as column `name`. */
   readonly indexNamesSql: string;
 };

@@ -25,9 +25,6 @@ export const mysqlDialect: Dialect = {
     return { sql: `(${alternatives.map((terms) => `(${terms})`).join(" or ")})`, params };
   },
   unionBranch: (select) => `(${select})`,
-  // The row alias that MySQL 8 prefers to VALUES() is unknown to MariaDB.
-  orUpdate: (_keyColumns, columns) =>
-    ` on duplicate key update ${columns.map((column) => `${column} = values(${column})`).join(", ")}`,
   indexNamesSql:
     "select distinct index_name as name from information_schema.statistics where table_schema = database()",
 };

@@ -23,7 +23,5 @@ export const sqliteDialect: Dialect = {
   }),
   // A branch of a compound SELECT may have no ORDER BY of its own.
   unionBranch: (select) => `select * from (${select})`,
-  orUpdate: (keyColumns, columns) =>
-    ` on conflict (${keyColumns.join(", ")}) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   indexNamesSql: "select name from sqlite_schema where type = 'index'",
 };

@@ -1,0 +1,38 @@
+// What is left of deleted images: who removes the data, under which lease.
+import assert from "node:assert/strict";
+import { testOnDatabases } from "../testing/databases.ts";
+import { draft, nodeOf, ocata } from "../testing/images.ts";
+
+const data = (url: string) => ({ url, metadata: {}, sizeBytes: 3, checksum: "0".repeat(32), virtualSizeBytes: null });
+const cleanup = { leaseId: "cleaner", node: "n2", leaseSeconds: 60 };
+
+testOnDatabases("removal: the deletion itself leases the data to its cleaner", "ocata", async ({ db }) => {
+  const { images, uploads } = nodeOf(db, ocata);
+  const { id } = await images.create(draft());
+  const upload = { imageId: id, leaseId: "writer", node: "n1", urls: ["file:///a"] };
+  assert(await uploads.begin(upload, 60));
+  assert.equal(await uploads.finish(upload, data("file:///a")), "held");
+  const removed = await images.remove(id, cleanup);
+  assert.deepEqual(removed?.cleanup, { imageId: id, leaseId: "cleaner", node: "n2", urls: ["file:///a"] });
+  const [row] = await db.query("select status, deleted from image_locations where image_id = ?", [id]);
+  assert.deepEqual(row, { status: "deleted", deleted: 1 });
+  assert(removed?.cleanup);
+  assert.equal(await uploads.renew(removed.cleanup, 60), "image_gone");
+  await uploads.abandon(removed.cleanup);
+  assert.deepEqual(await db.query("select image_id from perennial_uploads"), []);
+  const [image] = await db.query("select status, size from images where id = ?", [id]);
+  assert.deepEqual(image, { status: "deleted", size: 3 }, "a deleted image stays as it was");
+});
+
+testOnDatabases("removal: a deletion under an upload leaves the data to the upload", "ocata", async ({ db }) => {
+  const { images, uploads } = nodeOf(db, ocata);
+  const { id } = await images.create(draft());
+  const upload = { imageId: id, leaseId: "writer", node: "n1", urls: ["file:///a"] };
+  assert(await uploads.begin(upload, 60));
+  assert.deepEqual(await images.remove(id, cleanup), { cleanup: null });
+  assert.equal(await uploads.renew(upload, 60), "image_gone");
+  assert.equal(await uploads.finish(upload, data("file:///a")), "image_gone");
+  assert.deepEqual(await db.query("select lease_id from perennial_uploads"), [{ lease_id: "writer" }]);
+  await uploads.abandon(upload);
+  assert.deepEqual(await db.query("select lease_id from perennial_uploads"), []);
+});

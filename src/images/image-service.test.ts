@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Policy } from "../core/caller.ts";
 import { isServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import type { ListImagesRequest } from "./services.ts";
@@ -162,6 +163,21 @@ test("update: two patches at once of different properties both survive", async (
   const set = (name: string) => images.update(alice, imageId, patch({ op: "add", path: [name], value: "x" }));
   await Promise.all([set("one"), set("two"), set("three")]);
   assert.deepEqual(Object.keys((await images.show(alice, imageId)).properties).sort(), ["one", "three", "two"]);
+});
+
+test("update: formats stay what they were where an upload begins under the change", async () => {
+  const fixture = new Fixture();
+  const policy: Policy = {
+    allows(rule) {
+      if (rule === "modify_image") fixture.database.write(imageId, { status: "saving" });
+      return true;
+    },
+  };
+  const { images } = fixture.node({ policy });
+  const { id: imageId } = await images.create(alice, formats);
+  const clear = patch({ op: "replace", path: ["disk_format"], value: null });
+  await assert.rejects(images.update(alice, imageId, clear), withCode("images.forbidden"));
+  assert.equal((await images.show(alice, imageId)).diskFormat, "raw");
 });
 
 test("update: visibility follows the policy of the new value", async () => {

@@ -29,10 +29,12 @@ export class UploadMeter extends Transform {
   static of(source: Readable, limits: UploadLimits, onBytes: (bytes: number) => void): UploadMeter {
     const meter = new UploadMeter(limits, onBytes);
     finished(source, { writable: false }, (error) => {
-      if (error)
+      // A source destroyed after its last byte, but before it said so, counts as finished there; nothing would ever end the meter.
+      if (error || !source.readableEnded)
         meter.destroy(new ServiceError("api.client_gone", "The client went away during the upload.", { cause: error }));
     });
-    return source.pipe(meter);
+    // Its failure reaches whoever reads it; one that comes before anybody does must not end the process.
+    return source.pipe(meter.on("error", () => undefined));
   }
 
   /** MD5 of all that passed, hex. Once only, after the end. */
@@ -65,7 +67,7 @@ export function tooLarge(bytesMax: number, of: string): ServiceError {
 }
 
 function wrongSize(announcedBytes: number, which: "more" | "fewer"): ServiceError {
-  return new ServiceError("images.invalid", `${announcedBytes} bytes were announced, and ${which} were sent.`, {
+  return new ServiceError("images.invalid", `The client announced ${announcedBytes} bytes and sent ${which}.`, {
     facts: { announcedBytes },
   });
 }

@@ -90,7 +90,38 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
 /** The default policies of Newton and Ocata: publicizing is an admin's, all else everybody's. */
 export const defaultPolicy: Policy = { allows: (rule, caller) => caller.isAdmin || rule !== "publicize_image" };
 
+/**
+ * Lets a process die: from then on nothing it calls is done, and nothing it called answers any more.
+ */
+export class Life {
+  dead = false;
+
+  wrap<T extends object>(part: T): T {
+    return new Proxy(part, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        return (...args: unknown[]) => {
+          if (this.dead) return new Promise(() => undefined);
+          const result: unknown = member.apply(target, args);
+          return result instanceof Promise ? this.#unlessDead(result) : result;
+        };
+      },
+    });
+  }
+
+  #unlessDead(answer: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      answer.then(
+        (value) => this.dead || resolve(value),
+        (error: unknown) => this.dead || reject(error),
+      );
+    });
+  }
+}
+
 export type NodeOptions = {
+  readonly life?: Life;
   readonly release?: ReleaseId;
   readonly settings?: Partial<ImageSettings>;
   readonly policy?: Policy;
@@ -105,12 +136,14 @@ export class Fixture {
   readonly transfers = new TransferTracker();
 
   /** The services of one more node on the same database and store. */
-  node({ release = "ocata", settings, policy, node, store = this.store }: NodeOptions = {}): ImageServices {
+  node({ release = "ocata", settings, policy, node, ...options }: NodeOptions = {}): ImageServices {
     const { capabilities } = releaseOf(release);
+    const life = options.life ?? new Life();
+    const store = life.wrap(options.store ?? this.store);
     return createImageServices({
-      images: memoryImages(this.database, capabilities),
-      members: memoryMembers(this.database, capabilities),
-      uploads: memoryUploads(this.database),
+      images: life.wrap(memoryImages(this.database, capabilities)),
+      members: life.wrap(memoryMembers(this.database, capabilities)),
+      uploads: life.wrap(memoryUploads(this.database)),
       store,
       stores: createStoreRegistry([store]),
       policy: policy ?? defaultPolicy,

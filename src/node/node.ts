@@ -11,7 +11,6 @@ import { nodeAddress, nodeName } from "./node-address.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import { type NodeSettings, readNodeSettings } from "./node-settings.ts";
 import { loggerFor } from "./open-logger.ts";
-import { openParts } from "./open-parts.ts";
 import type { NodeParts, NodeState } from "./parts.ts";
 import { writePidFile } from "./pid-file.ts";
 import { NodeRegistry } from "./registry.ts";
@@ -70,8 +69,7 @@ export class Node {
     if (settings.pidFile !== null) stack.defer(writePidFile(settings.pidFile, process.pid));
 
     const name = nodeName(settings.nodeName, socket.port);
-    const open = () => this.#options.openParts(config, { nodeName: name, logger: this.#logger });
-    const parts = await openParts(open, config, this.#logger);
+    const parts = await this.#options.openParts(config, { nodeName: name, logger: this.#logger, patient: true });
     stack.defer(() => (this.#current?.parts ?? parts).close());
     const registry = new NodeRegistry({
       name,
@@ -179,7 +177,7 @@ export class Node {
     const socket = moves && !old.socket.inherited ? await bindSocket(settings) : old.socket;
     const opened: { parts?: NodeParts; pool?: WorkerPool } = {};
     try {
-      const parts = await this.#options.openParts(config, { nodeName: this.#registry.name, logger });
+      const parts = await this.#options.openParts(config, { nodeName: this.#registry.name, logger, patient: false });
       opened.parts = parts;
       await guard(parts);
       await parts.ensureTables();

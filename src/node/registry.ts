@@ -5,10 +5,11 @@
 //                                                                              `--someone else's pid--> taken (out of rotation)
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { NodeRow } from "../db/repositories/node-repository.ts";
 import { nodeLiveSeconds } from "../db/schema/own-tables.ts";
 import { isReleaseId, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { workersOf } from "./orphans.ts";
-import type { NodeRecord, NodeRecords, NodeState } from "./parts.ts";
+import type { NodeRecords, NodeState } from "./parts.ts";
 import { runsGlanceApi } from "./pid-file.ts";
 import { noTransfers, type TransferSummary } from "./transfer-summary.ts";
 
@@ -95,11 +96,11 @@ export class NodeRegistry {
     await this.records.beat({ ...record, address: this.#address });
   }
 
-  async #move(record: NodeRecord): Promise<void> {
+  async #move(record: NodeRow): Promise<void> {
     if (await this.records.claim(record, { ...record, address: this.#address })) this.#address = this.address;
   }
 
-  #record(beat: Heartbeat): NodeRecord {
+  #record(beat: Heartbeat): NodeRow {
     return {
       name: this.name,
       address: this.address,
@@ -110,21 +111,21 @@ export class NodeRegistry {
     };
   }
 
-  #alive(holder: NodeRecord, silentSeconds: number): boolean {
+  #alive(holder: NodeRow, silentSeconds: number): boolean {
     if (holder.state === "stopped" || silentSeconds > nodeLiveSeconds) return false;
     // The same address is this machine, where we can look; a container's processes often get the same id each time.
     if (holder.address !== this.address) return true;
     return holder.pid !== this.#pid && runsGlanceApi(holder.pid);
   }
 
-  #nameTaken(found: { readonly record: NodeRecord; readonly silentSeconds: number }): ServiceError {
+  #nameTaken(found: { readonly record: NodeRow; readonly silentSeconds: number }): ServiceError {
     const { address, pid } = found.record;
     const ago = Math.max(0, Math.round(found.silentSeconds));
     const message = `the name ${this.name} belongs to a node at ${address} (process ${pid}, last heartbeat ${ago} s ago); stop that one, or give this one a [perennial] node_name of its own`;
     return new ServiceError("node.start_refused", message, { facts: { name: this.name, address, pid } });
   }
 
-  #remember(holder: NodeRecord): void {
+  #remember(holder: NodeRow): void {
     if (!isReleaseId(holder.release)) return;
     this.#predecessor = {
       release: holder.release,

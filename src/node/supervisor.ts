@@ -17,11 +17,18 @@ import type { NodeParts } from "./parts.ts";
 import { processTitle } from "./pid-file.ts";
 import { connectServiceManager } from "./service-manager.ts";
 
+export type PartsContext = {
+  readonly nodeName: string;
+  readonly logger: Logger;
+  /** A starting node tries again for as long as [database] max_retries allows; a reload does not. */
+  readonly patient: boolean;
+};
+
 export type SupervisorOptions = {
   /** Reads the files (anew at each reload). Throws config.invalid. */
   readonly readConfig: () => Config;
   /** Opens the supervisor's own connections for a configuration. Throws db.unreachable, db.access_denied, config.invalid. */
-  readonly openParts: (config: Config, context: { nodeName: string; logger: Logger }) => Promise<NodeParts>;
+  readonly openParts: (config: Config, context: PartsContext) => Promise<NodeParts>;
   /** Path of the module a worker runs; it calls runWorker. */
   readonly workerModule: string;
   readonly packageVersion: string;

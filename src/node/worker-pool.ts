@@ -2,7 +2,7 @@
 // pool and retires the old one. The supervisor holds the socket, so connections wait while a worker is replaced.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { isServiceError } from "../core/errors.ts";
+import { errorText, isServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { WorkerCrash, WorkerProcess } from "./worker-process.ts";
 import type { StartMessage, ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
@@ -109,7 +109,8 @@ export class WorkerPool {
       } catch (error) {
         // Before the node serves, what a worker names as wrong (configuration, port) is wrong with the node.
         if (!everReady && isServiceError(error)) started.reject(error);
-        this.#options.logger.error({ pid: worker.pid, error: String(error) }, "worker failed to start");
+        if (!this.#leaving)
+          this.#options.logger.error({ worker: worker.pid, error: errorText(error) }, "worker failed to start");
       }
       const how = await worker.exited;
       this.#workers.delete(worker);
@@ -121,7 +122,7 @@ export class WorkerPool {
         return;
       }
       this.replaced++;
-      this.#options.logger.error({ pid: worker.pid }, `worker is gone (${how}); replacing it`);
+      this.#options.logger.error({ worker: worker.pid }, `worker is gone (${how}); replacing it`);
       // The first replacement comes at once; one that keeps dying must not eat the machine.
       const pauseMs = failures === 1 ? 0 : Math.min(backoffMsMax, backoffMsMin * 2 ** (failures - 2));
       await delay(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);

@@ -55,6 +55,8 @@ const orphanFinishMsMax = (nodeLiveSeconds - 15) * 1000;
 const cutMsMax = 3_000;
 const closeMsMax = 5_000;
 const checkMs = 100;
+/** Shorter pauses are a client thinking. */
+const silentMsMin = 1_000;
 /** Paths that carry image data: their duration is the client's, and says nothing about the node. */
 const transferPath = /^\/v2[.\d]*\/images\/[^/]+\/file(\?|$)/;
 
@@ -183,7 +185,7 @@ class Worker {
     this.#channel.send({ did: "close" });
     // Active clients were told to go by `Connection: close`; a connection that was silent for as long as the node
     // settled belongs to nobody who is about to use it.
-    const silentMs = this.#config.read(nodeOptions).drain_settle_seconds * 1000;
+    const silentMs = Math.max(silentMsMin, this.#config.read(nodeOptions).drain_settle_seconds * 1000);
     const timer = setInterval(() => connections.endSilent(silentMs), checkMs);
     await connections.empty();
     clearInterval(timer);

@@ -1,0 +1,217 @@
+// The real world of a rollout: looks at the nodes, the balancer and the database, and makes the steps that were decided.
+// What it remembers, starts and passed probes, is of this run alone; a new run looks, and at worst probes once more.
+import { join } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { ServiceError } from "../core/errors.ts";
+import type { SeenNode } from "../db/repositories/node-repository.ts";
+import { isReleaseId } from "../releases/catalogue.ts";
+import { backUp } from "./backup/back-up.ts";
+import { findManifest } from "./backup/manifest.ts";
+import type { Balancer } from "./balancers/balancer.ts";
+import type { DatabaseView } from "./database-view.ts";
+import { withDeadline } from "./deadline.ts";
+import type { Action, NodeStep } from "./decision.ts";
+import type { Fleet, FleetNode } from "./fleet.ts";
+import { askHealth } from "./node-health.ts";
+import type { NodeDriver, NodeObservation } from "./nodes/node-driver.ts";
+import { probeNode } from "./probe.ts";
+import type { Report, World } from "./runner.ts";
+import { runSchemaPhase } from "./schema-phase.ts";
+import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
+
+export type FleetParts = {
+  readonly fleet: Fleet;
+  readonly rolloutId: string;
+  readonly drivers: ReadonlyMap<string, NodeDriver>;
+  readonly balancer: Balancer;
+  readonly database: DatabaseView;
+  readonly databaseUrl: string;
+  /** A configuration file that names the database, for glance-manage. */
+  readonly databaseConfig: string;
+  /** Root of the package that serves where a node has none of its own. */
+  readonly packageRoot: string;
+  readonly clock: Clock;
+};
+
+const observeMsMax = 20_000;
+const driverMsMax = 30_000;
+/** A process that was to be told to stop, and after this still passes its health check, has not heard it. */
+const unheardMs = 3_000;
+/** While nothing of the schema was changed yet an older backup is made anew: it is what one would go back to. */
+const backupFreshMs = 24 * 3_600_000;
+
+export class FleetWorld implements World {
+  readonly #parts: FleetParts;
+  readonly #starts = new Map<string, number>();
+  /** Processes that passed the probe. */
+  readonly #proven = new Set<string>();
+  /** When a node that nobody of us told to stop was first seen to be stopping. */
+  readonly #stoppingSinceMs = new Map<string, number>();
+
+  constructor(parts: FleetParts) {
+    this.#parts = parts;
+  }
+
+  async observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
+    const { fleet, balancer, database } = this.#parts;
+    return withDeadline("looking at the fleet", observeMsMax, signal, async (limit) => {
+      await database.hold(limit);
+      const [rotation, sight, nodes] = await Promise.all([
+        balancer.observe(limit),
+        database.look(limit),
+        Promise.all(fleet.nodes.map((node) => this.#observeNode(node, limit))),
+      ]);
+      const views = nodes.map(({ node, seen, health }) => {
+        const view = rotation.get(node.name);
+        if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
+        return this.#toView(node, seen, health.ok, view, sight.rows);
+      });
+      return { nodes: views, due: sight.due, backup: this.#backup(sight.due), strangers: sight.strangers };
+    });
+  }
+
+  async act(action: Action, report: Report, signal: AbortSignal): Promise<string> {
+    if ("node" in action) {
+      const node = this.#parts.fleet.nodes.find((one) => one.name === action.node);
+      const driver = this.#parts.drivers.get(action.node);
+      if (!node || !driver) throw new ServiceError("rollout.fleet_invalid", `${action.node} is not of this fleet`);
+      return this.#actOnNode(action.do, node, driver, signal);
+    }
+    if (action.do === "back-up") return this.#backUp(report, signal);
+    const { fleet, databaseConfig, packageRoot, database } = this.#parts;
+    const root = fleet.nodes.find((node) => node.packages)?.packages?.[fleet.target] ?? packageRoot;
+    try {
+      const about = { phase: action.do, target: fleet.target, config: databaseConfig, packageRoot: root };
+      return await runSchemaPhase({ ...about, report, signal });
+    } finally {
+      database.forgetDue();
+    }
+  }
+
+  async #observeNode(node: FleetNode, signal: AbortSignal) {
+    const driver = this.#parts.drivers.get(node.name);
+    if (!driver) throw new ServiceError("rollout.fleet_invalid", `${node.name} has no driver`);
+    const [seen, health] = await Promise.all([driver.observe(signal), askHealth(node.address, signal)]);
+    if (seen.process === "gone" && health.answered) {
+      // It may have ended, or been started, between the two looks; whoever still answers then is not ours to know.
+      const again = await driver.observe(signal);
+      if (again.process === "gone" && (await askHealth(node.address, signal)).answered) {
+        const message = `${node.name}: somebody answers at ${node.address}, but the node's pid file names no process; give its configuration [perennial] pid_file, or stop what runs there`;
+        throw new ServiceError("rollout.driver_failed", message, { facts: { node: node.name } });
+      }
+      return { node, seen: again, health: await askHealth(node.address, signal) };
+    }
+    return { node, seen, health };
+  }
+
+  #toView(
+    node: FleetNode,
+    seen: NodeObservation,
+    healthy: boolean,
+    rotation: RotationView,
+    rows: readonly SeenNode[],
+  ): NodeView {
+    const { name } = node;
+    const row = rows.find(({ record }) => record.pid === seen.pid && isRowOf(record, node))?.record;
+    const { process, processMs } = this.#processOf(name, seen, healthy, row?.state === "draining");
+    const release = row && isReleaseId(row.release) ? row.release : seen.configRelease;
+    const { uploads = 0, downloads = 0, bytesLeft = null, etaSeconds = null } = row?.transfers ?? {};
+    const proven = seen.processId !== null && this.#proven.has(seen.processId);
+    return {
+      name,
+      configRelease: seen.configRelease,
+      process,
+      release: process === "gone" ? null : release,
+      healthy: healthy && process === "running",
+      processMs,
+      rotation,
+      transfers: row && process !== "gone" ? { count: uploads + downloads, bytesLeft, etaSeconds } : null,
+      starts: this.#starts.get(name) ?? 0,
+      lastWords: seen.lastWords,
+      gate: !this.#parts.fleet.gates.synthetic ? "off" : proven ? "passed" : "untested",
+    };
+  }
+
+  #processOf(
+    name: string,
+    seen: NodeObservation,
+    healthy: boolean,
+    saysDraining: boolean,
+  ): Pick<NodeView, "process" | "processMs"> {
+    const unheard = seen.stopUnsure && healthy && seen.processMs > unheardMs;
+    if (seen.process === "stopping") return { process: unheard ? "running" : "stopping", processMs: seen.processMs };
+    if (seen.process === "running" && saysDraining && !healthy) {
+      const nowMs = this.#parts.clock.monotonicMs();
+      const sinceMs = this.#stoppingSinceMs.get(name) ?? nowMs;
+      this.#stoppingSinceMs.set(name, sinceMs);
+      return { process: "stopping", processMs: nowMs - sinceMs };
+    }
+    this.#stoppingSinceMs.delete(name);
+    return { process: seen.process, processMs: seen.processMs };
+  }
+
+  #backup(due: Snapshot["due"]): Snapshot["backup"] {
+    const { fleet, rolloutId, clock } = this.#parts;
+    const manifest = findManifest(fleet.backup.directory, rolloutId);
+    if (!manifest) return "missing";
+    const ageMs = clock.nowMs() - Date.parse(manifest.verifiedAt);
+    return due === "expand" && !(ageMs < backupFreshMs) ? "missing" : "verified";
+  }
+
+  async #backUp(report: Report, signal: AbortSignal): Promise<string> {
+    const { fleet, rolloutId, database, databaseUrl, clock } = this.#parts;
+    const { directory: folder, msMax } = fleet.backup;
+    const db = await database.open(signal);
+    const made = await backUp({ db, databaseUrl, folder, rolloutId, clock, msMax, signal, report });
+    return `backup read back: ${made.rows.images} images, ${made.bytes} bytes in ${join(folder, made.file)}`;
+  }
+
+  async #actOnNode(step: NodeStep, node: FleetNode, driver: NodeDriver, signal: AbortSignal): Promise<string> {
+    const { fleet, balancer } = this.#parts;
+    const { name, address } = node;
+    const within = (work: (limit: AbortSignal) => Promise<void>) =>
+      withDeadline(`${step} ${name}`, driverMsMax, signal, work);
+    switch (step) {
+      case "drain":
+        await within((limit) => balancer.setState(name, "drain", limit));
+        return `${name} gets no new requests`;
+      case "disable":
+        await within((limit) => balancer.setState(name, "maint", limit));
+        return `${name} is out of rotation`;
+      case "enable":
+        await within((limit) => balancer.setState(name, "ready", limit));
+        return `${name} is in rotation`;
+      case "stop":
+        await within((limit) => driver.stop(limit));
+        return `${name} was told to finish and exit`;
+      case "cut":
+        await within((limit) => driver.cut(limit));
+        return `${name} was ended`;
+      case "install":
+        await within((limit) => driver.install(fleet.target, limit));
+        return `${name} is installed as ${fleet.target}`;
+      case "start":
+        this.#starts.set(name, (this.#starts.get(name) ?? 0) + 1);
+        await within((limit) => driver.start(limit));
+        return `${name} was started`;
+      case "probe":
+        return this.#probe(name, address, driver, signal);
+    }
+  }
+
+  async #probe(name: string, address: string, driver: NodeDriver, signal: AbortSignal): Promise<string> {
+    const { fleet } = this.#parts;
+    const { token, msMax } = fleet.gates;
+    const { processId } = await driver.observe(signal);
+    const imageName = `glance-rollout probe of ${fleet.name}`;
+    const text = await withDeadline(`probe ${name}`, msMax, signal, (limit) =>
+      probeNode({ node: name, address, imageName, signal: limit, ...(token !== undefined && { token }) }),
+    );
+    if (processId !== null) this.#proven.add(processId);
+    return text;
+  }
+}
+
+function isRowOf(record: SeenNode["record"], node: FleetNode): boolean {
+  return record.name === node.name || record.address === node.address;
+}

@@ -106,8 +106,11 @@ test("fuzz: bytes that are no HTTP at all get 400, or an end of the connection",
   await using api = await apiWithImage();
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
-      const answer = await sendRaw(api.port, Buffer.concat([Buffer.from(bytes), Buffer.from("\r\n\r\n")]));
-      assert(answer.status >= 400 && answer.status < 500, String(answer.status));
+      const whole = Buffer.concat([Buffer.from(bytes), Buffer.from("\r\n\r\n")]);
+      const answer = await sendRaw(api.port, whole, { endAfterMs: 100 });
+      // Line ends alone are the beginning of a request that never comes.
+      const blank = bytes.every((byte) => byte === 0x0d || byte === 0x0a);
+      assert(blank || (answer.status >= 400 && answer.status < 500), String(answer.status));
     }),
     runs,
   );

@@ -2,6 +2,9 @@
 import { Command, CommanderError } from "commander";
 import { addBalancerCommand } from "./commands/rollout-balancer.ts";
 import { failCommand } from "./commands/rollout-error.ts";
+import { addPlanCommand } from "./commands/rollout-plan.ts";
+import { addRunCommand } from "./commands/rollout-run.ts";
+import { addStatusCommand } from "./commands/rollout-status.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 
 const exitCodeHelp = `
@@ -29,7 +32,7 @@ async function run(work: () => Promise<ExitCode>): Promise<void> {
   }
 }
 
-addBalancerCommand(program, run);
+for (const add of [addPlanCommand, addRunCommand, addStatusCommand, addBalancerCommand]) add(program, run);
 
 try {
   await program.parseAsync();

@@ -26,6 +26,7 @@ function node(name: string, change: Change = {}): NodeView {
     healthy: true,
     processMs: 60_000,
     transfers: { count: 0, bytesLeft: null, etaSeconds: null },
+    heartbeatAgeSeconds: null,
     starts: 0,
     lastWords: null,
     gate: "untested",

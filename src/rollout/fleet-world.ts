@@ -31,6 +31,8 @@ export type FleetParts = {
   /** Root of the package that serves where a node has none of its own. */
   readonly packageRoot: string;
   readonly clock: Clock;
+  /** Sees each look of a run, for a picture of it. */
+  readonly onLook?: (seen: Omit<Snapshot, "memory">) => void;
 };
 
 const observeMsMax = 20_000;
@@ -53,9 +55,16 @@ export class FleetWorld implements World {
   }
 
   async observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
+    await this.#parts.database.hold(signal);
+    const seen = await this.look(signal);
+    this.#parts.onLook?.(seen);
+    return seen;
+  }
+
+  /** The same without being the rollout: takes no lock. */
+  async look(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
     const { fleet, balancer, database } = this.#parts;
     return withDeadline("looking at the fleet", observeMsMax, signal, async (limit) => {
-      await database.hold(limit);
       const [rotation, sight, nodes] = await Promise.all([
         balancer.observe(limit),
         database.look(limit),
@@ -112,7 +121,8 @@ export class FleetWorld implements World {
     rows: readonly SeenNode[],
   ): NodeView {
     const { name } = node;
-    const row = rows.find(({ record }) => record.pid === seen.pid && isRowOf(record, node))?.record;
+    const found = rows.find(({ record }) => record.pid === seen.pid && isRowOf(record, node));
+    const row = found?.record;
     const { process, processMs } = this.#processOf(name, seen, healthy, row?.state === "draining");
     const release = row && isReleaseId(row.release) ? row.release : seen.configRelease;
     const { uploads = 0, downloads = 0, bytesLeft = null, etaSeconds = null } = row?.transfers ?? {};
@@ -126,6 +136,7 @@ export class FleetWorld implements World {
       processMs,
       rotation,
       transfers: row && process !== "gone" ? { count: uploads + downloads, bytesLeft, etaSeconds } : null,
+      heartbeatAgeSeconds: found && process !== "gone" ? found.silentSeconds : null,
       starts: this.#starts.get(name) ?? 0,
       lastWords: seen.lastWords,
       gate: !this.#parts.fleet.gates.synthetic ? "off" : proven ? "passed" : "untested",

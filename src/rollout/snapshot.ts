@@ -41,6 +41,8 @@ export type NodeView = {
   readonly processMs: number;
   readonly rotation: RotationView;
   readonly transfers: TransfersView | null;
+  /** For people; null where the registry does not know this process. */
+  readonly heartbeatAgeSeconds: number | null;
   /** How often this run has started it, and what is known of the last failure. */
   readonly starts: number;
   readonly lastWords: string | null;

@@ -106,6 +106,7 @@ export class SimulatedFleet {
       processMs: this.nowMs - node.sinceMs,
       rotation: { state: node.state, up: healthy && node.state === "ready", sessions: 0 },
       transfers: null,
+      heartbeatAgeSeconds: null,
       starts: memory.starts.get(node.name) ?? 0,
       lastWords: null,
       gate: memory.gated.has(node.name) ? "passed" : "untested",

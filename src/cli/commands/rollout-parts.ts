@@ -1,0 +1,92 @@
+// Puts the parts of a rollout together from the fleet file: the one place where node, balancer and database drivers are chosen.
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../core/clock.ts";
+import { loadConfig } from "../../core/config.ts";
+import { errorText, ServiceError } from "../../core/errors.ts";
+import { readDatabaseConfig } from "../../db/connect.ts";
+import { parseDatabaseUrl } from "../../db/url.ts";
+import { releaseOf } from "../../releases/catalogue.ts";
+import type { Balancer } from "../../rollout/balancers/balancer.ts";
+import { createBuiltinBalancer } from "../../rollout/balancers/builtin/builtin-balancer.ts";
+import { createHaproxyBalancer } from "../../rollout/balancers/haproxy/haproxy-balancer.ts";
+import { DatabaseView } from "../../rollout/database-view.ts";
+import type { Plan } from "../../rollout/decide.ts";
+import type { Fleet } from "../../rollout/fleet.ts";
+import type { FleetParts } from "../../rollout/fleet-world.ts";
+import { createLocalNode } from "../../rollout/nodes/local/local-node.ts";
+import { readNodeConfig } from "../../rollout/nodes/local/node-config.ts";
+import { allOptionGroups } from "../wire-options.ts";
+
+export type RolloutParts = FleetParts & {
+  /** For people, without password. */
+  readonly databaseName: string;
+  close(): Promise<void>;
+};
+
+/** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
+export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?: FleetParts["onLook"] }): RolloutParts {
+  // Said now rather than when the node's turn has come.
+  for (const node of fleet.nodes) readNodeConfig(node.config);
+  const databaseUrl = readUrl(fleet);
+  const names = fleet.nodes.map((node) => node.name);
+  const database = new DatabaseView(databaseUrl, releaseOf(fleet.target));
+  return {
+    fleet,
+    rolloutId: options.rolloutId,
+    drivers: new Map(fleet.nodes.map((node) => [node.name, createLocalNode(node, systemClock)])),
+    balancer: createBalancer(fleet, names),
+    database,
+    databaseUrl,
+    databaseConfig: databaseConfig(fleet),
+    databaseName: parseDatabaseUrl(databaseUrl).display,
+    packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
+    clock: systemClock,
+    ...(options.onLook && { onLook: options.onLook }),
+    close: () => database.close(),
+  };
+}
+
+/** How careful a rollout is, in the decision core's words. */
+export function planOf(fleet: Fleet): Plan {
+  return {
+    target: fleet.target,
+    servingMin: fleet.servingMin,
+    drain: fleet.drain,
+    settleMsMax: 3_000,
+    startMsMax: fleet.startMsMax,
+    startsMax: 3,
+    failuresMax: 3,
+    // Longer than a node's heartbeats count after its death.
+    strangersMsMax: 60_000,
+  };
+}
+
+function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
+  const { balancer } = fleet;
+  return balancer.driver === "haproxy"
+    ? createHaproxyBalancer(balancer, names, systemClock)
+    : createBuiltinBalancer(balancer, names);
+}
+
+function readUrl(fleet: Fleet): string {
+  if ("connection" in fleet.database) return fleet.database.connection;
+  return readDatabaseConfig(loadConfig({ files: [fleet.database.config], groups: allOptionGroups })).url;
+}
+
+/** glance-manage reads the database from a file; where the fleet file has the URL itself, one is written that only we may read. */
+function databaseConfig(fleet: Fleet): string {
+  if ("config" in fleet.database) return fleet.database.config;
+  const path = join(fleet.journal, `${fleet.name}-database.conf`);
+  const text = `# Written by glance-rollout from ${fleet.file}.\n[database]\nconnection = ${fleet.database.connection.replaceAll("$", "$$$$")}\n`;
+  try {
+    mkdirSync(fleet.journal, { recursive: true });
+    writeFileSync(path, text, { mode: 0o600 });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    const message = `cannot write ${path}: ${errorText(error)}; make the journal's folder writable for glance-rollout`;
+    throw new ServiceError("rollout.fleet_invalid", message, { facts: { path }, cause: error });
+  }
+  return path;
+}

@@ -1,0 +1,43 @@
+// The nodes of a fleet as a table for people: what each serves, whether clients get to it, and what it still has under way.
+import type { NodeView } from "../../rollout/snapshot.ts";
+
+const header = ["NODE", "RELEASE", "STATE", "ROTATION", "REQUESTS", "TRANSFERS", "LEFT", "ETA", "HEARTBEAT"] as const;
+
+export function nodeTable(nodes: readonly NodeView[]): readonly string[] {
+  const rows = [header, ...nodes.map(row)];
+  const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function row(node: NodeView): readonly string[] {
+  const { rotation, transfers } = node;
+  const release = node.release ?? `(${node.configRelease})`;
+  const state = node.process === "running" ? (node.healthy ? "serving" : "not healthy") : node.process;
+  const inRotation = rotation.state === "ready" ? (rotation.up ? "in" : "in, down") : rotation.state;
+  return [
+    node.name,
+    release,
+    state,
+    inRotation,
+    String(rotation.sessions),
+    transfers ? String(transfers.count) : "-",
+    transfers?.bytesLeft ? bytesText(transfers.bytesLeft) : "-",
+    transfers?.etaSeconds ? durationText(transfers.etaSeconds) : "-",
+    node.heartbeatAgeSeconds === null ? "-" : `${Math.round(node.heartbeatAgeSeconds)} s ago`,
+  ];
+}
+
+function bytesText(bytes: number): string {
+  if (bytes >= 1_000_000_000) return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
+  return bytes >= 1_000_000 ? `${(bytes / 1_000_000).toFixed(1)} MB` : `${Math.ceil(bytes / 1_000)} kB`;
+}
+
+function durationText(seconds: number): string {
+  if (seconds >= 3_600) return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
+  return seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`;
+}

@@ -10,6 +10,7 @@ import {
   alice,
   Fixture,
   formats,
+  Life,
   leaseSeconds,
   never,
   read,
@@ -247,6 +248,34 @@ test("upload: one whose lease was taken over stops, and touches nothing of the n
   end();
   await gone;
   assert.equal((await read(other, alice, imageId)).toString(), "the next one");
+});
+
+test("upload: a process that stood still while another took over and succeeded removes nothing when it wakes", async () => {
+  for (const stalledAt of ["in the middle", "in the middle, its client gone by then", "before the last commit"]) {
+    const fixture = new Fixture();
+    const life = new Life();
+    const [stalled, other] = [fixture.node({ life }), fixture.node()];
+    const imageId = await queued(stalled);
+    const { source, write, end } = client();
+    const upload = stalled.data.upload(alice, imageId, source, { signal: never, announcedBytes: null });
+    const failed = assert.rejects(upload, withCode("images.gone"), stalledAt);
+    write(1_000);
+    await settled();
+    life.stall();
+    if (stalledAt === "before the last commit") end();
+    await settled();
+    assert.equal(fixture.store.keys.length, stalledAt === "before the last commit" ? 1 : 0);
+    await fixture.clock.advance(leaseSeconds * 1_000 + 1);
+    assert.equal(await other.reaper.reclaimExpiredUploads(), 1);
+    assert.deepEqual([fixture.database.live(imageId)?.status, fixture.store.keys], ["queued", []]);
+    await send(other, alice, imageId, Buffer.from("the next one"));
+    life.resume();
+    if (stalledAt === "in the middle") end();
+    else source.destroy();
+    await failed;
+    await settled();
+    assert.equal((await read(other, alice, imageId)).toString(), "the next one", stalledAt);
+  }
 });
 
 test("upload: a lost reply to the last commit is not a failed upload", async () => {

@@ -91,10 +91,21 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
 export const defaultPolicy: Policy = { allows: (rule, caller) => caller.isAdmin || rule !== "publicize_image" };
 
 /**
- * Lets a process die: from then on nothing it calls is done, and nothing it called answers any more.
+ * Lets a process die or stand still. Once dead, nothing it calls is done and nothing it called answers any more. While it stands still (a
+ * stopped process, a frozen machine) its calls and the answers to them wait, timers included, and the world goes on.
  */
 export class Life {
   dead = false;
+  #moving: PromiseWithResolvers<void> | undefined;
+
+  stall(): void {
+    this.#moving ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#moving?.resolve();
+    this.#moving = undefined;
+  }
 
   wrap<T extends object>(part: T): T {
     return new Proxy(part, {
@@ -103,20 +114,29 @@ export class Life {
         if (typeof member !== "function") return member;
         return (...args: unknown[]) => {
           if (this.dead) return new Promise(() => undefined);
+          if (this.#moving) return this.#lived(this.#moving.promise.then(() => member.apply(target, args)));
           const result: unknown = member.apply(target, args);
-          return result instanceof Promise ? this.#unlessDead(result) : result;
+          return result instanceof Promise ? this.#lived(result) : result;
         };
       },
     });
   }
 
-  #unlessDead(answer: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      answer.then(
-        (value) => this.dead || resolve(value),
-        (error: unknown) => this.dead || reject(error),
-      );
-    });
+  #lived(answer: Promise<unknown>): Promise<unknown> {
+    const moving = async () => {
+      while (this.#moving) await this.#moving.promise;
+      if (this.dead) await new Promise(() => undefined);
+    };
+    return answer.then(
+      async (value) => {
+        await moving();
+        return value;
+      },
+      async (error: unknown) => {
+        await moving();
+        throw error;
+      },
+    );
   }
 }
 
@@ -139,7 +159,18 @@ export class Fixture {
   node({ release = "ocata", settings, policy, node, ...options }: NodeOptions = {}): ImageServices {
     const { capabilities } = releaseOf(release);
     const life = options.life ?? new Life();
-    const store = life.wrap(options.store ?? this.store);
+    const given = options.store ?? this.store;
+    const { put, open, size, remove } = life.wrap(given);
+    const locationFor = (key: string) => given.locationFor(key);
+    const store: Store = {
+      properties: given.properties,
+      locationFor,
+      put,
+      open,
+      size,
+      remove,
+      close: async () => undefined,
+    };
     return createImageServices({
       images: life.wrap(memoryImages(this.database, capabilities)),
       members: life.wrap(memoryMembers(this.database, capabilities)),
@@ -152,7 +183,8 @@ export class Fixture {
       node: node ?? `node-${randomUUID()}`,
       uploadLeaseSeconds: leaseSeconds,
       logger: silentLogger,
-      clock: this.clock,
+      // Reading the time needs nobody's answer; waiting does.
+      clock: { ...this.clock, sleep: life.wrap({ sleep: this.clock.sleep.bind(this.clock) }).sleep },
       transfers: this.transfers,
     });
   }

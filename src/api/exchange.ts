@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { isServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Answer, writeAnswer } from "./answer.ts";
+import { statusByCode } from "./error-status.ts";
 import type { Gate } from "./gate.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { problemOf, renderProblem } from "./problem.ts";
@@ -66,9 +67,9 @@ export class Exchanges {
 
   #answerTo(error: unknown, request: IncomingMessage, exchange: Exchange): Answer {
     const problem = problemOf(error);
-    // 204 with an error is an image whose data is not there; where it should be, the operator has to know.
-    if (problem.status >= 500 || isServiceError(error, "stores.blob_not_found"))
-      this.#log(error, request, exchange, "request failed");
+    // The operator has to know of failures of ours, and of an image whose data is not where it should be (204); 501 is the client's mistake.
+    const ours = problem.status >= 500 && problem.status !== statusByCode["api.not_implemented"];
+    if (ours || isServiceError(error, "stores.blob_not_found")) this.#log(error, request, exchange, "request failed");
     else
       this.#logger.debug({ requestId: exchange.logId, status: problem.status, text: problem.explanation }, "refused");
     if (problem.status === 204) return { status: 204 };

@@ -57,6 +57,9 @@ export function parseTimeFilter(name: string, text: string): { operator: TimeOpe
 const iso =
   /^(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?)?)?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
 
+/** No year of five digits, not even a second later, for no column holds one. */
+const latestMs = Date.UTC(9999, 11, 31, 23, 59, 58);
+
 /** The ISO 8601 forms clients use, from a year alone to an offset; UTC where none is given. Fractions of a second are cut. */
 export function parseTime(text: string): Timestamp | null {
   const match = iso.exec(text.trim());
@@ -70,7 +73,8 @@ export function parseTime(text: string): Timestamp | null {
   // A day the month does not have would silently become one of the next.
   if (time.getUTCDate() !== day) return null;
   time.setUTCHours(hour, minute - offsetMinutes(match[7]), second);
-  return time.getUTCFullYear() < 1 || time.getUTCFullYear() > 9999 ? null : `${time.toISOString().slice(0, 19)}Z`;
+  if (time.getUTCFullYear() < 1 || time.getUTCFullYear() > 9999) return null;
+  return `${new Date(Math.min(time.getTime(), latestMs)).toISOString().slice(0, 19)}Z`;
 }
 
 function offsetMinutes(zone: string | undefined): number {

@@ -108,6 +108,7 @@ test("list query: times take six operators and the ISO 8601 forms clients use", 
     ["2026-02-01T03:04:05+02:00", "2026-02-01T01:04:05Z"],
     ["2026-02-01T03:04:05-0130", "2026-02-01T04:34:05Z"],
     ["2024-02-29", "2024-02-29T00:00:00Z"],
+    ["9999-12-31T23:59:59Z", "9999-12-31T23:59:58Z"],
   ] as const)
     assert.equal(parseTime(text), expected, text);
   for (const text of [
@@ -152,6 +153,7 @@ test("list query: the rest is custom properties, and names that are no values ar
   assert.deepEqual(parse("protected=true").filters, [{ kind: "column", column: "protected", values: [true] }]);
   for (const query of ["locations=x", "members=x", "properties=x", "tags=x", "changes-since=2020", "protected=True"])
     refused(query);
+  for (const query of ["k=\u{1f600}", "\u{1f600}=v", "tag=%F0%9F%98%80", "marker=\u{1f600}"]) refused(query);
   refused(Array.from({ length: 41 }, (_, at) => `k${at}=v`).join("&"));
 });
 

@@ -5,6 +5,7 @@ import type { ListImagesRequest } from "../images/services.ts";
 import type { Capabilities } from "../releases/catalogue.ts";
 import { badQuery, parseEquality, parseTimeFilter } from "./filter-values.ts";
 import type { QueryPairs } from "./query-string.ts";
+import { isStorable } from "./storable-text.ts";
 
 const sortKeys: readonly SortKey[] = [
   "name",
@@ -31,6 +32,8 @@ export function parseListQuery(pairs: QueryPairs, capabilities: Capabilities): L
   const single = new Map<string, string>();
   const repeated: Record<"tag" | "sort_key" | "sort_dir", string[]> = { tag: [], sort_key: [], sort_dir: [] };
   for (const [name, value] of pairs) {
+    if (!isStorable(name) || !isStorable(value))
+      throw badQuery("", "No image has characters beyond Unicode's basic plane, so none can be found by them.");
     if (name === "tag" || name === "sort_key" || name === "sort_dir") repeated[name].push(value);
     // Of other parameters the last one counts.
     else single.set(name, value);

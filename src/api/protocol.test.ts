@@ -160,6 +160,10 @@ test("encoding: bytes that cannot be decoded are refused wherever they stand", a
   for (const path of ["/v2/images/%ff", "/v2/images/\xe9", "/v2/images?name=%ff", "/v2/images?%ff=a", "/%ff/images"])
     assert.equal((await send(api.port, { path })).status, 400, path);
   assert.equal((await send(api.port, { method: "PUT", path: `/v2/images/${imageId}/tags/%c3%28` })).status, 400);
+  // No resource is called like that; as a tag it is refused by the domain.
+  assert.equal((await send(api.port, { path: "/v2/images/%F0%9F%98%80" })).status, 404);
+  assert.equal((await send(api.port, { path: `/v2/images/${imageId}/members/%F0%9F%98%80` })).status, 404);
+  assert.equal((await send(api.port, { method: "PUT", path: `/v2/images/${imageId}/tags/%F0%9F%98%80` })).status, 400);
   // A percent sign alone is one.
   assert.equal((await send(api.port, { path: "/v2/images?name=50%" })).status, 200);
   assert.equal((await send(api.port, { method: "PUT", path: `/v2/images/${imageId}/tags/a%2fb` })).status, 404);

@@ -20,6 +20,7 @@ import { ApiRequest, type Route, type RouteDeps, type Services } from "./route.t
 import { allowedMethods, pathsOf, routesOf } from "./route-table.ts";
 import { healthcheckAnswer } from "./routes/healthcheck.ts";
 import { redirectAnswer, versionsAnswer } from "./routes/versions.ts";
+import { isStorable } from "./storable-text.ts";
 import { createUrlRewrite, internalPaths } from "./version-negotiation.ts";
 
 export type ApiDeps = {
@@ -128,8 +129,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       const caller = await deps.identity.authenticate(raw.headers, requestId);
       exchange.answerId = requestId;
       const params = request.params as Record<string, string>;
-      // Encoded slashes are slashes to the reference, whose resources have none in their names.
-      if (route !== unknown && Object.values(params).some((part) => part === "" || part.includes("/")))
+      if (route !== unknown && !Object.entries(params).every(([name, text]) => canExist(request.method, name, text)))
         throw nothingHere(request.method);
       return make(new ApiRequest({ raw, response: reply.raw, caller, params, settings: deps.settings }));
     });
@@ -149,6 +149,11 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     const { contentType, body } = await deps.gate.metrics();
     return { status: 200, headers: { "content-type": contentType }, body };
   }
+}
+
+/** Encoded slashes are slashes to the reference, whose resources have none in their names. A new tag is the domain's to refuse. */
+function canExist(method: string, param: string, text: string): boolean {
+  return text !== "" && !text.includes("/") && ((param === "tag" && method === "PUT") || isStorable(text));
 }
 
 function nothingHere(method: string): ServiceError {

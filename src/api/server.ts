@@ -1,6 +1,6 @@
 // The Images API v2 as a Fastify instance that does not listen yet: Fastify routes, everything else (bodies, answers, errors) is done
 // here and beside, because clients depend on details that frameworks decide differently.
-import { METHODS } from "node:http";
+import { type IncomingMessage, METHODS } from "node:http";
 import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { ServiceError } from "../core/errors.ts";
@@ -27,6 +27,8 @@ export type ApiDeps = {
   readonly services: Services;
   readonly identity: Identity;
   readonly release: Release;
+  /** The release whose versions are announced; absent: `release`. */
+  readonly announced?: () => Promise<Release>;
   readonly gate: Gate;
   readonly settings: ApiSettings;
   /** What schemas and views show of the operator's choices. */
@@ -74,8 +76,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     app.route({ method: others, url: `/v2${path}`, handler: (request, reply) => wrongMethod(request, reply, path) });
   }
   const internal: readonly [string, (request: FastifyRequest) => Answer | Promise<Answer>][] = [
-    ["/versions", ({ raw }) => versionsAnswer(200, raw, deps)],
-    [internalPaths.versionChoice, ({ raw }) => versionsAnswer(300, raw, deps)],
+    ["/versions", ({ raw }) => versions(200, raw)],
+    [internalPaths.versionChoice, ({ raw }) => versions(300, raw)],
     [internalPaths.versionRedirect, ({ raw }) => redirectAnswer(raw, deps)],
     [internalPaths.options, () => ({ status: 200 })],
     [internalPaths.undecodable, refuseUndecodable],
@@ -90,6 +92,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   app.server.on("connect", (_request, socket: Socket) => refuseConnect(socket));
   await app.ready();
   return app;
+
+  async function versions(status: 200 | 300, request: IncomingMessage): Promise<Answer> {
+    return versionsAnswer(status, request, { ...deps, release: (await deps.announced?.()) ?? deps.release });
+  }
 
   /** Hijacked, as all replies are: Fastify neither sends nor fails. */
   function serve(request: FastifyRequest, reply: FastifyReply, route: Route): Promise<void> {

@@ -21,12 +21,13 @@ import { defaultPolicy } from "../identity/default-policy.ts";
 import { createIdentity } from "../identity/identity.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
+import { createAnnouncement } from "../node/announced-release.ts";
 import { listenOptions, nodeOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import type { NodeParts } from "../node/parts.ts";
 import type { PartsContext } from "../node/supervisor.ts";
 import type { WorkerContext, WorkerService } from "../node/worker.ts";
-import { type Release, releaseOf } from "../releases/catalogue.ts";
+import { oldestRelease, type Release, releaseOf } from "../releases/catalogue.ts";
 import { readFileStoreOptions } from "../stores/file/config.ts";
 import { openFileStore } from "../stores/file/file-store.ts";
 import { createStoreRegistry } from "../stores/registry.ts";
@@ -80,10 +81,12 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     stack.defer(() => db.close());
     const { services, settings } = await openServices(config, { db, release, nodeName, logger, transfers, stack });
     const { flavor } = readIdentitySettings(config);
+    const nodes = createNodeRepository(db);
     const app = await createApi({
       services,
       identity: createIdentity({ flavor, policy: defaultPolicy }),
       release,
+      announced: createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger }),
       gate,
       settings: readApiSettings(config),
       images: settings,

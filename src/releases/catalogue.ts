@@ -75,6 +75,7 @@ function announce(current: string, ...supported: readonly string[]): Release["ap
   return [{ id: current, status: "CURRENT" }, ...supported.map((id) => ({ id, status: "SUPPORTED" as const }))];
 }
 
+export const oldestRelease: Release = releases[0] ?? assert.fail("the catalogue is not empty");
 export const newestRelease: Release = releases.at(-1) ?? assert.fail("the catalogue is not empty");
 export const releaseIds: readonly ReleaseId[] = releases.map((release) => release.id);
 

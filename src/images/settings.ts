@@ -30,7 +30,7 @@ const bytesByUnit: Readonly<Record<string, number>> = {
 };
 
 /** Throws config.invalid where user_storage_quota is not a size. */
-export function readImageSettings(config: Config, capabilities: Capabilities): ImageSettings {
+export function readImageSettings(config: Pick<Config, "read">, capabilities: Capabilities): ImageSettings {
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
   return {

@@ -206,6 +206,6 @@ export async function send(services: ImageServices, caller: Caller, imageId: str
 
 /** For assert.rejects and assert.throws: a ServiceError of this code, with a text for people. */
 export const withCode = (code: ErrorCode) => (error: unknown) => {
-  if (isServiceError(error, code) && /^["/A-Z].*\.$/s.test(error.message)) return true;
+  if (isServiceError(error, code) && /^["/[A-Z].*\.$/s.test(error.message)) return true;
   throw error;
 };

@@ -33,7 +33,7 @@ export const fileStoreOptions = optionGroup("glance_store", {
 });
 
 /** Throws config.invalid, naming section and option. */
-export function readFileStoreOptions(config: Config): FileStoreOptions {
+export function readFileStoreOptions(config: Pick<Config, "read">): FileStoreOptions {
   const options = config.read(fileStoreOptions);
   if (!options.stores.some((name) => name === "file" || name === "filesystem"))
     throw invalid("stores", options.stores.join(","), "it must contain file, the default store.");

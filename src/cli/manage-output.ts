@@ -49,10 +49,13 @@ export class ManageOutput {
   };
 
   #progress(event: Extract<EngineEvent, { event: "progress" }>): void {
-    const text = progressText(event);
+    this.#working(progressText(event), event.rowsDone === event.rowsTotal);
+  }
+
+  #working(text: string, always = false): void {
     const nowMs = performance.now();
     if (this.#live) this.#live(text);
-    else if (nowMs - this.#toldMs >= lineEveryMs || event.rowsDone === event.rowsTotal) {
+    else if (always || nowMs - this.#toldMs >= lineEveryMs) {
       this.#toldMs = nowMs;
       this.#stderr.write(`${text}\n`);
     }
@@ -61,6 +64,7 @@ export class ManageOutput {
   #step(event: Extract<EngineEvent, { event: "step" }>): void {
     const place = `${event.phase} ${event.index}/${event.steps}  ${event.step}`;
     if (event.status === "started") this.#live?.(`${place} ...`);
+    else if (event.status === "working") this.#working(`${place}: ${event.detail}`);
     else if (event.status === "waiting") this.note(`${place}: ${event.detail ?? "waiting"}`);
     else if (event.status === "applied") this.note(`${place}: done in ${event.ms} ms`);
   }

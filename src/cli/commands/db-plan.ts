@@ -11,6 +11,7 @@ export const dryRunFlag: ManageFlag = {
 const costText: Record<PlannedStep["cost"], string> = {
   instant: "instant",
   index_build: "builds an index, writers go on",
+  switch: "copies the column in batches, then switches in a moment",
   rebuild: "rebuilds the table, writers go on",
   copy: "COPIES THE TABLE, writers wait",
   rows: "batches",

@@ -17,10 +17,10 @@ export type EngineEvent =
       /** From 1, of `steps`. */
       readonly index: number;
       readonly steps: number;
-      readonly status: "started" | "waiting" | "applied" | "already_applied";
+      readonly status: "started" | "waiting" | "working" | "applied" | "already_applied";
       /** Since `started`; absent there. */
       readonly ms?: number;
-      /** While waiting: for whom. */
+      /** While waiting: for whom. While working: at which part. */
       readonly detail?: string;
     }
   /** At most one every half second while rows are worked on, and one at the end. */

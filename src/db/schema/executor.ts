@@ -16,6 +16,8 @@ export const defaultLockLimits: LockLimits = { lockWaitMsMax: 200, lockBudgetMs:
 export type ExecutorListener = {
   /** An attempt gave way, or was not made, because of others; `detail` says who or what. */
   waiting(detail: string): void;
+  /** Part of a step that has several. */
+  working(detail: string): void;
 };
 
 export interface SchemaExecutor {

@@ -5,13 +5,14 @@ import type { Session } from "../database.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import type { SchemaExecutor } from "./executor.ts";
+import { hasPendingData } from "./migrate.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { preflight } from "./preflight.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { headsFor, readStanding, type Standing, stamp } from "./revisions.ts";
 import { forward, runSteps, type Walk } from "./run-steps.ts";
 import { withExecutor } from "./schema-tools.ts";
-import { contractHasBegun, createProgressName } from "./standing-facts.ts";
+import { contractHasBegun, createProgressName, openReleases } from "./standing-facts.ts";
 import type { ExpandStep } from "./step.ts";
 
 export type ExpandResult = {
@@ -52,7 +53,11 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
     const heads = await stampExpanded(run, session, before);
     if (before.contracted === null)
       await progress.save(createProgressName, { cursor: null, rowsDone: 0, finished: true });
-    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+    const pending = await hasPendingData(run, await readStanding(session, await executor.introspect()));
+    const later = pending
+      ? openReleases(before.contracted, run.target).flatMap((one) => stepsOf(one.id).columnsComing)
+      : [];
+    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), later));
     const finished = before.contracted !== null && before.contracted.order >= run.target.order;
     if (finished) return { outcome: "finished", heads };
     const changed = applied > 0 || heads.join() !== before.heads.join();

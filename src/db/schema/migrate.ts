@@ -3,9 +3,11 @@ import { ServiceError } from "../../core/errors.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { type BackfillLimits, defaultBackfillLimits, runBackfill } from "./backfill-runner.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
+import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { readStanding, type Standing } from "./revisions.ts";
-import { readLiveSchema } from "./schema-tools.ts";
+import { runSteps } from "./run-steps.ts";
+import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { openReleases } from "./standing-facts.ts";
 import type { ProgressStore } from "./step.ts";
 
@@ -43,7 +45,15 @@ export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLi
       rows += result.rows;
       complete &&= result.complete;
     }
+  if (complete) await buildIndexes(run);
   return { outcome: worked ? "migrated" : "up_to_date", rows, complete };
+}
+
+/** Expand left them for now, when their rows are filled: one build costs less than a million insertions. */
+async function buildIndexes(run: EngineRun): Promise<void> {
+  await withExecutor(run.db, run.limits, async (executor) =>
+    runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect())),
+  );
 }
 
 /** A checkpoint that was never closed: nothing may be pending any more, but the row must say so. */

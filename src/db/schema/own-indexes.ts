@@ -9,10 +9,17 @@ const prefix = "perennial_";
 
 const same = (one: readonly string[] | undefined, other: readonly string[]) => one?.join() === other.join();
 
-/** Steps that make the indexes what they should be now: those of older versions of this package go, those that can exist come. */
-export function indexSteps(schema: LiveSchema): readonly Walk[] {
+export type TableColumn = readonly [table: string, column: string];
+
+/**
+ * Steps that make the indexes what they should be now: those of older versions of this package go, those that can exist come.
+ * `later`: columns whose rows are about to be filled. An index on one is built once afterwards, instead of row by row.
+ */
+export function indexSteps(schema: LiveSchema, later: readonly TableColumn[] = []): readonly Walk[] {
   const wanted = listIndexes.filter((index) => index.columns.every((column) => schema.hasColumn(index.table, column)));
-  const missing = wanted.filter((index) => !schema.hasIndex(index.table, index.name));
+  const waits = (index: (typeof wanted)[number]) =>
+    later.some(([table, column]) => table === index.table && index.columns.includes(column));
+  const missing = wanted.filter((index) => !schema.hasIndex(index.table, index.name) && !waits(index));
   const stale = liveIndexes(schema).filter(
     (live) =>
       !wanted.some(

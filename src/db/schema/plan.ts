@@ -24,7 +24,7 @@ export type PlannedStep = {
   readonly rows: number | null;
 };
 
-const dearness: readonly Cost[] = ["instant", "index_build", "rebuild", "copy"];
+const dearness: readonly Cost[] = ["instant", "index_build", "switch", "rebuild", "copy"];
 
 /** Every step up to the target, in order. Throws schema.unknown_revision. */
 export async function planPhases(db: Database, target: Release): Promise<readonly PlannedStep[]> {
@@ -85,5 +85,6 @@ async function planData(db: Database, release: Release, expanded: boolean): Prom
 
 function textOf(change: Change): string {
   if (change.do === "alter") return `ALTER TABLE ${change.table} ${change.clause}`;
+  if (change.do === "require") return `make ${change.table}.${change.column} ${change.definition}`;
   return change.do === "statement" ? change.sql.replace(/\s+/g, " ") : `rebuild table ${change.table}`;
 }

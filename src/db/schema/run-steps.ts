@@ -44,7 +44,10 @@ export async function runSteps(
     await walk.prepare?.();
     await executor.apply(
       { name: walk.name, changes: walk.changes[run.db.dialect.name], isApplied: (schema) => walk.isDone(schema) },
-      { waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }) },
+      {
+        waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }),
+        working: (detail) => run.on({ ...about, status: "working", ms: elapsedMs(), detail }),
+      },
     );
     assert(
       walk.unseen || walk.isDone(await executor.introspect()),

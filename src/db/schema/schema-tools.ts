@@ -6,7 +6,7 @@ import type { LiveSchema } from "./live-schema.ts";
 import { MysqlExecutor } from "./mysql/executor.ts";
 import { readMysqlSchema } from "./mysql/introspect.ts";
 import { mysqlPreflight } from "./mysql/preflight.ts";
-import { type Cost, costOf, readServer } from "./mysql/server.ts";
+import { type Cost, canSwitchColumns, costOf, readServer } from "./mysql/server.ts";
 import { SqliteExecutor } from "./sqlite/executor.ts";
 import { readSqliteSchema } from "./sqlite/introspect.ts";
 import { sqlitePreflight } from "./sqlite/preflight.ts";
@@ -30,7 +30,10 @@ const toolsByDialect: Record<Dialect["name"], Tools> = {
     tablesSql: "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
     async pricer(db) {
       const server = await readServer(db);
-      return (change) => (change.do === "alter" ? costOf(server, change.kind) : "instant");
+      return (change) => {
+        if (change.do === "require") return canSwitchColumns(server) ? "switch" : costOf(server, "require_column");
+        return change.do === "alter" ? costOf(server, change.kind) : "instant";
+      };
     },
     preflight: mysqlPreflight,
     withExecutor: (db, limits, work) =>

@@ -41,10 +41,11 @@ export const contract: readonly FinalStep[] = [
     changes: {
       mysql: () => [
         {
-          do: "alter",
-          kind: "set_not_null",
+          do: "require",
           table: "images",
-          clause: `MODIFY visibility ${visibilityEnum} NOT NULL DEFAULT 'shared'`,
+          key: "id",
+          column: "visibility",
+          definition: `${visibilityEnum} NOT NULL DEFAULT 'shared'`,
         },
       ],
       sqlite: () => [

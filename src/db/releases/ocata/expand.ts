@@ -41,10 +41,11 @@ const requireAgain: Changes = {
       });
     if (column?.nullable)
       changes.push({
-        do: "alter",
-        kind: "set_not_null",
+        do: "require",
         table: "images",
-        clause: "MODIFY is_public tinyint(1) NOT NULL",
+        key: "id",
+        column: "is_public",
+        definition: "tinyint(1) NOT NULL",
       });
     return changes;
   },

@@ -8,9 +8,18 @@ import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "
 import type { LiveSchema } from "../live-schema.ts";
 import type { Change } from "../step.ts";
 import { type Blocker, describeBlocker, lockHolders, longTransactions } from "./blockers.ts";
+import { type SwitchTools, switchColumn } from "./column-switch.ts";
 import { readMysqlSchema } from "./introspect.ts";
-import { runGuarded } from "./lock-guard.ts";
-import { type Algorithm, algorithmsFor, costOf, type MysqlServer } from "./server.ts";
+import { lockWaitSeconds, runGuarded, tryWithoutWaiting } from "./lock-guard.ts";
+import {
+  type Algorithm,
+  algorithmsFor,
+  canSwitchColumns,
+  costOf,
+  isAtLeast,
+  type MysqlServer,
+  never,
+} from "./server.ts";
 
 /** "Not supported", "not supported for this reason", unknown algorithm, syntax: the next algorithm may do. */
 const unsupportedErrnos: ReadonlySet<number> = new Set([1845, 1846, 1800, 1064]);
@@ -18,7 +27,13 @@ const unsupportedErrnos: ReadonlySet<number> = new Set([1845, 1846, 1800, 1064])
 const rebuildAttemptsMax = 5;
 const pollMs = 100;
 
-type Attempt = { readonly sql: string; readonly table: string; readonly expensive: boolean };
+/** `algorithm`: as its ALTER TABLE states it; null for other statements. */
+type Attempt = {
+  readonly sql: string;
+  readonly table: string;
+  readonly algorithm: Algorithm | null;
+  readonly expensive: boolean;
+};
 
 export class MysqlExecutor implements SchemaExecutor {
   readonly #session: Session;
@@ -35,9 +50,9 @@ export class MysqlExecutor implements SchemaExecutor {
     this.#limits = limits;
   }
 
-  /** Session settings: nets below the guard, should it fail. In seconds, the least that every server takes. */
+  /** Session settings: nets below the guard, should it fail. */
   async prepare(): Promise<void> {
-    await this.#session.run("SET SESSION lock_wait_timeout = 1");
+    await this.#session.run(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`);
     await this.#session.run("SET SESSION innodb_lock_wait_timeout = 1");
   }
 
@@ -46,35 +61,62 @@ export class MysqlExecutor implements SchemaExecutor {
   }
 
   async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
-    for (const change of step.changes(await this.introspect())) await this.#applyOne(step, change, listener);
+    for (const change of step.changes(await this.introspect())) {
+      if (change.do === "require" && canSwitchColumns(this.#server))
+        await switchColumn(this.#switchTools(step, change.table, listener), change);
+      else await this.#applyOne(step, this.#attemptsFor(change), listener);
+    }
   }
 
-  async #applyOne(step: StepChanges, change: Change, listener: ExecutorListener): Promise<void> {
-    const attempts = this.#attemptsFor(change);
+  async #applyOne(step: StepChanges, attempts: readonly Attempt[], listener: ExecutorListener): Promise<void> {
     if (attempts.length === 0) throw copyRefused(step.name, this.#server.text);
     for (const [index, attempt] of attempts.entries()) {
       try {
         return await this.#applyPolitely(step, attempt, listener);
       } catch (error) {
         if (step.isApplied(await this.introspect())) return;
-        const isLast = index === attempts.length - 1;
-        if (!isLast && unsupportedErrnos.has(errnoOf(error) ?? 0)) continue;
-        if (isLast && !this.#limits.allowCopy && unsupportedErrnos.has(errnoOf(error) ?? 0) && change.do === "alter")
-          throw copyRefused(step.name, this.#server.text, error);
-        throw error;
+        const unsupported = unsupportedErrnos.has(errnoOf(error) ?? 0) && attempt.algorithm !== null;
+        if (!unsupported) throw error;
+        if (index === attempts.length - 1)
+          throw this.#limits.allowCopy ? error : copyRefused(step.name, this.#server.text, error);
       }
     }
   }
 
   #attemptsFor(change: Change): readonly Attempt[] {
     if (change.do === "rebuild") throw new TypeError("MySQL rebuilds a table by ALTER TABLE");
-    if (change.do === "statement") return [{ sql: change.sql, table: change.table, expensive: false }];
-    const cost = costOf(this.#server, change.kind);
-    return algorithmsFor(this.#server, change.kind, this.#limits.allowCopy).map((algorithm) => ({
-      sql: `ALTER TABLE ${change.table} ${change.clause}, ALGORITHM=${algorithm}, LOCK=${this.#lockFor(algorithm)}`,
-      table: change.table,
+    const { table } = change;
+    if (change.do === "statement") return [{ sql: change.sql, table, algorithm: null, expensive: false }];
+    const kind = change.do === "require" ? "require_column" : change.kind;
+    const clause = change.do === "require" ? `MODIFY ${change.column} ${change.definition}` : change.clause;
+    const cost = costOf(this.#server, kind);
+    return algorithmsFor(this.#server, kind, this.#limits.allowCopy).map((algorithm) => ({
+      sql: `ALTER TABLE ${table} ${clause}, ALGORITHM=${algorithm}, LOCK=${this.#lockFor(algorithm)}`,
+      table,
+      algorithm,
       expensive: cost !== "instant" && algorithm !== "INSTANT",
     }));
+  }
+
+  #switchTools(step: StepChanges, table: string, listener: ExecutorListener): SwitchTools {
+    const part = (sql: string, expensive: boolean): Attempt => ({ sql, table, algorithm: null, expensive });
+    return {
+      session: this.#session,
+      introspect: () => this.introspect(),
+      ddl: (sql, { expensive, isDone }) =>
+        this.#applyOne({ ...step, isApplied: isDone }, [part(sql, expensive)], listener),
+      locked: async (name, work) => {
+        const never = { ...step, isApplied: () => false };
+        await this.#applyPolitely(never, part(`LOCK TABLES ${name} WRITE`, false), listener);
+        try {
+          await work();
+        } finally {
+          await this.#session.run("UNLOCK TABLES");
+        }
+      },
+      tell: (detail) => listener.working(detail),
+      pause: (ms) => this.#pause(ms, step, part("", false), []),
+    };
   }
 
   #lockFor(algorithm: Algorithm): string {
@@ -84,8 +126,10 @@ export class MysqlExecutor implements SchemaExecutor {
   }
 
   async #applyPolitely(step: StepChanges, attempt: Attempt, listener: ExecutorListener): Promise<void> {
+    const knowsNoWait = isAtLeast(this.#server, [10, 3], never);
     for (let count = 1; ; count++) {
       await this.#waitForOthers(step, attempt, count, listener);
+      if (!attempt.expensive && knowsNoWait && (await tryWithoutWaiting(this.#session, attempt.sql))) return;
       const startMs = performance.now();
       const result = await runGuarded(this.#session, this.#watcher, attempt.sql, this.#limits.lockWaitMsMax);
       if (result.outcome === "done") return;
@@ -107,8 +151,8 @@ export class MysqlExecutor implements SchemaExecutor {
     let told = false;
     const politeUntilMs = attempt.expensive ? Number.POSITIVE_INFINITY : count === 1 ? 1_000 : 0;
     for (let waitedMs = 0; ; waitedMs += pollMs) {
-      const holders = (await lockHolders(this.#watcher, attempt.table, this.#ownIds)).filter((one) => one.seconds >= 1);
-      const old = waitedMs < politeUntilMs ? ((await longTransactions(this.#watcher, 1, this.#ownIds)) ?? []) : [];
+      const holders = (await lockHolders(this.#watcher, attempt.table, this.#ownIds)).filter((one) => one.seconds >= 2);
+      const old = waitedMs < politeUntilMs ? ((await longTransactions(this.#watcher, 2, this.#ownIds)) ?? []) : [];
       const blockers = holders.length > 0 ? holders : old;
       if (blockers.length === 0) return;
       if (!told) listener.waiting(`not begun yet; ${whoBlocks(blockers)}`);

@@ -4,8 +4,11 @@ import type { AlterKind } from "../step.ts";
 
 export type Algorithm = "INSTANT" | "NOCOPY" | "INPLACE" | "COPY";
 
-/** `instant`: milliseconds at any size. `index_build`, `rebuild`: grow with the table, others write on. `copy`: writes wait. */
-export type Cost = "instant" | "index_build" | "rebuild" | "copy";
+/**
+ * `instant`: milliseconds at any size. `index_build`, `switch` (batches of rows, then index builds), `rebuild`: grow with the table, others
+ * write on. `copy`: writes wait.
+ */
+export type Cost = "instant" | "index_build" | "switch" | "rebuild" | "copy";
 
 export type MysqlServer = {
   readonly flavor: "mariadb" | "mysql";
@@ -43,7 +46,8 @@ export function hasFaultyInstantColumns(server: MysqlServer): boolean {
   return server.flavor === "mysql" && major === 8 && minor === 0 && patch >= 29 && patch <= 31;
 }
 
-const never = [Number.POSITIVE_INFINITY];
+/** A version no server of the other flavor has. */
+export const never: readonly number[] = [Number.POSITIVE_INFINITY];
 
 /** In the order they are tried. COPY blocks writers for the whole of the statement, so only an operator may ask for it. */
 export function algorithmsFor(server: MysqlServer, kind: AlterKind, allowCopy: boolean): readonly Algorithm[] {
@@ -54,6 +58,11 @@ export function algorithmsFor(server: MysqlServer, kind: AlterKind, allowCopy: b
   if (isAtLeast(server, [10, 0], [5, 6])) found.push("INPLACE");
   if (allowCopy) found.push("COPY");
   return found;
+}
+
+/** Whether a column can be replaced by another in a moment: instant DROP COLUMN, RENAME INDEX, SKIP LOCKED, several triggers. */
+export function canSwitchColumns(server: MysqlServer): boolean {
+  return isAtLeast(server, [10, 6], never);
 }
 
 /** What the change will cost here, at best. */
@@ -69,7 +78,7 @@ export function costOf(server: MysqlServer, kind: AlterKind): Cost {
       return "instant";
     case "add_index":
       return "index_build";
-    case "set_not_null":
+    case "require_column":
       return "rebuild";
     case "add_column":
       return isAtLeast(server, [10, 3], [8, 0, 12]) && !faulty ? "instant" : "rebuild";

@@ -3,7 +3,7 @@ import { apiOptionGroups } from "../api/config.ts";
 import type { OptionGroup } from "../core/options.ts";
 import { databaseOptions } from "../db/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
-import { imageDefaultOptions, imageFormatOptions } from "../images/config.ts";
+import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { fileStoreOptions } from "../stores/file/config.ts";
 
@@ -12,6 +12,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   ...apiOptionGroups,
   imageDefaultOptions,
   imageFormatOptions,
+  unsupportedImageOptions,
   databaseOptions,
   fileStoreOptions,
   ...identityOptionGroups,

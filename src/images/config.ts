@@ -1,4 +1,4 @@
-// Options of glance-api.conf that the domain reads: quotas, paging, what clients see of locations, and the formats.
+// Options of glance-api.conf that the domain reads: quotas, paging, what clients see of locations, the formats, and what it refuses.
 import { optionGroup } from "../core/options.ts";
 
 const quota = (help: string) => ({ type: "integer", default: 128, help: `${help} Negative: no limit.` }) as const;
@@ -45,6 +45,34 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
     type: "boolean",
     default: false,
     help: "Show an image's locations, and let clients change them.",
+  },
+});
+
+/**
+ * Options of the reference that change what happens to images, and that this version does not have yet. Any value but the default is refused:
+ * a node that ignored one of them would delete, store, own or show images otherwise than the operator asked for.
+ */
+export const unsupportedImageOptions = optionGroup("DEFAULT", {
+  delayed_delete: {
+    type: "boolean",
+    default: false,
+    help: "Not supported yet: true is refused. Deleted data goes at once.",
+  },
+  metadata_encryption_key: {
+    type: "string",
+    default: null,
+    secret: true,
+    help: "Not supported yet: refused where set. Locations are stored as they are.",
+  },
+  property_protection_file: {
+    type: "string",
+    default: null,
+    help: "Not supported yet: refused where set. Properties are their image's owner's to change.",
+  },
+  owner_is_tenant: {
+    type: "boolean",
+    default: true,
+    help: "Not supported: false is refused. The project owns an image, never the user.",
   },
 });
 

@@ -52,3 +52,14 @@ test("settings: a storage quota is a number with a unit, and nothing else", () =
   for (const text of ["", "1 GB", "1gb", "1.5GB", "-1", "GB", "1PB", "9999999999999TB"])
     assert.throws(() => parseStorageQuota(text), withCode("config.invalid"), text);
 });
+
+test("settings: what would be silently ignored is refused instead", () => {
+  const { capabilities } = releaseOf("ocata");
+  for (const values of [
+    { delayed_delete: true },
+    { metadata_encryption_key: "secret" },
+    { property_protection_file: "/etc/glance/protections.conf" },
+    { owner_is_tenant: false },
+  ])
+    assert.throws(() => readImageSettings(configOf(values), capabilities), withCode("config.invalid"));
+});

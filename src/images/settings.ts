@@ -2,7 +2,7 @@
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { Capabilities } from "../releases/catalogue.ts";
-import { imageDefaultOptions, imageFormatOptions } from "./config.ts";
+import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 
 /** Limits below zero mean no limit. */
 export type ImageSettings = {
@@ -29,8 +29,9 @@ const bytesByUnit: Readonly<Record<string, number>> = {
   TB: 2 ** 40,
 };
 
-/** Throws config.invalid where user_storage_quota is not a size. */
+/** Throws config.invalid where user_storage_quota is not a size, or an option is set that would need what is not supported yet. */
 export function readImageSettings(config: Pick<Config, "read">, capabilities: Capabilities): ImageSettings {
+  refuseUnsupported(config);
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
   return {
@@ -48,6 +49,17 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
   };
 }
 
+function refuseUnsupported(config: Pick<Config, "read">): void {
+  const { options } = unsupportedImageOptions;
+  for (const [option, value] of Object.entries(config.read(unsupportedImageOptions)))
+    if (value !== options[option as keyof typeof options].default)
+      throw new ServiceError(
+        "config.invalid",
+        `[DEFAULT] ${option} is set, and this version does not support it yet: a node that ignored it would not do what you asked for. Take it out.`,
+        { facts: { section: "DEFAULT", option } },
+      );
+}
+
 /** `0` is no quota (null); `10GB` is 10 * 2^30. Throws config.invalid. */
 export function parseStorageQuota(text: string): number | null {
   const match = /^(\d+)(B|KB|MB|GB|TB)?$/.exec(text.trim());
@@ -56,6 +68,7 @@ export function parseStorageQuota(text: string): number | null {
     throw new ServiceError(
       "config.invalid",
       `[DEFAULT] user_storage_quota is "${text}": give a whole number, directly followed by B, KB, MB, GB or TB, for instance 100GB; 0 for none.`,
+      { facts: { section: "DEFAULT", option: "user_storage_quota" } },
     );
   return bytes === 0 ? null : bytes;
 }

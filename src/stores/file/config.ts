@@ -17,6 +17,11 @@ export const fileStoreOptions = optionGroup("glance_store", {
     default: "/var/lib/glance/images",
     help: "Directory of the image files; every node of a fleet must see the same one.",
   },
+  filesystem_store_datadirs: {
+    type: "multi",
+    default: [],
+    help: "Several data directories with priorities. Not supported yet: refused where set.",
+  },
   filesystem_store_file_perm: {
     type: "integer",
     default: 0,
@@ -37,6 +42,13 @@ export function readFileStoreOptions(config: Pick<Config, "read">): FileStoreOpt
   const options = config.read(fileStoreOptions);
   if (!options.stores.some((name) => name === "file" || name === "filesystem"))
     throw invalid("stores", options.stores.join(","), "it must contain file, the default store.");
+  const [several] = options.filesystem_store_datadirs;
+  if (several !== undefined)
+    throw invalid(
+      "filesystem_store_datadirs",
+      several,
+      "several data directories are not supported yet; use filesystem_store_datadir.",
+    );
   if (!options.filesystem_store_datadir.startsWith("/"))
     throw invalid("filesystem_store_datadir", options.filesystem_store_datadir, "give an absolute path.");
   const digits = String(options.filesystem_store_file_perm);
@@ -50,5 +62,7 @@ export function readFileStoreOptions(config: Pick<Config, "read">): FileStoreOpt
 }
 
 function invalid(option: string, value: string, what: string): ServiceError {
-  return new ServiceError("config.invalid", `[glance_store] ${option} is "${value}": ${what}`);
+  return new ServiceError("config.invalid", `[glance_store] ${option} is "${value}": ${what}`, {
+    facts: { section: "glance_store", option },
+  });
 }

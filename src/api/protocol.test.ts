@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServiceError } from "../core/errors.ts";
-import { type ReleaseId, releases } from "../releases/catalogue.ts";
+import { type ReleaseId, releaseOf, releases } from "../releases/catalogue.ts";
 import { parseAnswer, type RawAnswer, sendRaw, startApi } from "./testing/api-server.ts";
 
 const imageId = "11111111-1111-4111-8111-111111111111";
@@ -56,6 +56,15 @@ test("versions: the path segment may name any version of the release, and no new
     assert.equal(await status("newton", path), 200, path);
   assert.equal(await status("newton", "/v2.5/images"), 300);
   assert.equal(await status("ocata", "/v2.5/images"), 200);
+});
+
+test("versions: a node among older ones announces what they announce, and serves what it has", async () => {
+  let announced = releaseOf("newton");
+  await using api = await startApi({ release: "ocata", announced: async () => announced });
+  assert.equal(idsOf(await send(api.port, { path: "/versions" }))[0], "v2.4");
+  assert.equal((await send(api.port, { path: "/v2.5/images" })).status, 200);
+  announced = releaseOf("ocata");
+  assert.equal(idsOf(await send(api.port, { path: "/" }))[0], "v2.5");
 });
 
 test("versions: Accept may choose the version of a path without one", async () => {

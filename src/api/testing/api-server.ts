@@ -7,7 +7,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { defaultPolicy } from "../../identity/default-policy.ts";
 import { createIdentity, type Flavor } from "../../identity/identity.ts";
 import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
-import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
+import { type Release, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { ApiSettings } from "../config.ts";
 import type { Gate } from "../gate.ts";
 import { createApiMetrics } from "../metrics.ts";
@@ -30,6 +30,8 @@ export async function startApi(
     flavor?: Flavor;
     release?: ReleaseId;
     settings?: Partial<ApiSettings>;
+    /** Absent: that of the release. */
+    announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
     replace?: (services: Services) => Partial<Services>;
   } = {},
@@ -50,6 +52,7 @@ export async function startApi(
     services: { ...services, ...options.replace?.(services) },
     identity: createIdentity({ flavor: options.flavor ?? "none", policy: defaultPolicy }),
     release,
+    ...(options.announced ? { announced: options.announced } : {}),
     gate,
     settings: {
       publicEndpoint: null,

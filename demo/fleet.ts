@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { shareCompileCache } from "../scripts/compile-cache.ts";
 import { StopStack } from "../src/core/lifecycle.ts";
 import { eventually } from "../test/servers/eventually.ts";
 import { freePorts } from "../test/servers/free-port.ts";
@@ -47,6 +48,7 @@ export type RunningFleet = {
 };
 
 export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
+  shareCompileCache();
   await mkdir(options.folder, { recursive: true });
   const guard = guardFolder(options.folder, { keep: options.keep ?? false });
   const servers = new StopStack();

@@ -10,6 +10,7 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { startMariadb } from "../test/servers/mariadb.ts";
+import { shareCompileCache } from "./compile-cache.ts";
 import { ensurePackages } from "./ensure-packages.ts";
 
 const modes = ["unit", "standard", "full"] as const;
@@ -29,6 +30,7 @@ if (!mode) {
 } else process.exitCode = (await main(mode)) ? 0 : 1;
 
 async function main(mode: Mode): Promise<boolean> {
+  shareCompileCache();
   try {
     ensurePackages();
   } catch (error) {

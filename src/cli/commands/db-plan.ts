@@ -8,7 +8,8 @@ export const dryRunFlag: ManageFlag = {
   help: "print the steps with their cost, and change nothing",
 };
 
-const costText: Record<PlannedStep["cost"], string> = {
+/** For people; `glance-rollout plan` shows the same. */
+export const costText: Record<PlannedStep["cost"], string> = {
   instant: "instant",
   index_build: "builds an index, writers go on",
   switch: "copies the column in batches, then switches in a moment",

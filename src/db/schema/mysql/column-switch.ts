@@ -19,8 +19,8 @@ export type SwitchTools = {
   introspect(): Promise<LiveSchema>;
   /** Runs one ALTER TABLE or trigger statement under the lock guard; `isDone` as in a step. */
   ddl(sql: string, options: { expensive: boolean; isDone: (schema: LiveSchema) => boolean }): Promise<void>;
-  /** LOCK TABLES ... WRITE under the guard; `work` must be short. */
-  locked(table: string, work: () => Promise<void>): Promise<void>;
+  /** LOCK TABLES ... WRITE on the table, under the guard; `work` must be short. */
+  locked(work: () => Promise<void>): Promise<void>;
   /** What is being done now. */
   tell(detail: string): void;
   /** Pauses against the lock budget; throws schema.blocked when it is used up. */
@@ -175,7 +175,7 @@ async function takePlace(
     `DROP COLUMN ${column}`,
     `CHANGE ${shadow} ${column} ${definition}`,
   ];
-  await tools.locked(table, async () => {
+  await tools.locked(async () => {
     for (const { name } of keepers(what)) await tools.session.run(`DROP TRIGGER ${name}`);
     await tools.session.run(`ALTER TABLE ${table} ${clauses.join(", ")}, ALGORITHM=NOCOPY, LOCK=NONE`);
   });

@@ -9,7 +9,7 @@ import { errnoOf } from "../driver-error.ts";
 export const lockWaitSeconds = 1;
 const pollMs = 15;
 /** From the sight of a wait to the end of it: one poll and the way of the KILL. */
-const reactionMs = 45;
+const reactionMs = 70;
 
 export type GuardedResult = { readonly outcome: "done" } | { readonly outcome: "gave_way"; readonly waitedMs: number };
 

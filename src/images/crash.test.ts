@@ -17,7 +17,7 @@ const image = fc.oneof({ weight: 9, arbitrary: fc.constant(imageIds[0] ?? "") },
 const node = fc.nat(nodesCount - 1);
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("upload"), image, node }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("write"), image, bytes: fc.constantFrom(0, 1, 300_000) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("write"), image, bytes: fc.constantFrom(0, 1, 5_000) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("end", "end", "end", "vanish"), image }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("remove", "deactivate", "reactivate"), image, node }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("die", "stall", "stall", "resume", "resume"), node }) },

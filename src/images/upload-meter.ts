@@ -1,8 +1,9 @@
 // Stands between a client and the store: hashes and counts what passes, ends the upload where there is too much, too little, or where the
 // client went away, and lets neither side run ahead of the other.
-import { createHash } from "node:crypto";
+import assert from "node:assert/strict";
 import { finished, type Readable, Transform, type TransformCallback } from "node:stream";
 import { ServiceError } from "../core/errors.ts";
+import { StreamMd5 } from "./stream-md5.ts";
 
 export type UploadLimits = {
   /** null where the client announced nothing. */
@@ -13,10 +14,11 @@ export type UploadLimits = {
 };
 
 export class UploadMeter extends Transform {
-  readonly #hash = createHash("md5");
+  readonly #md5 = new StreamMd5();
   readonly #limits: UploadLimits;
   readonly #onBytes: (bytes: number) => void;
   #bytes = 0;
+  #checksum: string | undefined;
 
   constructor(limits: UploadLimits, onBytes: (bytes: number) => void) {
     // The store takes a megabyte at a time: enough is ready while it writes.
@@ -37,9 +39,10 @@ export class UploadMeter extends Transform {
     return source.pipe(meter.on("error", () => undefined));
   }
 
-  /** MD5 of all that passed, hex. Once only, after the end. */
-  checksum(): string {
-    return this.#hash.digest("hex");
+  /** MD5 of all that passed, hex; known once the meter has ended. */
+  get checksum(): string {
+    assert(this.#checksum !== undefined, "asked for before the end");
+    return this.#checksum;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -48,15 +51,24 @@ export class UploadMeter extends Transform {
     if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
     else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));
     else {
-      this.#hash.update(chunk);
       this.#onBytes(chunk.length);
-      done(null, chunk);
+      this.#md5.add(chunk).then(() => done(null, chunk), done);
     }
   }
 
   override _flush(done: TransformCallback): void {
     const { announcedBytes } = this.#limits;
-    done(announcedBytes !== null && this.#bytes < announcedBytes ? wrongSize(announcedBytes, "fewer") : null);
+    if (announcedBytes !== null && this.#bytes < announcedBytes) done(wrongSize(announcedBytes, "fewer"));
+    else
+      this.#md5.digest().then((checksum) => {
+        this.#checksum = checksum;
+        done();
+      }, done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#checksum === undefined) this.#md5.discard();
+    done(error);
   }
 }
 

@@ -313,3 +313,21 @@ test("upload: a database that is gone at the last commit loses nothing it may ha
     else assert.equal((await read(services, alice, imageId)).toString(), "data");
   }
 });
+
+test("upload: the thread that hashes is let go whatever becomes of an upload", async () => {
+  const fixture = new Fixture();
+  const services = fixture.node();
+  const taken = await queued(services);
+  await fixture.store.put(taken, Readable.from([Buffer.from("foreign")]), { signal: never });
+  await assert.rejects(send(services, alice, taken, randomBytes(2_000_000)), withCode("stores.blob_exists"));
+  const cut = client();
+  const upload = services.data.upload(alice, await queued(services), cut.source, {
+    signal: never,
+    announcedBytes: null,
+  });
+  for (let n = 0; n < 10; n++) cut.write(300_000);
+  await settled();
+  cut.source.destroy();
+  await assert.rejects(upload, withCode("api.client_gone"));
+  // Otherwise this file would never end: an open stream keeps the process alive.
+});

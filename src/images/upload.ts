@@ -78,7 +78,7 @@ async function store(
       expectedBytes: announcedBytes,
     });
     await held.stop();
-    return { url, metadata: {}, sizeBytes, checksum: meter.checksum(), virtualSizeBytes: null };
+    return { url, metadata: {}, sizeBytes, checksum: meter.checksum, virtualSizeBytes: null };
   } catch (error) {
     await held.stop();
     // Complete data that this upload did not write is not this upload's to remove.

@@ -50,7 +50,8 @@ class BlobStream extends Readable {
   #reading: Promise<void> = Promise.resolve();
 
   constructor(file: FileHandle, blob: Blob) {
-    super({ highWaterMark: 2 * blob.pieceBytes });
+    // One piece waits here, one is with whoever reads and one at the socket: more would only make slow clients dear.
+    super({ highWaterMark: blob.pieceBytes });
     this.#file = file;
     this.#blob = blob;
     this.#position = blob.range.start;

@@ -9,6 +9,8 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
   "db.wrong_schema": exitCodes.startRefused,
   "node.start_refused": exitCodes.startRefused,
   "node.port_in_use": exitCodes.cannotListen,
+  "rollout.fleet_invalid": exitCodes.badConfig,
+  "rollout.paused": exitCodes.paused,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -41,3 +41,5 @@ try {
   // Commander has printed help or the mistake; help that was asked for is no mistake.
   process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
 }
+// A call that was given up after its deadline may still hold the process; everything that matters is on disk.
+process.exit();

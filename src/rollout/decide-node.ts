@@ -61,7 +61,7 @@ function decideStopping(plan: Plan, node: NodeView): Decision {
       do: "pause",
       phase: "nodes",
       node: name,
-      why: `${late}; it goes on draining: run again to go on waiting, or stop it`,
+      why: `${late}; it goes on draining: run again when it is done, or with another drain.policy or deadline`,
     };
   }
   return { do: "wait", phase: "nodes", key: `stop ${name}`, node: name, why: `${name} ${holds}` };

@@ -149,7 +149,8 @@ class Runner {
       this.#done = { key: "", repeats: 0 };
       const count = error.code === "schema.locked" ? 0 : 1 + (this.#failed?.key === name ? this.#failed.count : 0);
       this.#failed = count === 0 ? null : { key: name, count, text: errorText(error) };
-      await this.#sleep();
+      // Asking it costs a process each time.
+      await this.#sleep(count === 0 ? 5 : count);
     }
     return undefined;
   }
@@ -176,10 +177,10 @@ class Runner {
   }
 
   /** Ends early when the signal aborts. */
-  async #sleep(): Promise<void> {
+  async #sleep(polls = 1): Promise<void> {
     const { clock, signal, pollMs } = this.#options;
     try {
-      await clock.sleep(pollMs, signal);
+      await clock.sleep(pollMs * polls, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     }

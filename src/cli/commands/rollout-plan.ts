@@ -1,23 +1,15 @@
 // `glance-rollout plan`: every step a rollout would take from here, with what the database work costs; changes nothing.
 import type { Command } from "commander";
-import type { PlannedStep } from "../../db/schema/plan.ts";
 import { loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { isFinished, readJournals } from "../../rollout/journal.ts";
 import { planRollout, type RolloutPlan } from "../../rollout/plan-rollout.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { costText } from "./db-plan.ts";
 import { type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { nodeTable } from "./rollout-table.ts";
 
 type Options = { fleet: string; json?: true };
-
-const costText: Record<PlannedStep["cost"], string> = {
-  instant: "instant at any size",
-  index_build: "builds an index, writers go on",
-  rebuild: "rebuilds the table, writers go on",
-  copy: "COPIES THE TABLE, writers wait",
-  rows: "batches of short transactions",
-};
 
 export function addPlanCommand(program: Command, run: (work: () => Promise<ExitCode>) => Promise<void>): void {
   program
@@ -38,8 +30,9 @@ async function runPlan(options: Options): Promise<ExitCode> {
   const parts = wireRollout(fleet, { rolloutId: unfinished?.rolloutId ?? "none yet" });
   try {
     const signal = new AbortController().signal;
+    const db = await parts.database.open(signal);
     const seen = await new FleetWorld(parts).look(signal);
-    const plan = await planRollout(fleet, seen, await parts.database.open(signal));
+    const plan = await planRollout(fleet, seen, db);
     const rollout = unfinished?.rolloutId ?? null;
     const lines = options.json
       ? [JSON.stringify({ ...plan, rollout, due: seen.due, nodes: seen.nodes })]

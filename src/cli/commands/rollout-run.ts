@@ -46,7 +46,9 @@ async function runRun(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
   const stop = new AbortController();
   const onSignal = (name: NodeJS.Signals) => stop.abort(new Error(`stopped by ${name}`));
-  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGHUP", onSignal);
+  // Whoever read along may go away; the journal has it all.
+  process.stdout.on("error", () => undefined);
   const lock = acquireFleetLock(fleet.journal, fleet.name);
   const screen = createScreen({ json: options.json === true });
   try {
@@ -68,7 +70,7 @@ async function runRun(options: Options): Promise<ExitCode> {
   } finally {
     screen.end();
     lock.release();
-    process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onSignal);
   }
 }
 

@@ -19,7 +19,7 @@ import { findProcess, type ProcessView, processGroup } from "./process-table.ts"
 /** How far the process table's start times and the file system's clock may differ. */
 const clockSlackMs = 2_000;
 /** From the signal to cut, until the process is ended by force. */
-const cutGraceMsMax = 5_000;
+const cutGraceMsMax = 15_000;
 const endMsMax = 10_000;
 const appearMsMax = 10_000;
 const pollMs = 20;

@@ -1,0 +1,169 @@
+// glance-rollout as a command: what is wrong is told in one line with the documented exit code, and nothing is changed.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
+import { exitCodes } from "../exit-codes.ts";
+
+const bin = fileURLToPath(new URL("../../../bin/glance-rollout.js", import.meta.url));
+const root = mkdtempSync(join(tmpdir(), "perennial-rollout-cli-"));
+after(() => rmSync(root, { recursive: true }));
+
+type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+function rollout(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [bin, ...args], (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+function fleet(name: string, change: object = {}): string {
+  const folder = join(root, name);
+  mkdirSync(join(folder, "n1"), { recursive: true });
+  writeFileSync(join(folder, "n1", "glance-api.conf"), "[perennial]\nrelease = newton\n");
+  const file = join(folder, "fleet.yaml");
+  const tree = {
+    name: "glance",
+    target: "ocata",
+    journal: "journal",
+    database: { connection: `sqlite:///${join(folder, "absent.sqlite")}` },
+    backup: { directory: "backup" },
+    nodes: [{ name: "n1", driver: "local", address: "127.0.0.1:9", directory: "n1", config: "n1/glance-api.conf" }],
+    balancer: { driver: "builtin", listen: "127.0.0.1:9", admin: "admin.sock" },
+    capacity: { serving_min: 0 },
+    ...change,
+  };
+  writeFileSync(file, stringify(tree));
+  return file;
+}
+function expectLine(ended: Ended, code: number, line: RegExp): void {
+  assert.equal(ended.code, code, ended.stderr);
+  assert.match(ended.stderr, line);
+  assert.equal(ended.stderr.trimEnd().split("\n").length, 1, ended.stderr);
+}
+
+test("help names every command and the exit codes, and gives examples", async () => {
+  const { code, stdout } = await rollout("--help");
+  assert.equal(code, 0);
+  for (const word of ["plan", "run", "status", "balancer", "paused: it stands where it is"])
+    assert(stdout.includes(word), word);
+  const help = await rollout("run", "--help");
+  assert.match(help.stdout, /Examples:\n {2}glance-rollout run --fleet/);
+});
+
+test("an unknown command or a missing option is a usage error", async () => {
+  assert.equal((await rollout("upgrade")).code, exitCodes.usage);
+  assert.equal((await rollout("run", "--fleet", "f", "--force")).code, exitCodes.usage);
+});
+
+test("a wrong fleet file is refused with place and remedy", async () => {
+  const file = fleet("wrong", { target: "ocaat" });
+  for (const command of ["run", "balancer"])
+    expectLine(
+      await rollout(command, "--fleet", file),
+      exitCodes.badConfig,
+      /target is "ocaat"; allowed: newton, ocata/,
+    );
+});
+
+test("a node's configuration that names no release is refused before anything is touched", async () => {
+  const file = fleet("node-config");
+  writeFileSync(join(root, "node-config", "n1", "glance-api.conf"), "[perennial]\nrelease = newtom\n");
+  expectLine(
+    await rollout("plan", "--fleet", file),
+    exitCodes.badConfig,
+    /line 2: \[perennial\] release: "newtom" is not allowed/,
+  );
+});
+
+test("a database or a balancer that cannot be reached is named", async () => {
+  const ended = await rollout("run", "--fleet", fleet("no-database"), "--yes");
+  assert([exitCodes.databaseUnavailable, exitCodes.startRefused, exitCodes.failed].some((code) => code === ended.code));
+  assert.match(ended.stderr, /^glance-rollout: .*absent\.sqlite/);
+  const file = fleet("no-balancer");
+  writeFileSync(join(root, "no-balancer", "absent.sqlite"), "");
+  expectLine(
+    await rollout("plan", "--fleet", file),
+    exitCodes.failed,
+    /the balancer at .*admin\.sock cannot be asked .*glance-rollout balancer/,
+  );
+});
+
+test("the password of a connection never shows, and the file made of it is ours alone", async () => {
+  const file = fleet("secret", { database: { connection: "mysql://glance:s3$cret@127.0.0.1:1/glance" } });
+  const ended = await rollout("plan", "--fleet", file);
+  expectLine(ended, exitCodes.databaseUnavailable, /127\.0\.0\.1:1/);
+  assert.doesNotMatch(ended.stderr + ended.stdout, /s3/);
+  const journal = join(root, "secret", "journal");
+  assert.match(readFileSync(join(journal, "glance-database.conf"), "utf8"), /s3\$\$cret/);
+});
+
+test("a second rollout of the same fleet is refused, naming the first", async () => {
+  const file = fleet("twice");
+  const module = new URL("../../rollout/fleet-lock.ts", import.meta.url).href;
+  const script = `(await import(${JSON.stringify(module)})).acquireFleetLock(${JSON.stringify(join(root, "twice", "journal"))}, "glance");
+    console.log("held"); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    await once(holder.stdout, "data");
+    expectLine(
+      await rollout("run", "--fleet", file, "--yes"),
+      exitCodes.locked,
+      new RegExp(`under way \\(process ${holder.pid},`),
+    );
+  } finally {
+    holder.kill("SIGKILL");
+  }
+  assert.deepEqual(
+    readdirSync(join(root, "twice", "journal")).filter((name) => name.endsWith(".jsonl")),
+    [],
+  );
+});
+
+test("the embedded balancer is only run for a fleet that has it", async () => {
+  const file = fleet("haproxy", { balancer: { driver: "haproxy", socket: "s", backend: "b" } });
+  expectLine(await rollout("balancer", "--fleet", file), exitCodes.badConfig, /balancer\.driver is not builtin/);
+});
+
+test("deploy: the sample fleet file is right, and fits the sample haproxy.cfg", async () => {
+  const deploy = (name: string) => readFileSync(new URL(`../../../deploy/${name}`, import.meta.url), "utf8");
+  const text = deploy("fleet.yaml");
+  const folder = join(root, "sample");
+  const local = text.replaceAll("/etc/glance/", `${folder}/etc/`).replaceAll("/var/", `${folder}/var/`);
+  const sample = parse(local) as {
+    nodes: { name: string; address: string; directory: string }[];
+    balancer: { backend: string; socket: string };
+  };
+  for (const node of sample.nodes) {
+    mkdirSync(node.directory, { recursive: true });
+    mkdirSync(join(folder, "etc", node.name), { recursive: true });
+    writeFileSync(
+      join(folder, "etc", node.name, "glance-api.conf"),
+      `[database]\nconnection = sqlite:///${folder}/none.sqlite\n`,
+    );
+  }
+  writeFileSync(join(folder, "fleet.yaml"), local);
+  const ended = await rollout("status", "--fleet", join(folder, "fleet.yaml"));
+  assert.notEqual(ended.code, exitCodes.badConfig, ended.stderr);
+  const haproxy = deploy("haproxy.cfg");
+  assert(haproxy.includes(`backend ${sample.balancer.backend}\n`));
+  assert(haproxy.includes(`stats socket ${sample.balancer.socket} `));
+  for (const { name, address } of sample.nodes) assert(haproxy.includes(`server ${name} ${address}\n`));
+});
+
+test("deploy: HAProxy takes the sample haproxy.cfg", async () => {
+  const file = fileURLToPath(new URL("../../../deploy/haproxy.cfg", import.meta.url));
+  const ended = await new Promise<Ended>((resolve) => {
+    execFile("/usr/sbin/haproxy", ["-c", "-f", file], (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) || 1 : 0, stdout, stderr }),
+    );
+  });
+  assert.equal(ended.code, 0, ended.stderr);
+});

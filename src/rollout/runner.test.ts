@@ -1,0 +1,188 @@
+// The runner's own promises: what it does with failures, signals and blindness. That its steps are right is decide's to prove.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ErrorCode, ServiceError } from "../core/errors.ts";
+import type { NewEvent } from "./journal-event.ts";
+import { type RunEnd, type RunnerOptions, runRollout, type World } from "./runner.ts";
+import type { NodeView, Snapshot } from "./snapshot.ts";
+
+const node: NodeView = {
+  name: "n1",
+  configRelease: "newton",
+  process: "running",
+  release: "newton",
+  healthy: true,
+  processMs: 1_000,
+  rotation: { state: "ready", up: true, sessions: 2 },
+  transfers: { count: 1, bytesLeft: 10, etaSeconds: 1 },
+  heartbeatAgeSeconds: 1,
+  starts: 0,
+  lastWords: null,
+  gate: "untested",
+};
+type Seen = Omit<Snapshot, "memory">;
+const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [] };
+const done: Seen = { ...seen, nodes: [{ ...node, release: "ocata" }], due: "nothing" };
+const failure = (code: ErrorCode, text = "no") => new ServiceError(code, text);
+
+type Ran = { readonly end: RunEnd; readonly events: readonly NewEvent[]; readonly sleptMs: number };
+async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): Promise<Ran> {
+  const events: NewEvent[] = [];
+  let nowMs = 0;
+  const end = await runRollout({
+    plan: {
+      target: "ocata",
+      servingMin: 0,
+      drain: { msMax: 10_000, policy: "wait" },
+      settleMsMax: 1_000,
+      startMsMax: 5_000,
+      startsMax: 2,
+      failuresMax: 3,
+      strangersMsMax: 1_000,
+    },
+    world: { observe: async () => seen, act: async () => "done", ...world },
+    journal: {
+      append: async (event) => {
+        assert(events.push(event) < 1_000, "endless");
+        return { ...event, seq: events.length, time: "" };
+      },
+    },
+    clock: {
+      nowMs: () => nowMs,
+      monotonicMs: () => nowMs,
+      sleep: async (ms) => {
+        nowMs += ms;
+      },
+    },
+    signal: new AbortController().signal,
+    pollMs: 100,
+    blindMsMax: 2_000,
+    progressMs: 1_000,
+    ...change,
+  });
+  return { end, events, sleptMs: nowMs };
+}
+
+test("a decision is journaled before it is done, with what the node has under way, and its result after", async () => {
+  const order: string[] = [];
+  let acted = false;
+  const { end, events } = await run({
+    observe: async () => (acted ? done : seen),
+    act: async (action, report) => {
+      order.push(action.do);
+      acted = true;
+      await report("half way");
+      return "drained";
+    },
+  });
+  assert.equal(end.end, "finished");
+  assert.deepEqual(order, ["drain"]);
+  assert.deepEqual(
+    events.map((event) => `${event.kind} ${event.phase} ${event.text}`),
+    [
+      "decision nodes drain n1: it serves newton; 0 others serve",
+      "action nodes half way",
+      "result nodes drained",
+      "decision done every node serves ocata and the database is contracted",
+    ],
+  );
+  assert.deepEqual(events[0]?.data, {
+    do: "drain",
+    sessions: 2,
+    transfers: { count: 1, bytesLeft: 10, etaSeconds: 1 },
+  });
+});
+
+test("an action that fails is tried again, and pauses the rollout in the end", async () => {
+  let tries = 0;
+  const act = async () => {
+    tries++;
+    throw failure("rollout.driver_failed", "the socket is gone");
+  };
+  const { end } = await run({ act });
+  assert.equal(tries, 3);
+  assert.deepEqual(end, { end: "paused", why: "drain n1 failed 3 times: the socket is gone" });
+});
+
+test("an action without effect pauses the rollout instead of being repeated for ever", async () => {
+  const { end } = await run({});
+  assert.match(end.end === "paused" ? end.why : "", /drain n1 was done again and again/);
+});
+
+test("a backup that fails ends the run: nothing was touched", async () => {
+  const act = async () => {
+    throw failure("rollout.backup_failed", "no room");
+  };
+  const { end } = await run({ observe: async () => ({ ...seen, backup: "missing" }), act });
+  assert.deepEqual(end, { end: "failed", why: "no room" });
+});
+
+test("another run of the schema engine is waited for, however long it takes", async () => {
+  const installed: Seen = {
+    ...seen,
+    nodes: [
+      {
+        ...node,
+        configRelease: "ocata",
+        process: "gone",
+        release: null,
+        healthy: false,
+        rotation: { state: "maint", up: false, sessions: 0 },
+      },
+    ],
+  };
+  let tries = 0;
+  const { end } = await run({
+    observe: async () => (tries > 20 ? done : installed),
+    act: async () => {
+      tries++;
+      throw failure("schema.locked");
+    },
+  });
+  assert.equal(end.end, "finished");
+});
+
+test("a look that fails is repeated for a while; one that can never succeed is not", async () => {
+  const blind = (code: ErrorCode) => run({ observe: async () => Promise.reject(failure(code, "cannot see")) });
+  const unreachable = await blind("db.unreachable");
+  assert.deepEqual(unreachable.end, { end: "paused", why: "cannot see" });
+  assert(unreachable.sleptMs >= 2_000);
+  assert.equal(unreachable.events.length, 2, "said once, and the pause");
+  const wrong = await blind("rollout.fleet_invalid");
+  assert.deepEqual([wrong.end.end, wrong.sleptMs], ["paused", 0]);
+});
+
+test("a signal ends it between two steps; what is under way is told to end", async () => {
+  const stop = new AbortController();
+  const { end, events } = await run(
+    {
+      act: async (_action, _report, signal) => {
+        stop.abort(new Error("SIGTERM"));
+        signal.throwIfAborted();
+        return "never";
+      },
+    },
+    { signal: stop.signal },
+  );
+  assert.deepEqual(end, { end: "stopped" });
+  assert.match(events.at(-1)?.text ?? "", /stopped by a signal/);
+});
+
+test("a wait is journaled once, and then its progress every now and then", async () => {
+  let looks = 0;
+  const draining = (): Seen => ({
+    ...seen,
+    nodes: [
+      {
+        ...node,
+        process: "stopping",
+        rotation: { state: "drain", up: false, sessions: 1 },
+        transfers: { count: 1, bytesLeft: 1_000_000 * (100 - looks), etaSeconds: null },
+      },
+    ],
+  });
+  const { events } = await run({ observe: async () => (looks++ < 50 ? draining() : done) });
+  const kinds = events.map((event) => event.kind);
+  assert.deepEqual([kinds[0], kinds[1], kinds.at(-1)], ["decision", "observation", "decision"]);
+  assert(events.length < 10, `${events.length} entries for 5 s`);
+});

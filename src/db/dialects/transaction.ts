@@ -18,10 +18,10 @@ export async function runTransaction<T>(
   connection: TransactionConnection,
   work: (tx: Queryable) => Promise<T>,
 ): Promise<T> {
-  await connection.begin();
   const tx = new GuardedTransaction(connection);
   let result: T;
   try {
+    await connection.begin();
     result = await work(tx);
     tx.end();
   } catch (error) {

@@ -1,10 +1,10 @@
 // One connection to MySQL or MariaDB: opened with our session settings, spoken to by promises, its errors translated.
 import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import {
   type Connection,
   type ConnectionOptions,
   createConnection,
-  type QueryOptions,
   type ResultSetHeader,
   type RowDataPacket,
 } from "mysql2";
@@ -25,6 +25,8 @@ export type MysqlConnectionSettings = {
 /** A lock wait of an ordinary statement ends after this; the retry wrapper then decides. The server's defaults are 50 s, and a day for DDL. */
 const lockWaitSeconds = 10;
 const pingMsMax = 5_000;
+const keepAliveMs = 30_000;
+const noAnswer = "the server did not answer in time";
 const unknownVariable = 1193;
 
 export class MysqlConnection implements Session, TransactionConnection {
@@ -36,20 +38,27 @@ export class MysqlConnection implements Session, TransactionConnection {
   readonly gone: AbortSignal;
   readonly #gone = new AbortController();
   readonly #connection: Connection;
+  readonly #socket: Socket;
   readonly #settings: MysqlConnectionSettings;
+  /** Statements whose answer is awaited. The driver forgets them when its connection is destroyed. */
+  readonly #awaited = new Set<(error: MysqlError) => void>();
 
-  private constructor(connection: Connection, settings: MysqlConnectionSettings) {
+  private constructor(connection: Connection, socket: Socket, settings: MysqlConnectionSettings) {
     this.#connection = connection;
+    this.#socket = socket;
     this.#settings = settings;
     this.connectionId = connection.threadId ?? 0;
     this.gone = this.#gone.signal;
-    // Comes when no statement is under way: the server closed the connection, or went.
+    // Come when the server closes the connection, or went; a statement under way fails by that, and none is sent any more.
     connection.on("error", () => this.destroy());
+    connection.on("end", () => this.destroy());
   }
 
   static async open(settings: MysqlConnectionSettings): Promise<MysqlConnection> {
     const { url } = settings;
-    const raw = createConnection(optionsOf(url));
+    const socket = url.socketPath === null ? connect(url.port, url.host) : connect(url.socketPath);
+    socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
+    const raw = createConnection({ ...optionsOf(url), stream: socket });
     const opened = Promise.withResolvers<void>();
     raw.connect((error) => (error ? opened.reject(error) : opened.resolve()));
     // Until the constructor takes over; connect() reports the failure.
@@ -57,10 +66,10 @@ export class MysqlConnection implements Session, TransactionConnection {
     try {
       await opened.promise;
     } catch (error) {
-      raw.destroy();
+      socket.destroy();
       throw translateMysqlError(error, { sent: false, place: url.display });
     }
-    const connection = new MysqlConnection(raw, settings);
+    const connection = new MysqlConnection(raw, socket, settings);
     try {
       await connection.#prepareSession();
     } catch (error) {
@@ -104,19 +113,30 @@ export class MysqlConnection implements Session, TransactionConnection {
   }
 
   #send<T>(sql: string, params: readonly SqlValue[] | undefined): Promise<T> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, fail) => {
       const { statementMsMax, url } = this.#settings;
-      if (this.#gone.signal.aborted) {
-        const closed = new ServiceError("db.unreachable", `the connection to ${url.display} is closed`);
-        return reject(closed);
-      }
-      const options: QueryOptions = { sql };
-      if (params && params.length > 0) options.values = params as SqlValue[];
-      if (statementMsMax !== null) options.timeout = statementMsMax;
+      if (this.#gone.signal.aborted)
+        return fail(new ServiceError("db.unreachable", `the connection to ${url.display} is closed`));
+      const settle = () => {
+        this.#awaited.delete(reject);
+        clearTimeout(timer);
+      };
+      const reject = (error: MysqlError) => {
+        settle();
+        fail(translateMysqlError(error, { sent: wasSent(error), place: url.display }));
+      };
+      // The driver's own time limit leaves the connection in use, and its timer behind.
+      const timer = statementMsMax === null ? undefined : setTimeout(() => this.destroy(noAnswer), statementMsMax);
+      this.#awaited.add(reject);
+      const options = params && params.length > 0 ? { sql, values: params as SqlValue[] } : { sql };
       this.#connection.query<RowDataPacket[]>(options, (error, result) => {
-        if (!error) return resolve(result as unknown as T);
-        if (isLost(error)) this.destroy();
-        reject(translateMysqlError(error, { sent: wasSent(error), place: url.display }));
+        if (error) {
+          reject(error);
+          if (isLost(error)) this.destroy();
+          return;
+        }
+        settle();
+        resolve(result as unknown as T);
       });
     });
   }
@@ -136,16 +156,19 @@ export class MysqlConnection implements Session, TransactionConnection {
   end(): void {
     if (this.gone.aborted) return;
     this.#gone.abort();
-    const timer = setTimeout(() => this.#connection.destroy(), pingMsMax);
+    const timer = setTimeout(() => this.#socket.destroy(), pingMsMax);
     this.#connection.end(() => {
       clearTimeout(timer);
-      this.#connection.destroy();
+      this.#socket.destroy();
     });
   }
 
-  destroy(): void {
+  destroy(why = "the server closed the connection"): void {
     this.#gone.abort();
     this.#connection.destroy();
+    this.#socket.destroy();
+    const lost: MysqlError = Object.assign(new Error(why), { fatal: true });
+    for (const reject of this.#awaited) reject(lost);
   }
 }
 
@@ -156,7 +179,8 @@ function wasSent(error: MysqlError): boolean {
 
 function optionsOf(url: MysqlUrl): ConnectionOptions {
   return {
-    ...(url.socketPath === null ? { host: url.host, port: url.port } : { socketPath: url.socketPath }),
+    // For the certificate's name; the socket is ours.
+    host: url.host,
     user: url.user,
     password: url.password,
     database: url.database,
@@ -166,7 +190,6 @@ function optionsOf(url: MysqlUrl): ConnectionOptions {
     supportBigNumbers: true,
     stringifyObjects: true,
     flags: ["FOUND_ROWS", "-LOCAL_FILES"],
-    enableKeepAlive: true,
     ...(url.tls === null ? {} : { ssl: tlsOf(url.tls) }),
   };
 }

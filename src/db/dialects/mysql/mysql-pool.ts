@@ -12,7 +12,7 @@ export type PoolLimits = {
 };
 
 /** A connection that idled for longer is asked whether it still is there: firewalls and restarts leave dead ones behind. */
-const checkAfterIdleMs = 5_000;
+const checkAfterIdleMs = 1_000;
 const sweepEveryMs = 30_000;
 
 type Waiter = { readonly resolve: (connection: MysqlConnection) => void; readonly reject: (error: unknown) => void };

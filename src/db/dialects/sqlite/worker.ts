@@ -42,7 +42,7 @@ function prepare(db: Sqlite.Database, sql: string): Prepared {
   if (statement.reader) statement.raw(true);
   const made = { statement, columns: statement.reader ? statement.columns().map((column) => column.name) : null };
   // Pragmas and schema changes act while they are prepared, so a kept one would not act again.
-  if (/^\s*(select|insert|update|delete|with)\b/i.test(sql)) {
+  if (/^\s*(select|insert|update|delete|with|begin|commit)\b/i.test(sql)) {
     if (prepared.size >= preparedMax) prepared.clear();
     prepared.set(sql, made);
   }

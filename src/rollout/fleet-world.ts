@@ -15,7 +15,7 @@ import type { Fleet, FleetNode } from "./fleet.ts";
 import { askHealth } from "./node-health.ts";
 import type { NodeDriver, NodeObservation } from "./nodes/node-driver.ts";
 import { probeNode } from "./probe.ts";
-import type { Report, World } from "./runner.ts";
+import type { Done, Report, World } from "./runner.ts";
 import { runSchemaPhase } from "./schema-phase.ts";
 import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
 
@@ -79,14 +79,14 @@ export class FleetWorld implements World {
     });
   }
 
-  async act(action: Action, report: Report, signal: AbortSignal): Promise<string> {
+  async act(action: Action, report: Report, signal: AbortSignal): Promise<Done> {
     if ("node" in action) {
       const node = this.#parts.fleet.nodes.find((one) => one.name === action.node);
       const driver = this.#parts.drivers.get(action.node);
       if (!node || !driver) throw new ServiceError("rollout.fleet_invalid", `${action.node} is not of this fleet`);
-      return this.#actOnNode(action.do, node, driver, signal);
+      return { text: await this.#actOnNode(action.do, node, driver, signal) };
     }
-    if (action.do === "back-up") return this.#backUp(report, signal);
+    if (action.do === "back-up") return { text: await this.#backUp(report, signal) };
     const { fleet, databaseConfig, packageRoot, database } = this.#parts;
     const root = fleet.nodes.find((node) => node.packages)?.packages?.[fleet.target] ?? packageRoot;
     try {

@@ -40,7 +40,7 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
       failuresMax: 3,
       strangersMsMax: 1_000,
     },
-    world: { observe: async () => seen, act: async () => "done", ...world },
+    world: { observe: async () => seen, act: async () => ({ text: "done" }), ...world },
     journal: {
       append: async (event) => {
         assert(events.push(event) < 1_000, "endless");
@@ -72,7 +72,7 @@ test("a decision is journaled before it is done, with what the node has under wa
       order.push(action.do);
       acted = true;
       await report("half way");
-      return "drained";
+      return { text: "drained" };
     },
   });
   assert.equal(end.end, "finished");
@@ -159,7 +159,7 @@ test("a signal ends it between two steps; what is under way is told to end", asy
       act: async (_action, _report, signal) => {
         stop.abort(new Error("SIGTERM"));
         signal.throwIfAborted();
-        return "never";
+        return { text: "never" };
       },
     },
     { signal: stop.signal },

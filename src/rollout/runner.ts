@@ -10,9 +10,15 @@ import type { RunMemory, Snapshot } from "./snapshot.ts";
 /** What a runner needs of the world. Every call has deadlines of its own and ends soon after `signal` aborts. */
 export interface World {
   observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">>;
-  /** Does one step, and reads back that it is done. `report` is for progress. Returns a line on what was achieved. */
-  act(action: Action, report: Report, signal: AbortSignal): Promise<string>;
+  /** Does one step, and reads back that it is done. `report` is for progress. */
+  act(action: Action, report: Report, signal: AbortSignal): Promise<Done>;
 }
+export type Done = {
+  /** A line on what was achieved. */
+  readonly text: string;
+  /** A good part is done and another one is left: so that the fleet is looked at in between, long work is done in parts. */
+  readonly partly?: boolean;
+};
 export type Report = (text: string, data?: Readonly<Record<string, unknown>>) => Promise<void>;
 
 export type RunEnd =
@@ -135,7 +141,8 @@ class Runner {
     const startedMs = clock.monotonicMs();
     const report: Report = async (text, data) => this.#journal("action", decision, text, data);
     try {
-      const text = await world.act(decision, report, signal);
+      const { text, partly } = await world.act(decision, report, signal);
+      if (partly) this.#done = { key: "", repeats: 0 };
       const ms = Math.round(clock.monotonicMs() - startedMs);
       await this.#journal("result", decision, text, { do: decision.do, ok: true, ms });
       this.#failed = null;

@@ -37,7 +37,7 @@ test("phases run in glance-manage up to the target, tell their steps, and change
       code: "schema.unknown_revision",
       message: /none of the image service's/,
     });
-    assert.match(await phase("expand"), /^db expand: expanded, at ocata_expand01$/);
+    assert.match((await phase("expand")).text, /^db expand: expanded, at ocata_expand01$/);
     assert(
       said.some((text) => /visibility: done in \d+ ms/.test(text)),
       said.join("\n"),

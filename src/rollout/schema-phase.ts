@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type ErrorCode, errorCodes, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
-import type { Report } from "./runner.ts";
+import type { Done, Report } from "./runner.ts";
 
 export type SchemaPhase = "expand" | "migrate" | "contract";
 
@@ -14,6 +14,8 @@ export type SchemaPhase = "expand" | "migrate" | "contract";
 const silenceMsMax = 3_600_000;
 /** From asking it to stop at its next safe point, until it is ended. It may be ended at any point and run again. */
 const stopMsMax = 30_000;
+/** Hours of data are migrated in parts, with a look at the fleet after each. */
+const migrateSecondsMax = 60;
 const progressEveryMs = 2_000;
 const stderrCharactersMax = 2_000;
 
@@ -29,10 +31,11 @@ export type SchemaPhaseOptions = {
 };
 
 /** Throws what glance-manage said, under its own code; rollout.driver_failed where it ended without a word. */
-export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<string> {
+export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<Done> {
   const { phase, target, config, packageRoot, signal } = options;
   const script = join(packageRoot, "bin", "glance-manage.js");
-  const args = [script, "--config-file", config, "db", phase, "--to", target, "--json"];
+  const limits = phase === "migrate" ? ["--max-seconds", String(migrateSecondsMax)] : [];
+  const args = [script, "--config-file", config, "db", phase, "--to", target, "--json", ...limits];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -53,7 +56,7 @@ export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<strin
       await listener.hear(line);
     }
     const [code] = await ended;
-    if (code === 0 && !listener.failure) return listener.outcome ?? `db ${phase} is done`;
+    if (code === 0 && !listener.failure) return listener.outcome ?? { text: `db ${phase} is done` };
     if (listener.failure) throw listener.failure;
     const [line = ""] = said.trim().split("\n");
     const message = `glance-manage db ${phase} ended with ${code ?? "a signal"}: ${line || "it said nothing"}`;
@@ -68,7 +71,7 @@ export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<strin
 
 /** Understands glance-manage's JSON lines. */
 class PhaseListener {
-  outcome: string | undefined;
+  outcome: Done | undefined;
   failure: ServiceError | undefined;
   readonly #options: SchemaPhaseOptions;
   #toldMs = Number.NEGATIVE_INFINITY;
@@ -81,7 +84,8 @@ class PhaseListener {
     const event = parse(line);
     if (!event) return;
     const { phase, report } = this.#options;
-    if (event.event === "result") this.outcome = `db ${phase}: ${describeResult(event)}`;
+    if (event.event === "result")
+      this.outcome = { text: `db ${phase}: ${describeResult(event)}`, partly: event.complete === false };
     else if (event.event === "error") this.failure = toError(event, phase);
     else if (event.event === "warning") await report(`warning: ${String(event.text)}`, event);
     else if (event.event === "step") {
@@ -114,7 +118,8 @@ function parse(line: string): Record<string, unknown> | undefined {
 
 function describeResult(event: Record<string, unknown>): string {
   const outcome = String(event.outcome ?? "done").replaceAll("_", " ");
-  const rows = typeof event.rows === "number" ? `, ${event.rows} rows` : "";
+  const left = event.complete === false ? ", more are left" : "";
+  const rows = typeof event.rows === "number" ? `, ${event.rows} rows${left}` : "";
   const heads = Array.isArray(event.heads) ? `, at ${event.heads.join(", ")}` : "";
   return `${outcome}${rows}${heads}`;
 }

@@ -82,7 +82,7 @@ export class SimulatedFleet {
         this.#mayBeKilled();
         if (this.#fault(0.03)) throw new ServiceError("rollout.driver_failed", "done, but the answer was lost");
         this.#advance(this.#between(1, 200));
-        return "done";
+        return { text: "done" };
       },
     };
   }

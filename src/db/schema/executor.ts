@@ -31,6 +31,6 @@ export interface SchemaExecutor {
 
 export type StepChanges = {
   readonly name: string;
-  readonly changes: (schema: LiveSchema) => readonly Change[];
+  readonly changes: readonly Change[];
   readonly isApplied: (schema: LiveSchema) => boolean;
 };

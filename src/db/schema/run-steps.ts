@@ -31,10 +31,13 @@ export async function runSteps(
   walks: readonly Walk[],
 ): Promise<number> {
   let applied = 0;
+  // Nobody but us changes the schema now, so what was read after one step holds for the next.
+  let schema: LiveSchema | null = null;
   for (const [position, walk] of walks.entries()) {
     run.signal.throwIfAborted();
+    schema ??= await executor.introspect();
     const about = { event: "step", phase, release, step: walk.name, index: position + 1, steps: walks.length } as const;
-    if (walk.isDone(await executor.introspect())) {
+    if (walk.isDone(schema)) {
       run.on({ ...about, status: "already_applied", ms: 0 });
       continue;
     }
@@ -43,16 +46,18 @@ export async function runSteps(
     const elapsedMs = () => Math.round(performance.now() - startMs);
     await walk.prepare?.();
     await executor.apply(
-      { name: walk.name, changes: walk.changes[run.db.dialect.name], isApplied: (schema) => walk.isDone(schema) },
+      {
+        name: walk.name,
+        changes: walk.changes[run.db.dialect.name](schema),
+        isApplied: (live) => walk.isDone(live),
+      },
       {
         waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }),
         working: (detail) => run.on({ ...about, status: "working", ms: elapsedMs(), detail }),
       },
     );
-    assert(
-      walk.unseen || walk.isDone(await executor.introspect()),
-      `${walk.name}: done, and the schema does not show it`,
-    );
+    schema = await executor.introspect();
+    assert(walk.unseen || walk.isDone(schema), `${walk.name}: done, and the schema does not show it`);
     run.on({ ...about, status: "applied", ms: elapsedMs() });
     applied++;
   }

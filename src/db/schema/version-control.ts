@@ -1,5 +1,8 @@
 // Puts a database that has tables but no revision (or a wrong one) under version control by writing the revision its operator names.
+import { isServiceError } from "../../core/errors.ts";
+import type { Session } from "../database.ts";
 import { type EngineOptions, withEngineLock } from "./engine-run.ts";
+import type { LiveSchema } from "./live-schema.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { ensureOwnTables } from "./own-tables.ts";
 import { readHeads, revisionNamed, stamp } from "./revisions.ts";
@@ -13,11 +16,21 @@ export function versionControl(options: EngineOptions & { version: string }): Pr
   const revision = revisionNamed(options.version);
   return withEngineLock(options, (run) =>
     withExecutor(run.db, run.limits, async (executor, session) => {
-      const { heads: before } = await readHeads(session, await executor.introspect());
+      const before = await headsBefore(session, await executor.introspect());
       await ensureOwnTables(run.db);
       await stamp(session, run.db.dialect.name, [revision]);
       await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
       return { revision, before };
     }),
   );
+}
+
+/** For the record only: what this command is about to replace may be nonsense. */
+async function headsBefore(session: Session, schema: LiveSchema): Promise<readonly string[]> {
+  try {
+    return (await readHeads(session, schema)).heads;
+  } catch (error) {
+    if (isServiceError(error, "schema.unknown_revision")) return [];
+    throw error;
+  }
 }

@@ -56,7 +56,7 @@ export class MysqlExecutor implements SchemaExecutor {
   }
 
   async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
-    for (const change of step.changes(await this.introspect())) {
+    for (const change of step.changes) {
       if (change.do === "require" && canSwitchColumns(this.#server))
         await switchColumn(this.#switchTools(step, change.table, listener), change);
       else await this.#applyOne(step, this.#statementsFor(change), listener);

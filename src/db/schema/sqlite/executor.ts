@@ -48,8 +48,7 @@ export class SqliteExecutor implements SchemaExecutor {
     try {
       await session.run("BEGIN IMMEDIATE");
       try {
-        const schema = await this.introspect();
-        if (!step.isApplied(schema)) for (const change of step.changes(schema)) await this.#run(change, schema);
+        for (const change of step.changes) await this.#run(change);
         await session.run("COMMIT");
       } catch (error) {
         await session.run("ROLLBACK");
@@ -60,18 +59,15 @@ export class SqliteExecutor implements SchemaExecutor {
     }
   }
 
-  async #run(change: Change, schema: LiveSchema): Promise<void> {
+  async #run(change: Change): Promise<void> {
     if (change.do === "statement") await this.#session.run(change.sql);
-    else if (change.do === "rebuild") await this.#rebuild(change.table, change.edit, schema);
+    else if (change.do === "rebuild") await this.#rebuild(change.table, change.edit);
     else throw new TypeError("SQLite changes tables by statements of its own");
   }
 
-  async #rebuild(
-    table: string,
-    edit: (definitions: readonly string[]) => readonly string[],
-    schema: LiveSchema,
-  ): Promise<void> {
+  async #rebuild(table: string, edit: (definitions: readonly string[]) => readonly string[]): Promise<void> {
     const session = this.#session;
+    const schema = await this.introspect();
     const createSql = schema.table(table)?.createSql;
     if (!createSql) throw new TypeError(`no table ${table}`);
     const rest = await session.query<{ sql: string }>(

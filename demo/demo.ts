@@ -52,7 +52,10 @@ const imageCount = 24;
 const clientCount = 12;
 const slowClientCount = 4;
 const requestsPerSecond = 130;
-const controlMs = 8_000;
+const controlMs = 7_000;
+/** A rollout on a fast machine ends before there was much traffic; some more of it then shows the fleet at Ocata. */
+const requestsMin = 3_200;
+const afterMsMax = 20_000;
 const registryEveryMs = 400;
 
 export function initialState(): DemoState {
@@ -107,6 +110,9 @@ async function withFleet(
     state.activity = "rollout to Ocata";
     const rollout = await roll(fleet, state, slow);
     recorder.window = "after";
+    state.activity = "traffic on the upgraded fleet";
+    for (const started = performance.now(); recorder.requests < requestsMin; await sleep(100))
+      if (performance.now() - started > afterMsMax) break;
     state.activity = "letting transfers end";
     await slow.stop();
     await stopTraffic();

@@ -6,7 +6,9 @@ import { exitCodes } from "../src/cli/exit-codes.ts";
 import { errorCodes } from "../src/core/errors.ts";
 
 test("docs: docs/errors.md documents exactly the codes that exist", () => {
-  const documented = [...readFileSync("docs/errors.md", "utf8").matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, code]) => code);
+  const documented = [...readFileSync("docs/errors.md", "utf8").matchAll(/^\| `([a-z_.]+)` \|/gm)].map(
+    ([, code]) => code,
+  );
   assert.deepEqual([...documented].sort(), [...errorCodes].sort());
 });
 

@@ -54,8 +54,14 @@ async function openstackRound({ openstack }: Clients, image: string, folder: str
     await openstack("red", "image", "create", ...formats, "--file", image, name, "-f", "value", "-c", "id")
   ).trim();
   assert.equal((await openstack("red", "image", "show", id, "-f", "value", "-c", "status")).trim(), "active");
-  await openstack("red", "image", "add", "project", id, "blue");
-  await openstack("blue", "image", "set", "--accept", "--project", "blue", id);
+  await share(
+    () => openstack("red", "image", "add", "project", id, "blue"),
+    () => openstack("red", "image", "set", "--shared", id),
+  );
+  // Having accepted, this client also sends an empty PATCH, which is not a member's to send: Glance refuses it as we do.
+  await openstack("blue", "image", "set", "--accept", "--project", "blue", id).catch((error: Error) =>
+    assert.match(error.message, /403/),
+  );
   const members = await openstack("red", "image", "member", "list", id, "-f", "json");
   assert.match(members, /"blue"[\s\S]*"accepted"/);
   assert.match(await openstack("blue", "image", "list", "-f", "value", "-c", "ID"), new RegExp(id));
@@ -71,7 +77,10 @@ async function glanceRound({ glance }: Clients, image: string, folder: string, r
   const formats = ["--disk-format", "qcow2", "--container-format", "bare"];
   const created = await glance("red", "image-create", "--name", name, ...formats, "--file", image);
   const id = created.match(/^\| id +\| (\S+)/m)?.[1] ?? assert.fail(created);
-  await glance("red", "member-create", id, "blue");
+  await share(
+    () => glance("red", "member-create", id, "blue"),
+    () => glance("red", "image-update", "--visibility", "shared", id),
+  );
   await glance("blue", "member-update", id, "blue", "accepted");
   assert.match(await glance("red", "member-list", "--image-id", id), /blue +\| accepted/);
   assert.match(await glance("blue", "image-list"), new RegExp(id));
@@ -80,6 +89,17 @@ async function glanceRound({ glance }: Clients, image: string, folder: string, r
   await sameBytes(image, saved);
   await glance("red", "image-update", "--property", "os_distro=debian", id);
   await glance("red", "image-delete", id);
+}
+
+/** An image that Newton made private has no members at Ocata until its owner calls it shared: the API's change, and its way out. */
+async function share(add: () => Promise<unknown>, makeShared: () => Promise<unknown>): Promise<void> {
+  try {
+    await add();
+  } catch (error) {
+    assert.match(String(error), /is private/);
+    await makeShared();
+    await add();
+  }
 }
 
 async function sameBytes(one: string, other: string): Promise<void> {

@@ -1,11 +1,10 @@
 // Nodes leave without dropping a request: real nodes under clients that keep their connections, and transfers that outlast the signal.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request } from "node:http";
 import { connect } from "node:net";
 import { before, test } from "node:test";
-import { openDatabase } from "../../src/db/connect.ts";
 import { eventually } from "../servers/eventually.ts";
+import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
 import { type NodeProcess, Site } from "./node-process.ts";
 
@@ -40,19 +39,19 @@ test("drain: an upload under way when the node is told to stop is finished, and 
   const image = await createImage(node);
   const upload = openUpload(node, image, 300_000);
   upload.write(100_000);
-  await uploadsPublished("upload", 1);
+  await uploadsPublished(site, "upload", 1);
   node.signal("SIGTERM");
   await node.said(/draining: finishing/);
   // The node is closed to all others by now.
   const [error] = await once(connect(node.port, "127.0.0.1"), "error");
   assert.equal(error.code, "ECONNREFUSED");
-  const row = await rowOf("upload");
+  const row = await rowOf(site, "upload");
   assert.deepEqual([row?.state, row?.uploads, row?.bytes_left], ["draining", 1, 200_000]);
   upload.write(200_000);
   assert.equal(await upload.status, 204);
   assert.deepEqual(await node.exited, { code: 0, signal: null });
-  assert.equal((await rowOf("upload"))?.state, "stopped");
-  assert.equal(await statusOf(image), "active");
+  assert.equal((await rowOf(site, "upload"))?.state, "stopped");
+  assert.equal(await statusOf(site, image), "active");
 });
 
 test("drain: a second TERM cuts at once, ends with 1, and the image is queued again", async () => {
@@ -60,13 +59,13 @@ test("drain: a second TERM cuts at once, ends with 1, and the image is queued ag
   const image = await createImage(node);
   const upload = openUpload(node, image, 300_000);
   upload.write(100_000);
-  await uploadsPublished("cut", 1);
+  await uploadsPublished(site, "cut", 1);
   node.signal("SIGTERM");
   await node.said(/draining: settling/);
   node.signal("SIGTERM");
   await assert.rejects(upload.status);
   assert.deepEqual(await node.exited, { code: 1, signal: null });
-  assert.equal(await statusOf(image), "queued");
+  assert.equal(await statusOf(site, image), "queued");
 });
 
 test("drain: the deadline cuts what is not through by then", async () => {
@@ -74,11 +73,11 @@ test("drain: the deadline cuts what is not through by then", async () => {
   const image = await createImage(node);
   const upload = openUpload(node, image, 300_000);
   upload.write(100_000);
-  await uploadsPublished("deadline", 1);
+  await uploadsPublished(site, "deadline", 1);
   node.signal("SIGTERM");
   await assert.rejects(upload.status);
   assert.deepEqual(await node.exited, { code: 1, signal: null });
-  assert.equal(await statusOf(image), "queued");
+  assert.equal(await statusOf(site, image), "queued");
 });
 
 test("drain: while it settles the health check fails and requests are served with Connection: close", async () => {
@@ -100,52 +99,4 @@ test("drain: while it settles the health check fails and requests are served wit
 async function stop(node: NodeProcess): Promise<void> {
   node.signal("SIGTERM");
   await node.exited;
-}
-
-async function createImage(node: NodeProcess): Promise<string> {
-  const response = await fetch(`${node.url}/v2/images`, {
-    method: "POST",
-    body: JSON.stringify({ name: "i", disk_format: "raw", container_format: "bare" }),
-  });
-  assert.equal(response.status, 201);
-  return ((await response.json()) as { id: string }).id;
-}
-
-function openUpload(node: NodeProcess, image: string, bytes: number) {
-  const upload = request(`${node.url}/v2/images/${image}/file`, {
-    method: "PUT",
-    headers: { "content-type": "application/octet-stream", "content-length": bytes },
-  });
-  const status = new Promise<number>((resolve, reject) => {
-    upload.on("response", (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode ?? 0));
-    });
-    upload.on("error", reject);
-  });
-  // Looked at later.
-  status.catch(() => undefined);
-  return { status, write: (count: number) => void upload.write(Buffer.alloc(count, "x")) };
-}
-
-type Row = { state: string; uploads: number; bytes_left: number | null };
-
-async function query<R>(sql: string, value: string): Promise<R | undefined> {
-  const db = await openDatabase(site.connection);
-  try {
-    return (await db.query(sql, [value]))[0] as R | undefined;
-  } finally {
-    await db.close();
-  }
-}
-
-const rowOf = (name: string) =>
-  query<Row>("SELECT state, uploads, bytes_left FROM perennial_nodes WHERE name = ?", name);
-
-async function statusOf(image: string): Promise<string | undefined> {
-  return (await query<{ status: string }>("SELECT status FROM images WHERE id = ?", image))?.status;
-}
-
-async function uploadsPublished(name: string, count: number): Promise<void> {
-  await eventually(`the registry shows ${count} uploads`, async () => (await rowOf(name))?.uploads === count);
 }

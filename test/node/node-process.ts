@@ -2,9 +2,11 @@
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -18,6 +20,15 @@ const glanceManage = fileURLToPath(new URL("../../bin/glance-manage.js", import.
 export type Sections = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
 type Ended = { readonly code: number | null; readonly signal: string | null };
 
+// Hooks made inside a test end with that test's parent, which may be too late or never; these are the file's.
+const started: NodeProcess[] = [];
+const folders: string[] = [];
+after(async () => {
+  for (const node of started) node.signal("SIGKILL");
+  await Promise.all(started.map((node) => node.exited));
+  for (const folder of [...folders, templates]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
 /** A folder with a database and a store, removed after the tests of the file. */
 export class Site {
   readonly folder = mkdtempSync(join(tmpdir(), "perennial-node-test-"));
@@ -26,7 +37,7 @@ export class Site {
   constructor(connection?: string) {
     this.connection = connection ?? `sqlite:///${join(this.folder, "glance.sqlite")}`;
     mkdirSync(join(this.folder, "images"));
-    after(() => rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 }));
+    folders.push(this.folder);
   }
 
   /** Writes a configuration; `changes` add to and replace what is usual here. Returns its path. */
@@ -38,12 +49,12 @@ export class Site {
       perennial: { node_name: name, drain_settle_seconds: 0.5, heartbeat_seconds: 0.5, upload_lease_seconds: 3 },
     };
     const sections = [...new Set([...Object.keys(usual), ...Object.keys(changes)])];
-    const text = sections.map((section) => {
+    const lines = sections.map((section) => {
       const options = Object.entries({ ...usual[section], ...changes[section] });
       return [`[${section}]`, ...options.map(([option, value]) => `${option} = ${value}`), ""].join("\n");
     });
     const path = join(this.folder, `${name}.conf`);
-    writeFileSync(path, text.join("\n"));
+    writeFileSync(path, lines.join("\n"));
     return path;
   }
 
@@ -78,7 +89,6 @@ export class Site {
 
 /** Databases are copied, since making one takes seconds. */
 const templates = mkdtempSync(join(tmpdir(), "perennial-node-template-"));
-after(() => rmSync(templates, { recursive: true, force: true }));
 const made_: Partial<Record<ReleaseId, string>> = {};
 
 /** A running `glance-api`; ended, if the test did not, when the tests of the file are over. */
@@ -108,10 +118,7 @@ export class NodeProcess {
       for (const look of this.#waiting) look();
       return { code, signal };
     });
-    after(async () => {
-      this.signal("SIGKILL");
-      await this.exited;
-    });
+    started.push(this);
   }
 
   get pid(): number {
@@ -142,9 +149,20 @@ export class NodeProcess {
     });
   }
 
-  async health(): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`${this.url}/healthcheck`, { headers: { connection: "close" } });
-    return { status: response.status, text: await response.text() };
+  /** The body of an answer, whatever its status, over a connection of its own. */
+  async get(path: string): Promise<string> {
+    return (await this.#ask(path)).text;
+  }
+
+  health(): Promise<{ readonly status: number; readonly text: string }> {
+    return this.#ask("/healthcheck");
+  }
+
+  async #ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const asked = request(`${this.url}${path}`, { agent: false });
+    asked.end();
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, text: await text(response) };
   }
 
   /** Runs a node that is expected to end by itself. */

@@ -296,7 +296,7 @@ test("members: the owner invites and removes, the member alone answers, others s
   assert.equal((await members.setStatus(bob, imageId, "bob", "accepted")).status, "accepted");
   assert.equal((await members.setStatus(admin, imageId, "dora", "rejected")).status, "rejected");
   await assert.rejects(members.setStatus(alice, imageId, "bob", "accepted"), withCode("images.forbidden"));
-  await assert.rejects(members.setStatus(bob, imageId, "dora", "accepted"), withCode("images.forbidden"));
+  await assert.rejects(members.setStatus(bob, imageId, "dora", "accepted"), withCode("images.not_found"));
   await assert.rejects(members.setStatus(bob, imageId, "bob", "maybe"), withCode("images.invalid"));
   await assert.rejects(members.setStatus(admin, imageId, "nobody", "accepted"), withCode("images.not_found"));
 

@@ -63,6 +63,8 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       if (!wanted)
         throw new ServiceError("images.invalid", `A member's status is one of ${memberStatuses.join(", ")}.`);
       const image = await sharedImage(caller, imageId);
+      // To one member the others do not exist.
+      if (!mayMutate(caller, image) && !isSelf(caller, memberId)) throw memberNotFound(image.id, memberId);
       await knownMember(caller, image, memberId);
       requireAllowed(policy, "modify_member", caller, image, `answer for members of image ${image.id}`);
       if (!caller.isAdmin && !isSelf(caller, memberId))

@@ -109,6 +109,7 @@ test("patch: base attributes are never removed, the owner is an admin's to chang
   for (const name of ["name", "tags", "visibility", "min_ram", "owner", "protected"])
     assert.throws(() => apply([remove(name)], { isAdmin: true }), withCode("images.forbidden"), name);
   assert.throws(() => apply([replace("owner", "bob")]), withCode("images.forbidden"));
+  assert.equal(apply([replace("owner", "alice")]).set.owner, "alice");
   assert.equal(apply([replace("owner", "bob")], { isAdmin: true }).set.owner, "bob");
 });
 

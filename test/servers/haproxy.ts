@@ -1,7 +1,7 @@
 // A private HAProxy on free ports: one frontend, the given backend servers with health checks, and a Runtime API socket.
 // Gone with the process that started it. demo/ and the whole-process tests use the configuration builder too.
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,36 +26,28 @@ export type HaproxyServer = {
   stop(): Promise<void>;
 };
 
-/** What an operator would write for these servers; deploy/haproxy.cfg is the commented one for real hosts. */
+/** The sample that operators start from, deploy/haproxy.cfg, moved to private addresses: so the sample itself is what is tested. */
 export function haproxyConfig(options: {
   port: number;
   socket: string;
+  stateFile: string;
   servers: readonly HaproxyBackendServer[];
   /** Interval of health checks. Default 200. */
   checkMs?: number;
 }): string {
-  const checkMs = options.checkMs ?? 200;
-  const lines = options.servers.map((server) => `  server ${server.name} ${server.address} check`);
-  return `global
-  stats socket ${options.socket} mode 600 level admin
-  maxconn 2000
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 300s
-  timeout server 300s
-  timeout http-keep-alive 300s
-frontend images
-  bind 127.0.0.1:${options.port}
-  default_backend glance
-backend glance
-  balance roundrobin
-  option httpchk GET /healthcheck
-  http-check expect status 200
-  http-reuse safe
-  default-server inter ${checkMs}ms fall 2 rise 1
-${lines.join("\n")}
-`;
+  const sample = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
+  const servers = options.servers.map((server) => `    server ${server.name} ${server.address}`).join("\n");
+  const changes: readonly [RegExp, string][] = [
+    [/bind :9292/, `bind 127.0.0.1:${options.port}`],
+    [/(stats socket) \S+ mode 660/, `$1 ${options.socket} mode 600`],
+    [/(server-state-file) \S+/, `$1 ${options.stateFile}`],
+    [/check inter 1s/, `check inter ${options.checkMs ?? 200}ms`],
+    [/( {4}server n\d+ \S+\n)+/, `${servers}\n`],
+  ];
+  return changes.reduce((text, [sought, put]) => {
+    if (!sought.test(text)) throw new Error(`deploy/haproxy.cfg has no ${sought} any more`);
+    return text.replace(sought, put);
+  }, sample);
 }
 
 /** Starts HAProxy before or after the servers behind it. Throws a line that says what to install where there is none. */
@@ -69,7 +61,8 @@ export async function startHaproxy(options: {
   const socket = join(folder, "admin");
   const port = await freePort();
   const file = join(folder, "haproxy.cfg");
-  await writeFile(file, haproxyConfig({ ...options, port, socket }));
+  await writeFile(file, haproxyConfig({ ...options, port, socket, stateFile: join(folder, "state") }));
+  await writeFile(join(folder, "state"), "");
   try {
     await promisify(execFile)(command, ["-c", "-q", "-f", file]);
   } catch (error) {

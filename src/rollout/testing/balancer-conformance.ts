@@ -109,6 +109,16 @@ export function balancerConformance(
     },
   );
 
+  promise("a server that dies under traffic costs no request that another one can serve", async ({ servers, url }) => {
+    const traffic = startTraffic(url, 6);
+    await eventually("traffic flows", () => traffic.requests() > 100);
+    // As kill -9 leaves it: connections are reset, in mid-request too, and new ones refused.
+    await servers[1]?.stop();
+    const atDeath = traffic.requests();
+    await eventually("traffic goes on", () => traffic.requests() > atDeath + 300);
+    assert.deepEqual((await traffic.stop()).failures, []);
+  });
+
   promise("a node the balancer does not have is named, with those it has", async ({ driver }) => {
     await assert.rejects(driver([...names, "n9"]).observe(signal), {
       code: "rollout.fleet_invalid",
@@ -137,7 +147,7 @@ async function answeringServers(url: string): Promise<Set<string>> {
 export function startTraffic(
   url: string,
   clients: number,
-): { stop(): Promise<{ requests: number; failures: string[] }> } {
+): { requests(): number; stop(): Promise<{ requests: number; failures: string[] }> } {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const failures: string[] = [];
   let requests = 0;
@@ -158,6 +168,7 @@ export function startTraffic(
     while (running) await once();
   });
   return {
+    requests: () => requests,
     async stop() {
       running = false;
       await Promise.all(loops);

@@ -12,6 +12,7 @@ export type TestServer = {
   release(): void;
   /** What it does with all other paths; by default it answers its name. */
   handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** At once, whatever is under way: connections are reset. */
   stop(): Promise<void>;
 };
 

@@ -44,10 +44,11 @@ function covers(scope: string, database: string): boolean {
   if (scope === everywhere) return true;
   const [, pattern] = /^[`"'](.*)[`"']\.\*$/.exec(scope) ?? [];
   if (pattern === undefined) return false;
-  const source = pattern.replace(/\\?[^\w]|_|\\_/g, (part) => {
+  const source = pattern.replace(/\\(.)|[^A-Za-z0-9]/g, (part, escaped?: string) => {
     if (part === "%") return ".*";
     if (part === "_") return ".";
-    return part.length === 2 ? `\\${part.slice(1)}`.replace("\\_", "_") : `\\${part}`;
+    const letter = escaped ?? part;
+    return /\w/.test(letter) ? letter : `\\${letter}`;
   });
   return new RegExp(`^${source}$`, "i").test(database);
 }

@@ -40,22 +40,16 @@ export class SqliteExecutor implements SchemaExecutor {
     }
   }
 
+  /** Sessions have foreign keys off: a rebuild drops a table that others refer to, and puts it back. */
   async #applyInTransaction(step: StepChanges): Promise<void> {
     const session = this.#session;
-    // Takes effect outside transactions only. A rebuild drops a table that others refer to, and puts it back.
-    const [setting] = await session.query<{ foreign_keys: number }>("PRAGMA foreign_keys");
-    await session.run("PRAGMA foreign_keys = OFF");
+    await session.run("BEGIN IMMEDIATE");
     try {
-      await session.run("BEGIN IMMEDIATE");
-      try {
-        for (const change of step.changes) await this.#run(change);
-        await session.run("COMMIT");
-      } catch (error) {
-        await session.run("ROLLBACK");
-        throw error;
-      }
-    } finally {
-      await session.run(`PRAGMA foreign_keys = ${setting?.foreign_keys ? "ON" : "OFF"}`);
+      for (const change of step.changes) await this.#run(change);
+      await session.run("COMMIT");
+    } catch (error) {
+      await session.run("ROLLBACK");
+      throw error;
     }
   }
 

@@ -3,6 +3,7 @@
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Cleanup, RemovedImage } from "../../images/ports.ts";
 import type { Dialect, Queryable } from "../database.ts";
+import { isLive } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
 import { insertLease } from "./upload-lease.ts";
 
@@ -23,7 +24,7 @@ export async function removeImage(
       facts: { imageId: id },
     });
   const locations = await tx.query<{ value: string }>(
-    "select value from image_locations where image_id = ? and deleted = 0 and status = 'active' order by id",
+    `select value from image_locations where image_id = ? and ${isLive} and status = 'active' order by id`,
     [id],
   );
   await tx.run("update images set status = 'deleted', deleted = 1, deleted_at = ?, updated_at = ? where id = ?", [
@@ -32,9 +33,9 @@ export async function removeImage(
     id,
   ]);
   const marked = "deleted = 1, deleted_at = ?, updated_at = ?";
-  await tx.run(`update image_properties set ${marked} where image_id = ? and deleted = 0`, [now, now, id]);
-  await tx.run(`update image_tags set ${marked} where image_id = ? and deleted = 0`, [now, now, id]);
-  await tx.run(`update image_locations set ${marked}, status = 'deleted' where image_id = ? and deleted = 0`, [
+  await tx.run(`update image_properties set ${marked} where image_id = ? and ${isLive}`, [now, now, id]);
+  await tx.run(`update image_tags set ${marked} where image_id = ? and ${isLive}`, [now, now, id]);
+  await tx.run(`update image_locations set ${marked}, status = 'deleted' where image_id = ? and ${isLive}`, [
     now,
     now,
     id,

@@ -11,6 +11,7 @@ import { changeLocations, changeProperties, changeTags, insertProperties, insert
 import { createImageList } from "./image-list.ts";
 import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
+import { isLive } from "./live-row.ts";
 
 /** `clock` gives created_at and updated_at, as in Glance; leases go by the database's own. */
 export function createImageRepository(
@@ -88,7 +89,7 @@ export function createImageRepository(
 
     async storageUsed(owner) {
       const [row] = await db.query<{ bytes: unknown }>(
-        `select sum(i.size) as bytes from images i join image_locations l on l.image_id = i.id and l.deleted = 0
+        `select sum(i.size) as bytes from images i join image_locations l on l.image_id = i.id and l.${isLive}
          where i.owner ${owner === null ? "is null" : "= ?"} and i.size > 0 and i.status not in ('killed', 'deleted', 'pending_delete')`,
         owner === null ? [] : [owner],
       );
@@ -154,7 +155,7 @@ async function takeImage(
 }
 
 function liveTags(tx: Queryable, id: string): Promise<{ id: number; value: string }[]> {
-  return tx.query("select id, value from image_tags where image_id = ? and deleted = 0 order by id", [id]);
+  return tx.query(`select id, value from image_tags where image_id = ? and ${isLive} order by id`, [id]);
 }
 
 type Settable = Partial<Omit<ImageDraft, "id" | "tags" | "properties">>;

@@ -4,6 +4,7 @@ import type { Viewer } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/catalogue.ts";
 import type { Dialect, Queryable, Row, SqlCondition } from "../database.ts";
 import { type ChildRow, type ImageRow, imageColumns, kindNumbers, readChild, readImage } from "./image-row.ts";
+import { isLive } from "./live-row.ts";
 import { visibleById } from "./visible-images.ts";
 
 export type ImageShow = {
@@ -26,7 +27,7 @@ export function createImageShow(dialect: Dialect, capabilities: Capabilities): I
   const childPart = (kind: number, table: string, values: ChildColumns, condition = "") => {
     const ofImage = columns.map((column) => (column === "id" ? "image_id" : "null"));
     const ofChild = childColumns.map((column) => values[column] ?? "null");
-    return `select ${kind}, null, ${[...ofImage, ...ofChild].join(", ")} from ${table} where image_id = ? and deleted = 0${condition}`;
+    return `select ${kind}, null, ${[...ofImage, ...ofChild].join(", ")} from ${table} where image_id = ? and ${isLive}${condition}`;
   };
   const children = [
     childPart(kindNumbers.property, "image_properties", { row_id: "id", child_name: "name", child_value: "value" }),

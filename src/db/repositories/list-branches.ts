@@ -11,6 +11,7 @@ import {
   ownerIndex,
   visibilityIndex,
 } from "./list-indexes.ts";
+import { isLive } from "./live-row.ts";
 
 export type Branch = {
   /** `members`: reached through image_members m. */
@@ -55,7 +56,7 @@ function byIsPublic(sight: Sight): readonly Branch[] {
   if (viewer.isAdmin) {
     if (visibility === "private") return [isPublic(0)];
     if (visibility === "shared")
-      return [inAll("exists (select 1 from image_members m where m.image_id = i.id and m.deleted = 0)")];
+      return [inAll(`exists (select 1 from image_members m where m.image_id = i.id and m.${isLive})`)];
     return [inAll()];
   }
   // Members work on every image there; `shared` is what others let us see, whatever became of the image since.

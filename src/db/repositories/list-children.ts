@@ -1,6 +1,7 @@
 // Properties, tags and locations of a page of images, in one statement.
 import type { Queryable } from "../database.ts";
 import { type ChildRow, kindNumbers, readChild } from "./image-row.ts";
+import { isLive } from "./live-row.ts";
 
 /** Lists of ids are filled up to one of these lengths by repeating the last: a few statements to prepare instead of a thousand. */
 const lengths = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
@@ -29,7 +30,7 @@ export async function readChildrenOf(
 function statementFor(length: number): string {
   const found = statements.get(length);
   if (found) return found;
-  const ofImages = `image_id in (${Array(length).fill("?").join(", ")}) and deleted = 0`;
+  const ofImages = `image_id in (${Array(length).fill("?").join(", ")}) and ${isLive}`;
   const sql = [
     `select ${kindNumbers.property} as child_kind, image_id, id as row_id, name as child_name, value as child_value, null as child_metadata, null as child_status from image_properties where ${ofImages}`,
     `select ${kindNumbers.tag}, image_id, id, value, null, null, null from image_tags where ${ofImages}`,

@@ -3,6 +3,7 @@
 import type { Timestamp } from "../../images/image.ts";
 import type { FilterColumn, ImageFilter, TimeOperator } from "../../images/ports.ts";
 import type { Dialect, SqlCondition, SqlValue } from "../database.ts";
+import { isLive } from "./live-row.ts";
 
 const numbers: ReadonlySet<FilterColumn> = new Set(["size", "virtual_size", "min_disk", "min_ram", "protected"]);
 
@@ -19,12 +20,12 @@ export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondi
       return atTime(filter.column, filter.operator, filter.value, dialect);
     case "tag":
       return {
-        sql: "exists (select 1 from image_tags t where t.image_id = i.id and t.value = ? and t.deleted = 0)",
+        sql: `exists (select 1 from image_tags t where t.image_id = i.id and t.value = ? and t.${isLive})`,
         params: [filter.tag],
       };
     case "property":
       return {
-        sql: "exists (select 1 from image_properties p where p.image_id = i.id and p.name = ? and p.value = ? and p.deleted = 0)",
+        sql: `exists (select 1 from image_properties p where p.image_id = i.id and p.name = ? and p.value = ? and p.${isLive})`,
         params: [filter.name, filter.value],
       };
   }

@@ -7,6 +7,7 @@ import type { MemberRepository } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/catalogue.ts";
 import type { Database, Queryable } from "../database.ts";
 import { readVisibility } from "./image-row.ts";
+import { isLive } from "./live-row.ts";
 import { type MemberRow, memberColumns, softDeleteMembers } from "./member-rows.ts";
 
 export function createMemberRepository(
@@ -19,7 +20,7 @@ export function createMemberRepository(
   const now = () => dialect.encodeTime(new Date(clock.nowMs()).toISOString());
 
   const liveRows = (from: Queryable, imageId: string) =>
-    from.query<MemberRow>(`select ${memberColumns} from image_members where image_id = ? and deleted = 0 order by id`, [
+    from.query<MemberRow>(`select ${memberColumns} from image_members where image_id = ? and ${isLive} order by id`, [
       imageId,
     ]);
 

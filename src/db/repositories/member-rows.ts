@@ -1,6 +1,7 @@
 // Rows of image_members as they may be found: at most one live row of a pair is meant, two are possible, and removed ones stay.
 import { isServiceError } from "../../core/errors.ts";
 import type { Queryable } from "../database.ts";
+import { isLive } from "./live-row.ts";
 
 export type MemberRow = {
   readonly id: number;
@@ -21,7 +22,7 @@ export async function softDeleteMembers(
   memberIds?: readonly number[],
 ): Promise<number> {
   const which = memberIds ? ` and id in (${memberIds.map(() => "?").join(", ")})` : "";
-  const mark = `update image_members set deleted = 1, deleted_at = ?, updated_at = ? where image_id = ? and deleted = 0${which}`;
+  const mark = `update image_members set deleted = 1, deleted_at = ?, updated_at = ? where image_id = ? and ${isLive}${which}`;
   try {
     return (await tx.run(mark, [now, now, imageId, ...(memberIds ?? [])])).rowsAffected;
   } catch (error) {
@@ -29,7 +30,7 @@ export async function softDeleteMembers(
   }
   // (image_id, member, deleted_at) is unique, and two rows of one pair go in the same second: one stays as the mark of both.
   const rows = await tx.query<{ id: number }>(
-    `select id from image_members where image_id = ? and deleted = 0${which} order by id`,
+    `select id from image_members where image_id = ? and ${isLive}${which} order by id`,
     [imageId, ...(memberIds ?? [])],
   );
   for (const { id } of rows) {

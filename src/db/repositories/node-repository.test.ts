@@ -45,7 +45,7 @@ testOnDatabases("nodes: ages are told by the database's clock, and rows go", "ne
   await nodes.claim(row({ name: "b" }), undefined);
   await nodes.claim(row({ name: "a" }), undefined);
   await db.run(`update perennial_nodes set heartbeat_at = ${db.dialect.nowPlusSecondsSql} where name = 'b'`, [-90]);
-  const ages = (await nodes.list()).map(({ record, silentSeconds }) => [record.name, Math.floor(silentSeconds / 10)]);
+  const ages = (await nodes.list()).map(({ record, silentSeconds }) => [record.name, Math.round(silentSeconds / 10)]);
   assert.deepEqual(ages, [
     ["a", 0],
     ["b", 9],

@@ -2,9 +2,9 @@
 import type { Viewer } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/catalogue.ts";
 import type { SqlCondition } from "../database.ts";
+import { isLive } from "./live-row.ts";
 
-const memberExists =
-  "exists (select 1 from image_members m where m.image_id = i.id and m.member = ? and m.deleted = 0)";
+const memberExists = `exists (select 1 from image_members m where m.image_id = i.id and m.member = ? and m.${isLive})`;
 
 /** Yields 1 or 0. A CASE, so that members are looked up only where nothing else decides. */
 export function visibleById({ isAdmin, projectId }: Viewer, capabilities: Capabilities): SqlCondition {

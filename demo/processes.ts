@@ -5,7 +5,10 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Ends, when its stdin closes, every process whose command line names the folder, with its group; then removes the folder. */
+/**
+ * Ends, when its stdin closes, every process that works in the folder or names it in its command line, with its group; then removes the
+ * folder. Nodes give themselves titles, which hides their command line, but they and their workers stay where they were started.
+ */
 const guardShell = `
 folder=$1; keep=$2
 cat >/dev/null
@@ -14,9 +17,11 @@ for round in 1 2 3; do
   for process in /proc/[0-9]*; do
     pid=\${process#/proc/}
     [ "$pid" != "$$" ] || continue
-    if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$folder"; then
-      kill -9 "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null
-    fi
+    case "$(readlink "$process/cwd" 2>/dev/null)/" in
+      "$folder"/*) ;;
+      *) tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$folder" || continue ;;
+    esac
+    kill -9 "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null
   done
   sleep 0.1
 done

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { finish } from "../../demo/processes.ts";
@@ -57,6 +57,7 @@ for (const signal of ["SIGINT", "SIGKILL"] as const)
     const folder = folderOf(demo.pid ?? 0);
     demo.kill(signal);
     await once(demo, "exit");
+    assert(signal === "SIGKILL" || mentions(folder).length === 0, "an interrupted demo ends after all that it started");
     await eventually("all is gone", () => !existsSync(folder) && mentions(folder).length === 0, { msMax: 20_000 });
   });
 
@@ -83,8 +84,19 @@ function folderOf(pid: number): string {
   return assert.fail("no process names the demo's folder");
 }
 
+/** Processes that work in the folder, or name it: nodes give themselves titles, which hide their command lines. */
 function mentions(folder: string): string[] {
-  return readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && commandOf(entry).includes(folder));
+  return readdirSync("/proc").filter(
+    (entry) => /^\d+$/.test(entry) && (commandOf(entry).includes(folder) || folderOfProcess(entry).startsWith(folder)),
+  );
+}
+
+function folderOfProcess(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
 }
 
 function commandOf(pid: string): string {

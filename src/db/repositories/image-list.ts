@@ -9,7 +9,7 @@ import { IndexProbe } from "./index-probe.ts";
 import { type Branch, branchesOf } from "./list-branches.ts";
 import { readChildrenOf } from "./list-children.ts";
 import { filterCondition, listed } from "./list-filters.ts";
-import { createdIndex, type ListIndex, nameIndex, ownerIndex } from "./list-indexes.ts";
+import { createdIndex, indexesOf, type ListIndex, nameIndex, ownerIndex } from "./list-indexes.ts";
 import { behind, isIndexOrder, orderBy } from "./list-order.ts";
 import { visibleById } from "./visible-images.ts";
 
@@ -18,7 +18,7 @@ type Page = { readonly sql: string; readonly params: readonly SqlValue[] };
 
 export function createImageList(db: Database, capabilities: Capabilities): (query: ImageQuery) => Promise<Image[]> {
   const { dialect } = db;
-  const probe = new IndexProbe(db);
+  const probe = new IndexProbe(db, indexesOf(capabilities));
   const columns = imageColumns(capabilities);
 
   async function markerPlace(query: ImageQuery, marker: string): Promise<SqlCondition> {

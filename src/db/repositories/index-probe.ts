@@ -1,18 +1,23 @@
 // Which of our indexes exist: beside Glance's own nodes, before our first expand, there are none, and a hint at a missing one is an error.
 import { isServiceError } from "../../core/errors.ts";
 import type { Database } from "../database.ts";
-import { type ListIndex, listIndexes } from "./list-indexes.ts";
+import type { ListIndex } from "./list-indexes.ts";
 
 /** While some are missing they are looked for again: an expand beside us may bring them at any time. */
 const lookAgainAfterMs = 30_000;
 
+type Known = { readonly names: ReadonlySet<string>; readonly lookAgainAtMs: number };
+
 export class IndexProbe {
   readonly #db: Database;
-  #known: Promise<ReadonlySet<string>> | null = null;
-  #lookAgainAtMs = Number.POSITIVE_INFINITY;
+  readonly #wanted: readonly ListIndex[];
+  #known: Known | null = null;
+  #looking: Promise<Known> | null = null;
 
-  constructor(db: Database) {
+  /** `wanted`: those that this release gives hints at. */
+  constructor(db: Database, wanted: readonly ListIndex[]) {
     this.#db = db;
+    this.#wanted = wanted;
   }
 
   /**
@@ -21,33 +26,39 @@ export class IndexProbe {
    */
   async withHints<T>(work: (hint: (index: ListIndex) => string) => Promise<T>): Promise<T> {
     try {
-      return await work(await this.#hints());
+      return await work(this.#hintsOf(this.#current() ?? (await this.#look())));
     } catch (error) {
       if (!isServiceError(error, "db.wrong_schema")) throw error;
-      this.#known = null;
-      return await work(await this.#hints());
+      return await work(this.#hintsOf(await this.#look()));
     }
   }
 
-  async #hints(): Promise<(index: ListIndex) => string> {
-    if (performance.now() > this.#lookAgainAtMs) this.#known = null;
-    this.#known ??= this.#look();
-    const known = await this.#known;
-    return (index) => (known.has(index.name) ? this.#db.dialect.useIndex(index.name) : "");
+  #hintsOf({ names }: Known): (index: ListIndex) => string {
+    return (index) => (names.has(index.name) ? this.#db.dialect.useIndex(index.name) : "");
   }
 
-  async #look(): Promise<ReadonlySet<string>> {
-    // Set before asking: whoever comes meanwhile waits for the same answer.
-    this.#lookAgainAtMs = Number.POSITIVE_INFINITY;
-    try {
-      const rows = await this.#db.query<{ name: string }>(this.#db.dialect.indexNamesSql);
-      const names = new Set(rows.map((row) => row.name));
-      if (!listIndexes.every((index) => names.has(index.name)))
-        this.#lookAgainAtMs = performance.now() + lookAgainAfterMs;
-      return names;
-    } catch (error) {
-      this.#known = null;
-      throw error;
+  /** Looking again goes on beside the request: what was known still holds, or fails and is asked for. */
+  #current(): Known | null {
+    if (this.#known && performance.now() > this.#known.lookAgainAtMs) {
+      this.#known = { ...this.#known, lookAgainAtMs: performance.now() + lookAgainAfterMs };
+      // A failure changes nothing; the next look is not far.
+      this.#look().catch(() => undefined);
     }
+    return this.#known;
+  }
+
+  #look(): Promise<Known> {
+    this.#looking ??= this.#ask().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #ask(): Promise<Known> {
+    const rows = await this.#db.query<{ name: string }>(this.#db.dialect.indexNamesSql);
+    const names = new Set(rows.map((row) => row.name));
+    const complete = this.#wanted.every((index) => names.has(index.name));
+    this.#known = { names, lookAgainAtMs: complete ? Number.POSITIVE_INFINITY : performance.now() + lookAgainAfterMs };
+    return this.#known;
   }
 }

@@ -1,5 +1,6 @@
 // Our own indexes on Glance's tables, as data: the lists of image-list.ts walk them, the schema engine creates them where their
 // columns exist. With them a page costs the same at any size of the table, however deep, and whoever looks.
+import type { Capabilities } from "../../releases/catalogue.ts";
 
 export type ListIndex = {
   readonly name: string;
@@ -36,3 +37,9 @@ export const listIndexes: readonly ListIndex[] = [
   nameIndex,
   memberIndex,
 ];
+
+/** Those that a release asks for by name; an expanded schema has the other's, too. */
+export function indexesOf({ visibilityStoredAs }: Capabilities): readonly ListIndex[] {
+  const foreign = visibilityStoredAs === "is_public" ? visibilityIndex : isPublicIndex;
+  return listIndexes.filter((index) => index !== foreign);
+}

@@ -96,7 +96,8 @@ function listenForSignals(): Signals {
   const leave = Promise.withResolvers<"leave">();
   const atOnce = new AbortController();
   let told = false;
-  let reload: () => void = () => undefined;
+  let reload: (() => void) | null = null;
+  let reloadDue = false;
   let reopen: () => void = () => undefined;
   const stop = () => {
     if (told) atOnce.abort();
@@ -109,13 +110,19 @@ function listenForSignals(): Signals {
     told = true;
     stop();
   });
-  process.on("SIGHUP", () => reload());
+  process.on("SIGHUP", () => {
+    // One that comes while the node starts is made up for when it has.
+    if (reload) reload();
+    else reloadDue = true;
+  });
   process.on("SIGUSR1", () => reopen());
   return {
     leave: leave.promise,
     atOnce: atOnce.signal,
     onReload: (handle) => {
       reload = handle;
+      if (reloadDue) handle();
+      reloadDue = false;
     },
     onReopen: (handle) => {
       reopen = handle;

@@ -165,9 +165,9 @@ class Worker {
 
   /** The supervisor was killed. Nobody renews the registry row any more, so this process must end before the row counts as dead. */
   orphaned(): void {
-    if (this.#finishing) return;
     this.#logger.error("the supervisor is gone; finishing what runs, then ending");
     this.#gate.leaving = true;
+    // Also of those that were about to finish anyway: nobody waits for them any more.
     const settleMs = Math.min(this.#config.read(nodeOptions).drain_settle_seconds * 1000, orphanSettleMsMax);
     setTimeout(() => this.#finishThenExit(), settleMs);
     setTimeout(() => this.#detached(this.#cut()), orphanFinishMsMax);

@@ -1,7 +1,7 @@
 // A node that must not start says why in one line, ends with the documented code and leaves everything as it was.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -112,7 +112,6 @@ test("start: a second node of the same name is refused, naming the first, which 
 test("start: the pid file holds the supervisor's id while it runs; a stale one is no obstacle", async () => {
   const pidFile = join(ocata.folder, "run", "n.pid");
   const node = await ocata.start("pid", { perennial: { pid_file: pidFile } });
-  const { readFileSync } = await import("node:fs");
   assert.equal(readFileSync(pidFile, "utf8"), `${node.pid}\n`);
   node.signal("SIGKILL");
   await node.exited;

@@ -50,6 +50,7 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
       const walks = steps.map((step) => walkOf(step, progress, before));
       applied += await runSteps(run, executor, "expand", release.id, walks);
     }
+    await clearLeftovers(run, executor, before);
     const heads = await stampExpanded(run, session, before);
     if (before.contracted === null)
       await progress.save(createProgressName, { cursor: null, rowsDone: 0, finished: true });
@@ -63,6 +64,15 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
     const changed = applied > 0 || heads.join() !== before.heads.join();
     return { outcome: changed ? "expanded" : "up_to_date", heads };
   });
+}
+
+/** Where another tool contracted what we had expanded, it left what it does not know: our triggers. */
+async function clearLeftovers(run: EngineRun, executor: SchemaExecutor, before: Standing): Promise<void> {
+  const schema = await executor.introspect();
+  for (const release of releases.filter((one) => one.order <= (before.contracted?.order ?? -1))) {
+    const left = stepsOf(release.id).contract.filter((step) => !step.isApplied(schema));
+    await runSteps(run, executor, "contract", release.id, left.map(forward));
+  }
 }
 
 function walkOf(step: ExpandStep, progress: DatabaseProgress, before: Standing): Walk {

@@ -11,8 +11,8 @@ import { checkConfig } from "./check-config.ts";
 import { exitCodeOf } from "./exit-code-of.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { packageVersion } from "./package-version.ts";
-import { openSupervisorParts } from "./wire.ts";
 import { allOptionGroups } from "./wire-options.ts";
+import { openSupervisorParts } from "./wire-supervisor.ts";
 
 const helpAfter = `
 Without --config-file and --config-dir the first of each of glance.conf and glance-api.conf in ~/.glance, ~, /etc/glance

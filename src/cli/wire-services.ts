@@ -1,0 +1,55 @@
+// Joins the domain with its database, its stores and the operator's settings; worker and supervisor both need that much.
+import { systemClock } from "../core/clock.ts";
+import type { Config } from "../core/config.ts";
+import type { StopStack } from "../core/lifecycle.ts";
+import type { Logger } from "../core/logger.ts";
+import type { TransferTracker } from "../core/transfers.ts";
+import type { Database } from "../db/database.ts";
+import { createImageRepository } from "../db/repositories/image-repository.ts";
+import { createMemberRepository } from "../db/repositories/member-repository.ts";
+import { createUploadRepository } from "../db/repositories/upload-repository.ts";
+import { defaultPolicy } from "../identity/default-policy.ts";
+import { createImageServices, type ImageServices } from "../images/services.ts";
+import { type ImageSettings, readImageSettings } from "../images/settings.ts";
+import { nodeOptions } from "../node/config.ts";
+import type { Release } from "../releases/catalogue.ts";
+import { readFileStoreOptions } from "../stores/file/config.ts";
+import { openFileStore } from "../stores/file/file-store.ts";
+import { createStoreRegistry } from "../stores/registry.ts";
+
+export type ServiceContext = {
+  readonly db: Database;
+  readonly release: Release;
+  readonly nodeName: string;
+  readonly logger: Logger;
+  readonly transfers: TransferTracker;
+  /** Gets what has to be closed. */
+  readonly stack: StopStack;
+};
+
+/** Throws stores.unavailable, config.invalid. */
+export async function openServices(
+  config: Config,
+  { db, release, nodeName, logger, transfers, stack }: ServiceContext,
+): Promise<{ services: ImageServices; settings: ImageSettings }> {
+  const { capabilities } = release;
+  const settings = readImageSettings(config, capabilities);
+  const store = await openFileStore(readFileStoreOptions(config));
+  stack.defer(() => store.close());
+  const services = createImageServices({
+    images: createImageRepository(db, capabilities),
+    members: createMemberRepository(db, capabilities),
+    uploads: createUploadRepository(db),
+    store,
+    stores: createStoreRegistry([store]),
+    policy: defaultPolicy,
+    capabilities,
+    settings,
+    node: nodeName,
+    uploadLeaseSeconds: config.read(nodeOptions).upload_lease_seconds,
+    logger,
+    clock: systemClock,
+    transfers,
+  });
+  return { services, settings };
+}

@@ -1,0 +1,49 @@
+// What a worker serves, chosen and joined: database, repositories, stores, domain, identity, API.
+import { register } from "prom-client";
+import { readApiSettings } from "../api/config.ts";
+import { createApiMetrics } from "../api/metrics.ts";
+import { createApi } from "../api/server.ts";
+import { StopStack } from "../core/lifecycle.ts";
+import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
+import { createNodeRepository } from "../db/repositories/node-repository.ts";
+import { readIdentitySettings } from "../identity/config.ts";
+import { defaultPolicy } from "../identity/default-policy.ts";
+import { createIdentity } from "../identity/identity.ts";
+import { createAnnouncement } from "../node/announced-release.ts";
+import { listenOptions } from "../node/config.ts";
+import { readNodeSettings } from "../node/node-settings.ts";
+import type { WorkerContext, WorkerService } from "../node/worker.ts";
+import { oldestRelease, releaseOf } from "../releases/catalogue.ts";
+import { openServices } from "./wire-services.ts";
+
+/** What a worker serves. Throws db.unreachable, db.access_denied, db.wrong_schema, stores.unavailable, config.invalid. */
+export async function buildWorkerService(context: WorkerContext): Promise<WorkerService> {
+  const { config, gate, logger, nodeName, transfers } = context;
+  const stack = new StopStack();
+  try {
+    const release = releaseOf(readNodeSettings(config).release);
+    const { url, options } = readDatabaseConfig(config);
+    const db = await openDatabase(url, { ...options, logger });
+    stack.defer(() => db.close());
+    const { services, settings } = await openServices(config, { db, release, nodeName, logger, transfers, stack });
+    const { flavor } = readIdentitySettings(config);
+    const nodes = createNodeRepository(db);
+    const app = await createApi({
+      services,
+      identity: createIdentity({ flavor, policy: defaultPolicy }),
+      release,
+      announced: createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger }),
+      gate,
+      settings: readApiSettings(config),
+      images: settings,
+      metrics: createApiMetrics(register),
+      logger,
+      headerBytesMax: config.read(listenOptions).max_header_line,
+    });
+    stack.defer(() => app.close());
+    return { server: app.server, close: () => stack.stop() };
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}

@@ -26,8 +26,8 @@ export type FleetParts = {
   readonly balancer: Balancer;
   readonly database: DatabaseView;
   readonly databaseUrl: string;
-  /** A configuration file that names the database, for glance-manage. */
-  readonly databaseConfig: string;
+  /** Path of a configuration file that names the database, for glance-manage; written now where there is none. */
+  readonly databaseConfig: () => string;
   /** Root of the package that serves where a node has none of its own. */
   readonly packageRoot: string;
   readonly clock: Clock;
@@ -65,11 +65,14 @@ export class FleetWorld implements World {
   async look(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
     const { fleet, balancer, database } = this.#parts;
     return withDeadline("looking at the fleet", observeMsMax, signal, async (limit) => {
-      const [rotation, sight, nodes] = await Promise.all([
-        balancer.observe(limit),
+      const looks = [
         database.look(limit),
+        balancer.observe(limit),
         Promise.all(fleet.nodes.map((node) => this.#observeNode(node, limit))),
-      ]);
+      ] as const;
+      // All at once, and what is told of several failures does not depend on which came first.
+      await Promise.allSettled(looks);
+      const [sight, rotation, nodes] = [await looks[0], await looks[1], await looks[2]];
       const views = nodes.map(({ node, seen, health }) => {
         const view = rotation.get(node.name);
         if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
@@ -90,7 +93,7 @@ export class FleetWorld implements World {
     const { fleet, databaseConfig, packageRoot, database } = this.#parts;
     const root = fleet.nodes.find((node) => node.packages)?.packages?.[fleet.target] ?? packageRoot;
     try {
-      const about = { phase: action.do, target: fleet.target, config: databaseConfig, packageRoot: root };
+      const about = { phase: action.do, target: fleet.target, config: databaseConfig(), packageRoot: root };
       return await runSchemaPhase({ ...about, report, signal });
     } finally {
       database.forgetDue();

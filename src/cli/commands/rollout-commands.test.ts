@@ -2,13 +2,25 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { openDatabase } from "../../db/connect.ts";
+import { loadFleet } from "../../rollout/fleet.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { databaseConfig } from "./rollout-parts.ts";
 
 const bin = fileURLToPath(new URL("../../../bin/glance-rollout.js", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "perennial-rollout-cli-"));
@@ -82,25 +94,34 @@ test("a node's configuration that names no release is refused before anything is
 });
 
 test("a database or a balancer that cannot be reached is named", async () => {
-  const ended = await rollout("run", "--fleet", fleet("no-database"), "--yes");
-  assert([exitCodes.databaseUnavailable, exitCodes.startRefused, exitCodes.failed].some((code) => code === ended.code));
-  assert.match(ended.stderr, /^glance-rollout: .*absent\.sqlite/);
-  const file = fleet("no-balancer");
-  writeFileSync(join(root, "no-balancer", "absent.sqlite"), "");
-  expectLine(
-    await rollout("plan", "--fleet", file),
-    exitCodes.failed,
-    /the balancer at .*admin\.sock cannot be asked .*glance-rollout balancer/,
-  );
+  const file = fleet("unreachable");
+  const absent = await rollout("run", "--fleet", file, "--yes");
+  expectLine(absent, exitCodes.databaseUnavailable, /absent\.sqlite does not exist; correct the fleet file's database/);
+  const path = join(root, "unreachable", "absent.sqlite");
+  writeFileSync(path, "");
+  expectLine(await rollout("plan", "--fleet", file), exitCodes.failed, /none of the image service's/);
+  const db = await openDatabase(`sqlite:///${path}`);
+  await db.run("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)");
+  await db.run("INSERT INTO alembic_version VALUES ('mitaka02')");
+  await db.close();
+  const line = /the balancer at .*admin\.sock cannot be asked .*glance-rollout balancer/;
+  expectLine(await rollout("plan", "--fleet", file), exitCodes.failed, line);
 });
 
-test("the password of a connection never shows, and the file made of it is ours alone", async () => {
+test("the password of a connection never shows; the file made of it for glance-manage is ours alone", async () => {
   const file = fleet("secret", { database: { connection: "mysql://glance:s3$cret@127.0.0.1:1/glance" } });
   const ended = await rollout("plan", "--fleet", file);
   expectLine(ended, exitCodes.databaseUnavailable, /127\.0\.0\.1:1/);
   assert.doesNotMatch(ended.stderr + ended.stdout, /s3/);
-  const journal = join(root, "secret", "journal");
-  assert.match(readFileSync(join(journal, "glance-database.conf"), "utf8"), /s3\$\$cret/);
+  assert(!existsSync(join(root, "secret", "journal")), "plan changes nothing");
+  const path = databaseConfig(loadFleet(file));
+  assert.match(readFileSync(path, "utf8"), /s3\$\$cret/);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
+test("a rollout that cannot ask wants to be told that it may begin", async () => {
+  const file = fleet("unasked");
+  expectLine(await rollout("run", "--fleet", file), exitCodes.usage, /nobody can be asked here.*--yes/);
 });
 
 test("a second rollout of the same fleet is refused, naming the first", async () => {

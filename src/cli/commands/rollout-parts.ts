@@ -39,7 +39,7 @@ export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?:
     balancer: createBalancer(fleet, names),
     database,
     databaseUrl,
-    databaseConfig: databaseConfig(fleet),
+    databaseConfig: () => databaseConfig(fleet),
     databaseName: parseDatabaseUrl(databaseUrl).display,
     packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
     clock: systemClock,
@@ -76,7 +76,7 @@ function readUrl(fleet: Fleet): string {
 }
 
 /** glance-manage reads the database from a file; where the fleet file has the URL itself, one is written that only we may read. */
-function databaseConfig(fleet: Fleet): string {
+export function databaseConfig(fleet: Fleet): string {
   if ("config" in fleet.database) return fleet.database.config;
   const path = join(fleet.journal, `${fleet.name}-database.conf`);
   const text = `# Written by glance-rollout from ${fleet.file}.\n[database]\nconnection = ${fleet.database.connection.replaceAll("$", "$$$$")}\n`;

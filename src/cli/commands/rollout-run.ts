@@ -44,6 +44,12 @@ export function addRunCommand(program: Command, run: (work: () => Promise<ExitCo
 
 async function runRun(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
+  if (!options.yes && !process.stdin.isTTY) {
+    process.stderr.write(
+      "glance-rollout: nobody can be asked here; look at glance-rollout plan, then run with --yes\n",
+    );
+    return exitCodes.usage;
+  }
   const stop = new AbortController();
   const onSignal = (name: NodeJS.Signals) => stop.abort(new Error(`stopped by ${name}`));
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGHUP", onSignal);
@@ -93,7 +99,9 @@ async function mayBegin(parts: RolloutParts, options: Options, signal: AbortSign
   process.stderr.write(`${planText(plan, parts, null).join("\n")}\n`);
   const question = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await question.question("Go ahead? [y/N] ", { signal })).trim());
+    const yes = /^y(es)?$/i.test((await question.question("Go ahead? [y/N] ", { signal })).trim());
+    if (!yes) process.stderr.write("glance-rollout: nothing was changed\n");
+    return yes;
   } finally {
     question.close();
   }

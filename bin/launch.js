@@ -17,7 +17,7 @@ export async function launch(name) {
   if (existsSync(source)) {
     // Taking the types off takes most of the start; children (workers, commands of a rollout) share what is kept. Not
     // for an installed package: its files may be nobody's to write, and a cache in a shared folder could be planted.
-    process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/perennial", import.meta.url));
+    process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url));
     enableCompileCache(process.env.NODE_COMPILE_CACHE);
   }
   await import((existsSync(source) ? source : new URL(`../dist/cli/${name}.js`, import.meta.url)).href);

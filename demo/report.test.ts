@@ -52,15 +52,12 @@ test("screen: the picture shows phases and nodes, and no line is wider than a te
   const state = initialState();
   state.activity = "rollout to Ocata";
   state.registry = [{ name: "n1", release: "newton", state: "serving", uploads: 1, downloads: 0 }];
-  state.events.push({
-    seq: 1,
-    time: "2026-11-23T00:00:00Z",
-    kind: "decision",
-    phase: "migrate",
-    text: "x".repeat(300),
-  });
+  const time = "2026-11-23T00:00:00Z";
+  state.events.push({ seq: 1, time, kind: "result", phase: "backup", text: "", data: { do: "back-up", ok: true } });
+  state.events.push({ seq: 2, time, kind: "decision", phase: "nodes", node: "n1", text: "", data: { do: "drain" } });
+  state.events.push({ seq: 3, time, kind: "decision", phase: "expand", text: "x".repeat(300) });
   const lines = picture(state, 12, 130).split("\n");
-  assert(lines.some((line) => line.includes("✔ expand   ▶ migrate   · nodes")));
+  assert(lines.some((line) => line.includes("✔ backup   ▶ expand   · migrate   · nodes")));
   assert(lines.some((line) => /n1 +newton +serving +1 +0/.test(line)));
   for (const line of lines) assert(line.length <= 120, line);
 });

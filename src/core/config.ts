@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { type ConfigEntry, canonicalOption, canonicalSection, parseConfig, readConfigText } from "./config-parser.ts";
 import { type ConfigValue, convertOption, valueText } from "./config-values.ts";
 import { errorText, ServiceError } from "./errors.ts";
-import type { Logger } from "./logger.ts";
 import type { GroupValues, OptionGroup, OptionSpec } from "./options.ts";
 
 /** A set of configuration files, read and validated against every declared option group. */
@@ -41,13 +40,12 @@ type Declared = { readonly section: string; readonly option: string; readonly sp
 type Found = { readonly texts: readonly string[]; readonly origin: ConfigEntry | null };
 
 /**
- * Reads the files in order (a source that was read already is taken as it is) and validates every option of `groups`. Warnings go to the logger.
+ * Reads the files in order (a source that was read already is taken as it is) and validates every option of `groups`.
  * Throws config.invalid naming file, section, option, value and what is allowed.
  */
 export function loadConfig(options: {
   files: readonly (string | ConfigSource)[];
   groups: readonly OptionGroup[];
-  logger?: Logger;
 }): Config {
   const sources = options.files.map((file) => (typeof file === "string" ? { file, text: readConfigText(file) } : file));
   const entries = sources.flatMap(({ file, text }) => parseConfig(text, file));
@@ -77,7 +75,6 @@ export function loadConfig(options: {
     return { section: one.section, option: one.option, text, origin };
   });
   const names = unknown.map((entry) => `${entry.section}.${entry.option} (${entry.file})`);
-  if (names.length > 0) options.logger?.warn({ options: names }, "configuration options not known here are ignored");
   return {
     files: sources.map((source) => source.file),
     sources,

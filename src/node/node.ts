@@ -17,6 +17,7 @@ import { NodeRegistry } from "./registry.ts";
 import { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { SupervisorOptions } from "./supervisor.ts";
+import { warnOfUnknown } from "./warn-of-unknown.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** What belongs to one reading of the configuration; a reload replaces it as a whole. */
@@ -197,6 +198,7 @@ export class Node {
       throw error;
     }
     this.#logger = logger;
+    warnOfUnknown(config, logger);
     this.#registry.records = this.#generation.parts.nodes;
     this.#registry.address = nodeAddress(socket);
     if (socket !== old.socket) old.socket.close();

@@ -16,6 +16,7 @@ import { openLogger } from "./open-logger.ts";
 import type { NodeParts } from "./parts.ts";
 import { processTitle } from "./pid-file.ts";
 import { connectServiceManager } from "./service-manager.ts";
+import { warnOfUnknown } from "./warn-of-unknown.ts";
 
 export type PartsContext = {
   readonly nodeName: string;
@@ -45,6 +46,7 @@ export async function supervise(options: SupervisorOptions): Promise<"finished" 
   process.title = `${processTitle}: supervisor`;
   const config = options.readConfig();
   const logger = openLogger(config, "glance-api");
+  warnOfUnknown(config, logger);
   const signals = listenForSignals();
   const manager = connectServiceManager(process.env, { pid: process.pid, logger });
   const stack = new StopStack();

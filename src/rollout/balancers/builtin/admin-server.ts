@@ -1,7 +1,7 @@
 // The balancer's own small API on a UNIX socket, for the rollout and for people with curl:
 //   GET /servers                          every server: state, health, requests under way, what it answered, latency
 //   PUT /servers/NAME  {"state":"drain"}  ready, drain or maint; answers the server as it then is
-import { chmodSync, unlinkSync } from "node:fs";
+import { unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { errorText, ServiceError } from "../../../core/errors.ts";
@@ -25,9 +25,11 @@ export async function listenAdmin(path: string, actions: AdminActions): Promise<
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(path, error)));
+    // Ours alone from the first moment: the socket is made within this call.
+    const umask = process.umask(0o177);
     server.listen(path, resolve);
+    process.umask(umask);
   });
-  chmodSync(path, 0o600);
   return server;
 }
 

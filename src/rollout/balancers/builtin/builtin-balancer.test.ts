@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { test } from "node:test";
 import { eventually } from "../../../../test/servers/eventually.ts";
 import { balancerConformance } from "../../testing/balancer-conformance.ts";
@@ -20,6 +21,7 @@ test("builtin: states outlive the balancer's death", async () => {
   const servers = await Promise.all(["n1", "n2"].map((name) => startTestServer(name)));
   const running = await startBalancerProcess(servers);
   try {
+    assert.equal(statSync(running.at.admin).mode & 0o777, 0o600, "the admin socket is ours alone");
     const balancer = createBuiltinBalancer(running.at, ["n1", "n2"]);
     await balancer.setState("n1", "drain", signal);
     running.process.kill("SIGKILL");

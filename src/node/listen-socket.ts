@@ -2,7 +2,7 @@
 // workers can inherit it. The supervisor never accepts on it: while no worker runs, connections wait in the kernel.
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";
-import { BoundSocket, isIP } from "node:net";
+import { BoundSocket, createServer, isIP } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import { anyOrphan } from "./orphans.ts";
@@ -20,6 +20,8 @@ export type ListenSocket = {
 
 /** The first descriptor a service manager hands over, by the sd_listen_fds convention. */
 const firstInheritedFd = 3;
+/** Node takes 0 for its default. */
+const queueMin = 1;
 
 /**
  * The socket handed over by the service manager, if one was; the variables are taken out of `env`, since they concern this process alone.
@@ -63,13 +65,26 @@ export async function bindSocket(options: { host: string; port: number }): Promi
       port: socket.address().port,
       inherited: false,
       close() {
-        if (open) socket.close();
+        if (open) closeBehindLast(socket);
         open = false;
       },
     };
   } catch (error) {
     throw cannotListen(options, error);
   }
+}
+
+/**
+ * Connections that lie in the kernel's queue when the last worker closes are reset. So few of them fit in from here on: a client
+ * that does not look at health checks waits a second for its turn, and then is refused, which it can tell from a request that was lost.
+ */
+function closeBehindLast(socket: BoundSocket): void {
+  const server = createServer();
+  // A failure to listen is none here: the socket is about to be closed.
+  server.on("error", () => undefined);
+  server.listen(socket, queueMin);
+  // In the same turn of the event loop, so that nothing is accepted here.
+  server.close();
 }
 
 /** Workers of a killed supervisor hold its port for 2 s. */

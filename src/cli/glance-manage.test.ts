@@ -45,7 +45,6 @@ test("glance-manage: a whole upgrade says the reference's lines and ends with it
     `Your database is not up to date. Your ${step} step is to run \`glance-manage db ${phase}\`.`;
   await says("db check", 3, due("first", "expand"));
   await says("db_sync --to newton", 0, "Database is synced successfully.");
-  await says("db_version", 0, "mitaka02");
   const db = await openDatabase(url);
   await fillNewton(db, 30);
   await db.close();
@@ -64,9 +63,11 @@ test("glance-manage: a whole upgrade says the reference's lines and ends with it
   await says("db_migrate", 0, "Database migration is up to date. No migration needed.");
   await says("db check", 5, due("next", "contract"));
   await says("db contract", 0, upgraded("ocata_contract01"));
-  await says("db check", 0, "Database is up to date. No upgrades needed.");
-  for (const phase of ["expand", "migrate", "contract"])
-    await says(`db ${phase}`, 0, "Database is up to date. No migrations needed.");
+  await Promise.all([
+    says("db check", 0, "Database is up to date. No upgrades needed."),
+    says("db_version", 0, "ocata_contract01"),
+    says("db migrate", 0, "Database is up to date. No migrations needed."),
+  ]);
   await says("db sync 44", 0, "Database is up to date. No migrations needed.");
   await says("db_version_control mitaka02", 0, "Placed database under migration control at revision: mitaka02");
 });

@@ -3,10 +3,11 @@
 import { systemClock } from "../../core/clock.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { ReleaseId } from "../../releases/catalogue.ts";
-import { type BatchDialect, batchDialectOf } from "./batch-dialect.ts";
+import { batchDialectOf } from "./batch-dialect.ts";
 import type { EngineRun } from "./engine-run.ts";
 import { ProgressReport } from "./progress-report.ts";
 import type { Backfill, ProgressStore } from "./step.ts";
+import { Throttle } from "./throttle.ts";
 
 export type BackfillLimits = {
   /** What one batch's transaction should take. */
@@ -32,10 +33,6 @@ export const defaultBackfillLimits: BackfillLimits = {
   threadsRunningMax: 24,
 };
 
-/** How long the migration waits for an overloaded server before it does one batch all the same. */
-const throttleMsMax = 10_000;
-const throttleCheckMs = 250;
-
 export type BackfillResult = { readonly rows: number; readonly complete: boolean };
 
 /** Migrates what is pending, within the limits. Throws schema.blocked where other sessions keep rows locked for the lock budget. */
@@ -51,7 +48,7 @@ export async function runBackfill(
   const total = await backfill.pending(run.db, Number.MAX_SAFE_INTEGER, progress);
   const report = new ProgressReport(run, { phase: "migrate", release, step: backfill.name, rowsTotal: total });
   const startMs = performance.now();
-  const throttle = new Throttle(dialect, limits);
+  const throttle = new Throttle(() => dialect.pressure(limits.threadsRunningMax));
   let cursor = stored && !stored.finished ? (stored.cursor ?? "") : "";
   let batchRows = limits.batchRows;
   let rows = 0;
@@ -70,7 +67,7 @@ export async function runBackfill(
       rowsInRound = 0;
       continue;
     }
-    await throttle.wait(run.signal, (detail) => report.tell(rows, batchRows, detail));
+    await throttle.wait((why) => report.tell(rows, batchRows, why), run.signal);
     const batchStartMs = performance.now();
     const last = keys.at(-1) ?? "";
     const changed = await run.db.transaction(async (tx) => {
@@ -120,27 +117,4 @@ async function waitForRows(run: EngineRun, backfill: Backfill, stuckMs: number):
     );
   await systemClock.sleep(pauseMs, run.signal);
   return pauseMs;
-}
-
-/** Holds the migration back while the server has too much to do, but never for good. */
-class Throttle {
-  readonly #dialect: BatchDialect;
-  readonly #limits: BackfillLimits;
-  #checkedMs = Number.NEGATIVE_INFINITY;
-
-  constructor(dialect: BatchDialect, limits: BackfillLimits) {
-    this.#dialect = dialect;
-    this.#limits = limits;
-  }
-
-  async wait(signal: AbortSignal, tell: (detail: string) => void): Promise<void> {
-    if (performance.now() - this.#checkedMs < throttleCheckMs) return;
-    for (let waitedMs = 0; waitedMs < throttleMsMax; waitedMs += throttleCheckMs) {
-      const threads = await this.#dialect.threadsRunning();
-      this.#checkedMs = performance.now();
-      if (threads <= this.#limits.threadsRunningMax) return;
-      tell(`held back: the server runs ${threads} statements at once (limit ${this.#limits.threadsRunningMax})`);
-      await systemClock.sleep(throttleCheckMs, signal);
-    }
-  }
 }

@@ -1,12 +1,13 @@
 // What the batches of a data migration need of each dialect: row locks that wait for nobody, and how busy the server is.
 import type { Database, Dialect, Queryable } from "../database.ts";
+import { readPressure } from "./mysql/pressure.ts";
 import { isAtLeast, readServer } from "./mysql/server.ts";
 
 export type BatchDialect = {
   /** First in each batch's transaction. */
   begin(tx: Queryable): Promise<{ lockFreeRows: string }>;
-  /** Statements the server runs now; 0 where nobody counts. */
-  threadsRunning(): Promise<number>;
+  /** Why the server should be left alone for a moment, or null. */
+  pressure(threadsRunningMax: number): Promise<string | null>;
   /** Pause after each batch, as a part of the time it took. */
   readonly pauseRatio: number;
 };
@@ -21,16 +22,13 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
         await tx.run("SET SESSION innodb_lock_wait_timeout = 1");
         return { lockFreeRows: "FOR UPDATE" };
       },
-      async threadsRunning() {
-        const [row] = await db.query<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Threads_running'");
-        return Number(row?.Value ?? 0);
-      },
+      pressure: (threadsRunningMax) => readPressure(db, threadsRunningMax),
       pauseRatio: 0,
     };
   },
   sqlite: async () => ({
     begin: async () => ({ lockFreeRows: "" }),
-    threadsRunning: async () => 0,
+    pressure: async () => null,
     pauseRatio: 1,
   }),
 };

@@ -58,7 +58,7 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
     const later = pending
       ? openReleases(before.contracted, run.target).flatMap((one) => stepsOf(one.id).columnsComing)
       : [];
-    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), later));
+    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), { later }));
     const finished = before.contracted !== null && before.contracted.order >= run.target.order;
     if (finished) return { outcome: "finished", heads };
     const changed = applied > 0 || heads.join() !== before.heads.join();
@@ -87,8 +87,7 @@ async function create(run: EngineRun, executor: SchemaExecutor, progress: Databa
   if (!first) return 0;
   // Noted before the first table: tables without a revision are then ours, begun and not finished.
   await progress.save(createProgressName, { cursor: null, rowsDone: 0, finished: false });
-  const walks = stepsOf(first.id).create.map((step) => ({ ...forward(step), unseen: true }));
-  return runSteps(run, executor, "create", first.id, walks);
+  return runSteps(run, executor, "create", first.id, stepsOf(first.id).create.map(forward));
 }
 
 async function stampExpanded(run: EngineRun, session: Session, before: Standing): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 // Our own indexes on Glance's tables, for lists that cost the same at any size. They exist wherever their columns do, so a phase
 // that adds or drops a column brings or takes some of them; they carry the prefix perennial_, which the reference ignores.
-import { listIndexes } from "../repositories/list-indexes.ts";
+import { type ListIndex, listIndexes } from "../repositories/list-indexes.ts";
 import { addIndex, dropIndex } from "./changes.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import type { Walk } from "./run-steps.ts";
@@ -14,12 +14,21 @@ export type TableColumn = readonly [table: string, column: string];
 /**
  * Steps that make the indexes what they should be now: those of older versions of this package go, those that can exist come.
  * `later`: columns whose rows are about to be filled. An index on one is built once afterwards, instead of row by row.
+ * `coming`: columns that are taken to exist already, for a plan.
  */
-export function indexSteps(schema: LiveSchema, later: readonly TableColumn[] = []): readonly Walk[] {
-  const wanted = listIndexes.filter((index) => index.columns.every((column) => schema.hasColumn(index.table, column)));
-  const waits = (index: (typeof wanted)[number]) =>
-    later.some(([table, column]) => table === index.table && index.columns.includes(column));
-  const missing = wanted.filter((index) => !schema.hasIndex(index.table, index.name) && !waits(index));
+export function indexSteps(
+  schema: LiveSchema,
+  options: { later?: readonly TableColumn[]; coming?: readonly TableColumn[] } = {},
+): readonly Walk[] {
+  const isIn = (columns: readonly TableColumn[] = [], index: ListIndex, column: string) =>
+    columns.some(([table, name]) => table === index.table && name === column);
+  const wanted = listIndexes.filter((index) =>
+    index.columns.every((column) => schema.hasColumn(index.table, column) || isIn(options.coming, index, column)),
+  );
+  const missing = wanted.filter(
+    (index) =>
+      !schema.hasIndex(index.table, index.name) && !index.columns.some((column) => isIn(options.later, index, column)),
+  );
   const stale = liveIndexes(schema).filter(
     (live) =>
       !wanted.some(

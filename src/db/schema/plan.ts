@@ -57,7 +57,8 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
   for (const release of open)
     for (const step of stepsOf(release.id).contract)
       add("contract", release, step, appliedContract(step, schema, release));
-  for (const step of indexSteps(schema)) add("indexes", target, step, false);
+  const coming = open.flatMap((release) => stepsOf(release.id).columnsComing);
+  for (const step of indexSteps(schema, { coming })) add("indexes", target, step, false);
   return plan;
 }
 

@@ -8,6 +8,7 @@ import { metadefTables } from "./metadef-tables.ts";
 
 const createTable = (table: TableDefinition): SchemaStep => ({
   name: `create table ${table.name}`,
+  standsAlone: true,
   isApplied: (schema) => schema.hasTable(table.name),
   changes: {
     mysql: () =>
@@ -37,6 +38,7 @@ export const create: readonly SchemaStep[] = [
     name: "rename resource type OS::Nova::Instance to OS::Nova::Server",
     // Rows, not schema: harmless to repeat, and reached only while the database is below Newton.
     isApplied: () => false,
+    standsAlone: true,
     changes: { mysql: renameChange, sqlite: renameChange },
   },
 ];

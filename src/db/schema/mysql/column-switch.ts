@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
 import type { LiveSchema } from "../live-schema.ts";
+import { Throttle } from "../throttle.ts";
+import { readPressure } from "./pressure.ts";
 
 export type ColumnRequirement = {
   readonly table: string;
@@ -28,6 +30,8 @@ export type SwitchTools = {
 };
 
 const targetMs = 40;
+/** As for the batches of a data migration. */
+const threadsRunningMax = 24;
 const tellEveryMs = 1_000;
 
 /** Where the column has its definition already, only what a killed run may have left of its shadow is taken away. */
@@ -68,12 +72,14 @@ async function copyRows(tools: SwitchTools, what: ColumnRequirement, shadow: str
   const { table, key, column } = what;
   let pageRows = 500;
   let toldMs = 0;
+  const throttle = new Throttle(() => readPressure(session, threadsRunningMax));
   for (let round = 1; ; round++) {
     let cursor = "";
     let left = 0;
     let copied = 0;
     let walked = 0;
     for (;;) {
+      await throttle.wait(tools.tell);
       const startMs = performance.now();
       const [page] = await session.query<{ last: string | null; n: number }>(
         `SELECT MAX(k) AS last, COUNT(*) AS n FROM (SELECT ${key} AS k FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${pageRows}) page`,

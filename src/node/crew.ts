@@ -1,7 +1,7 @@
 // All workers of a node: the pool that serves and, after reloads, older ones that still finish. What the node says to its workers,
 // and what they report, goes through here.
 import type { ReleaseId } from "../releases/catalogue.ts";
-import { oldestRelease } from "./registry.ts";
+import { oldestOf } from "./registry.ts";
 import { mergeSummaries, type TransferSummary } from "./transfer-summary.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 import type { ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
@@ -39,7 +39,7 @@ export class Crew {
   /** The oldest release that any worker speaks; `otherwise` where there is none. */
   release(otherwise: ReleaseId): ReleaseId {
     const [first = otherwise, ...more] = [...this.#members].map((member) => member.release);
-    return oldestRelease([first, ...more]);
+    return oldestOf([first, ...more]);
   }
 
   tell(message: ToWorker): void {

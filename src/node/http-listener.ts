@@ -22,7 +22,8 @@ export async function listenOnInherited(server: Server, config: Config, gate: Ga
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ fd: workerSocketFd, backlog: options.backlog }, () => {
+    // Of a descriptor Node takes the backlog as an argument only.
+    server.listen({ fd: workerSocketFd }, options.backlog, () => {
       server.removeListener("error", reject);
       resolve();
     });

@@ -1,6 +1,6 @@
 // The logger that glance-api.conf asks for.
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../core/config.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
@@ -14,8 +14,7 @@ export function openLogger(config: Config, name: string): Logger {
   if (logFile === null || logFile === "") return createLogger({ level, name });
   const file = resolve(logDir ?? "", logFile);
   try {
-    // The logger itself would swallow what is wrong with the file.
-    mkdirSync(dirname(file), { recursive: true });
+    // The logger itself would swallow what is wrong with the file. Its folder is the operator's to make.
     closeSync(openSync(file, "a"));
     return createLogger({ level, name, file });
   } catch (error) {

@@ -1,5 +1,5 @@
 // The file that tells which process is the supervisor. One left behind by a killed supervisor is seen as such and replaced.
-import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorText, ServiceError } from "../core/errors.ts";
 
@@ -17,7 +17,8 @@ export function writePidFile(path: string, pid: number): () => void {
     throw new ServiceError("node.start_refused", message, { facts: { pid: holder, path } });
   }
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    // One folder, such as /run/glance, which is gone after each boot. (`recursive` never returns where a file system refuses.)
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path));
     // Renamed into place, so that nobody reads an empty file.
     writeFileSync(`${path}.${pid}`, `${pid}\n`);
     renameSync(`${path}.${pid}`, path);

@@ -5,7 +5,7 @@ import { isServiceError } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { NodeRow } from "../db/repositories/node-repository.ts";
 import type { NodeRecords } from "./parts.ts";
-import { NodeRegistry, oldestRelease } from "./registry.ts";
+import { NodeRegistry, oldestOf } from "./registry.ts";
 import { noTransfers } from "./transfer-summary.ts";
 
 /** Rows as the database keeps them, with a clock that tests set. */
@@ -129,5 +129,5 @@ test("registry: a move to another port keeps the row", async () => {
 });
 
 test("registry: the older of two releases is the one that contract has to wait for", () => {
-  assert.equal(oldestRelease(["ocata", "newton", "ocata"]), "newton");
+  assert.equal(oldestOf(["ocata", "newton", "ocata"]), "newton");
 });

@@ -141,10 +141,10 @@ export class NodeRegistry {
     const workers = workersOf(before.pid);
     const gone = before.pid === this.#pid || workers?.length === 0 || performance.now() > before.untilMs;
     if (gone) this.#predecessor = null;
-    return gone ? release : oldestRelease([release, before.release]);
+    return gone ? release : oldestOf([release, before.release]);
   }
 }
 
-export function oldestRelease(ids: readonly [ReleaseId, ...ReleaseId[]]): ReleaseId {
+export function oldestOf(ids: readonly [ReleaseId, ...ReleaseId[]]): ReleaseId {
   return ids.reduce((oldest, id) => (releaseOf(id).order < releaseOf(oldest).order ? id : oldest));
 }

@@ -4,6 +4,7 @@ import { readApiSettings } from "../api/config.ts";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "../db/config.ts";
+import { parseDatabaseUrl } from "../db/url.ts";
 import { readIdentitySettings } from "../identity/config.ts";
 import { refuseExposedFakeauth } from "../identity/fakeauth.ts";
 import { readImageSettings } from "../images/settings.ts";
@@ -18,13 +19,13 @@ export function checkConfig(config: Config): void {
   readImageSettings(config, releaseOf(release).capabilities);
   readApiSettings(config);
   readFileStoreOptions(config);
-  databaseUrlOf(config);
+  parseDatabaseUrl(databaseUrlOf(config));
   const { flavor, fakeauthAnywhere } = readIdentitySettings(config);
   refuseExposedFakeauth({ flavor, bindHost: config.read(listenOptions).bind_host, anywhere: fakeauthAnywhere });
 }
 
 /** Throws config.invalid where no database is configured. */
-export function databaseUrlOf(config: Config): string {
+function databaseUrlOf(config: Config): string {
   const { connection } = config.read(databaseOptions);
   if (connection) return connection;
   const where = config.files.length > 0 ? config.files.join(", ") : "no configuration file was found";

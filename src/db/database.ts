@@ -68,6 +68,8 @@ export type Dialect = {
   readonly forUpdate: string;
   /** Follows a table name in FROM: this index and no other. Fails with db.wrong_schema where it does not exist. */
   useIndex(index: string): string;
+  /** Follows a table name in UPDATE: rows are found by their primary key, however small the table is, so that no other row is locked. */
+  readonly byPrimaryKey: string;
   /** Joins two tables in this order, whatever the optimizer thinks. */
   readonly orderedJoin: string;
   /**

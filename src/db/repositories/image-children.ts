@@ -2,12 +2,19 @@
 // meet here; rows are changed by their own ids, in order, so that writers of different images do not lock each other's gaps.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { ImageLocation } from "../../images/image.ts";
-import type { Queryable, SqlValue } from "../database.ts";
+import type { Dialect, Queryable, SqlValue } from "../database.ts";
 import type { ChildRow } from "./image-row.ts";
 import { jsonText } from "./json-text.ts";
+import { softDelete } from "./live-row.ts";
 
 /** Rows written by one INSERT. */
 const insertRowsMax = 200;
+
+/** The image whose row the caller holds, and its live child rows. */
+export type HeldImage = { readonly id: string; readonly children: readonly ChildRow[] };
+
+/** When: as a datetime column holds it. */
+export type At = { readonly now: string; readonly dialect: Dialect };
 
 export type PropertyChanges = {
   readonly set: Readonly<Record<string, string | null>>;
@@ -58,16 +65,19 @@ export async function insertLocation(
   );
 }
 
+const rowId = (row: ChildRow) => row.rowId;
+
 /** Sets and removes properties, and leaves all others alone. A removed one that comes back is its old row revived, as the unique key asks. */
 export async function changeProperties(
   tx: Queryable,
-  image: { readonly id: string; readonly children: readonly ChildRow[] },
+  image: HeldImage,
   changes: PropertyChanges,
-  now: string,
+  at: At,
 ): Promise<void> {
   const live = new Map(image.children.filter((row) => row.kind === "property").map((row) => [row.name, row]));
   const removed = changes.remove.flatMap((name) => live.get(name) ?? []);
-  await softDelete(tx, "image_properties", removed, now);
+  const { now } = at;
+  await softDelete(tx, "image_properties", removed.map(rowId), at);
 
   const wanted = Object.entries(changes.set);
   for (const [name, value] of wanted) {
@@ -118,35 +128,26 @@ function fold(name: string): string {
     .toLowerCase();
 }
 
-export async function changeTags(
-  tx: Queryable,
-  image: { readonly id: string; readonly children: readonly ChildRow[] },
-  wanted: readonly string[],
-  now: string,
-): Promise<void> {
+export async function changeTags(tx: Queryable, image: HeldImage, wanted: readonly string[], at: At): Promise<void> {
   const live = image.children.filter((row) => row.kind === "tag");
   const keep = new Set(wanted);
-  await softDelete(
-    tx,
-    "image_tags",
-    live.filter((row) => !keep.has(row.name)),
-    now,
-  );
+  const dropped = live.filter((row) => !keep.has(row.name));
+  await softDelete(tx, "image_tags", dropped.map(rowId), at);
   const present = new Set(live.map((row) => row.name));
   await insertTags(
     tx,
     image.id,
     [...keep].filter((tag) => !present.has(tag)),
-    now,
+    at.now,
   );
 }
 
 /** Metadata of kept URLs is written, rows of missing ones are soft-deleted. */
 export async function changeLocations(
   tx: Queryable,
-  image: { readonly id: string; readonly children: readonly ChildRow[] },
+  image: HeldImage,
   wanted: readonly ImageLocation[],
-  now: string,
+  at: At,
 ): Promise<void> {
   const byUrl = new Map(wanted.map((location) => [location.url, location]));
   const live = image.children.filter((row) => row.kind === "location");
@@ -154,25 +155,10 @@ export async function changeLocations(
     const location = byUrl.get(row.name);
     const text = location && jsonText(location.metadata);
     if (text !== undefined && text !== row.metadata)
-      await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, now, row.rowId]);
+      await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, at.now, row.rowId]);
   }
   const gone = live.filter((row) => !byUrl.has(row.name));
-  await softDelete(tx, "image_locations", gone, now, ", status = 'deleted'");
-}
-
-async function softDelete(
-  tx: Queryable,
-  table: "image_properties" | "image_tags" | "image_locations",
-  rows: readonly { readonly rowId: number }[],
-  now: string,
-  more = "",
-): Promise<void> {
-  if (rows.length === 0) return;
-  const ids = rows.map((row) => row.rowId).sort((a, b) => a - b);
-  await tx.run(
-    `update ${table} set deleted = 1, deleted_at = ?, updated_at = ?${more} where id in (${ids.map(() => "?").join(", ")})`,
-    [now, now, ...ids],
-  );
+  await softDelete(tx, "image_locations", gone.map(rowId), at);
 }
 
 async function insertRows(

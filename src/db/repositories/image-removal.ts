@@ -3,9 +3,17 @@
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Cleanup, RemovedImage } from "../../images/ports.ts";
 import type { Dialect, Queryable } from "../database.ts";
-import { isLive } from "./live-row.ts";
+import { type ChildTable, isLive, softDelete } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
 import { insertLease } from "./upload-lease.ts";
+
+/** Live rows of the four child tables, with the URLs that data stands under. */
+const childrenSql = (["image_properties", "image_tags", "image_members"] as const)
+  .map((table) => `select '${table}' as child_table, id, null as url from ${table} where image_id = ? and ${isLive}`)
+  .concat(
+    `select 'image_locations', id, case when status = 'active' then value end from image_locations where image_id = ? and ${isLive} order by id`,
+  )
+  .join(" union all ");
 
 /** `now`: as a datetime column holds it. undefined: no such image. Throws images.forbidden where it is protected. */
 export async function removeImage(
@@ -23,31 +31,30 @@ export async function removeImage(
     throw new ServiceError("images.forbidden", `Image ${id} is protected and cannot be deleted.`, {
       facts: { imageId: id },
     });
-  const locations = await tx.query<{ value: string }>(
-    `select value from image_locations where image_id = ? and ${isLive} and status = 'active' order by id`,
-    [id],
-  );
+  // Read after the image's row is locked, so that whoever added one of these before is through.
+  const children = await tx.query<{ child_table: ChildTable; id: number; url: string | null }>(childrenSql, [
+    id,
+    id,
+    id,
+    id,
+  ]);
   await tx.run("update images set status = 'deleted', deleted = 1, deleted_at = ?, updated_at = ? where id = ?", [
     now,
     now,
     id,
   ]);
-  const marked = "deleted = 1, deleted_at = ?, updated_at = ?";
-  await tx.run(`update image_properties set ${marked} where image_id = ? and ${isLive}`, [now, now, id]);
-  await tx.run(`update image_tags set ${marked} where image_id = ? and ${isLive}`, [now, now, id]);
-  await tx.run(`update image_locations set ${marked}, status = 'deleted' where image_id = ? and ${isLive}`, [
-    now,
-    now,
-    id,
-  ]);
-  await softDeleteMembers(tx, id, now);
-  if (locations.length === 0) return { cleanup: null };
+  const idsIn = (table: ChildTable) => children.filter((row) => row.child_table === table).map((row) => Number(row.id));
+  for (const table of ["image_properties", "image_tags", "image_locations"] as const)
+    await softDelete(tx, table, idsIn(table), { now, dialect });
+  await softDeleteMembers(tx, idsIn("image_members"), { now, dialect });
+  const urls = children.flatMap((row) => row.url ?? []);
+  if (urls.length === 0) return { cleanup: null };
 
   const lease = {
     imageId: id,
     leaseId: cleanup.leaseId,
     node: cleanup.node,
-    urls: locations.map((location) => location.value),
+    urls,
   };
   try {
     await insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect });

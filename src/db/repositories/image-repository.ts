@@ -11,7 +11,7 @@ import { changeLocations, changeProperties, changeTags, insertProperties, insert
 import { createImageList } from "./image-list.ts";
 import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
-import { isLive } from "./live-row.ts";
+import { isLive, softDelete } from "./live-row.ts";
 
 /** `clock` gives created_at and updated_at, as in Glance; leases go by the database's own. */
 export function createImageRepository(
@@ -66,10 +66,11 @@ export function createImageRepository(
         const image = await load(tx, id);
         if (!image) throw notFound(id);
         const { properties, tags, locations } = changes;
-        const owner = { id: image.image.id, children: image.children };
-        if (properties) await changeProperties(tx, owner, properties, at);
-        if (tags) await changeTags(tx, owner, tags, at);
-        if (locations) await changeLocations(tx, owner, locations, at);
+        const held = { id: image.image.id, children: image.children };
+        const when = { now: at, dialect };
+        if (properties) await changeProperties(tx, held, properties, when);
+        if (tags) await changeTags(tx, held, tags, when);
+        if (locations) await changeLocations(tx, held, locations, when);
         if (!properties && !tags && !locations) return image.image;
         return (await load(tx, id))?.image ?? image.image;
       });
@@ -113,17 +114,18 @@ export function createImageRepository(
 
     async removeTag(id, tag) {
       return await db.transaction(async (tx) => {
+        const [image] = await tx.query(`select id from images where id = ? and deleted = 0${dialect.forUpdate}`, [id]);
         // Compared here: collations take `A` for `a`.
-        const found = async () => (await liveTags(tx, id)).filter((row) => row.value === tag);
-        if ((await found()).length === 0) return false;
+        const rows = image ? (await liveTags(tx, id)).filter((row) => row.value === tag) : [];
+        if (rows.length === 0) return false;
         const at = now();
-        await takeImage(tx, id, {}, { updated_at: at });
-        for (const row of await found())
-          await tx.run("update image_tags set deleted = 1, deleted_at = ?, updated_at = ? where id = ?", [
-            at,
-            at,
-            row.id,
-          ]);
+        await tx.run("update images set updated_at = ? where id = ?", [at, id]);
+        await softDelete(
+          tx,
+          "image_tags",
+          rows.map((row) => row.id),
+          { now: at, dialect },
+        );
         return true;
       });
     },

@@ -118,6 +118,12 @@ function readLocation(row: ChildRow): ImageLocation {
 
 function readMetadata(json: string | null): Record<string, unknown> {
   if (json === null || json === "" || json === "{}") return {};
-  const metadata: unknown = JSON.parse(json);
+  let metadata: unknown;
+  try {
+    metadata = JSON.parse(json);
+  } catch {
+    // Somebody else's row, and no reason that the image, and every list with it, cannot be shown.
+    return {};
+  }
   return typeof metadata === "object" && metadata !== null ? (metadata as Record<string, unknown>) : {};
 }

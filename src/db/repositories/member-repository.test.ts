@@ -8,7 +8,6 @@ import { draft, newton, nodeOf, ocata } from "../testing/images.ts";
 const code = (name: string) => (error: unknown) => isServiceError(error) && error.code === name;
 const states = [
   ["newton", newton, "private"],
-  ["expanded", newton, "private"],
   ["ocata", ocata, "shared"],
 ] as const;
 

@@ -113,7 +113,7 @@ export function createMemberRepository(
       if (!row) return undefined;
       const at = now();
       const { rowsAffected } = await db.run(
-        `update image_members set status = ?, updated_at = ? where deleted = 0 and id in (${rows.map(() => "?").join(", ")})`,
+        `update image_members${dialect.byPrimaryKey} set status = ?, updated_at = ? where ${isLive} and id in (${rows.map(() => "?").join(", ")})`,
         [status, at, ...rows.map(({ id }) => id)],
       );
       return rowsAffected > 0 ? read(imageId, { ...row, status, updated_at: at }) : undefined;
@@ -121,10 +121,12 @@ export function createMemberRepository(
 
     async remove(imageId, memberId) {
       return await db.transaction(async (tx) => {
+        // In the order in which everybody takes them: a trigger of an expanded schema looks at the image, too.
+        await tx.query(`select id from images where id = ?${dialect.forUpdate}`, [imageId]);
         const live = (await rowsOf(tx, imageId, memberId)).filter((row) => !row.deleted);
         if (live.length === 0) return false;
         const ids = live.map((row) => row.id);
-        return (await softDeleteMembers(tx, imageId, now(), ids)) > 0;
+        return (await softDeleteMembers(tx, ids, { now: now(), dialect })) > 0;
       });
     },
   };

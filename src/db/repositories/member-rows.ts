@@ -1,7 +1,7 @@
 // Rows of image_members as they may be found: at most one live row of a pair is meant, two are possible, and removed ones stay.
 import { isServiceError } from "../../core/errors.ts";
-import type { Queryable } from "../database.ts";
-import { isLive } from "./live-row.ts";
+import type { Dialect, Queryable } from "../database.ts";
+import { softDelete } from "./live-row.ts";
 
 export type MemberRow = {
   readonly id: number;
@@ -14,32 +14,25 @@ export type MemberRow = {
 
 export const memberColumns = "id, member, status, created_at, updated_at, deleted";
 
-/** Marks the live rows of an image, or of one member of it, as removed; how many there were. */
+/** Marks members of one image as removed; how many of them were live. */
 export async function softDeleteMembers(
   tx: Queryable,
-  imageId: string,
-  now: string,
-  memberIds?: readonly number[],
+  ids: readonly number[],
+  at: { readonly now: string; readonly dialect: Dialect },
 ): Promise<number> {
-  const which = memberIds ? ` and id in (${memberIds.map(() => "?").join(", ")})` : "";
-  const mark = `update image_members set deleted = 1, deleted_at = ?, updated_at = ? where image_id = ? and ${isLive}${which}`;
   try {
-    return (await tx.run(mark, [now, now, imageId, ...(memberIds ?? [])])).rowsAffected;
+    return await softDelete(tx, "image_members", ids, at);
   } catch (error) {
     if (!isServiceError(error, "db.duplicate")) throw error;
   }
   // (image_id, member, deleted_at) is unique, and two rows of one pair go in the same second: one stays as the mark of both.
-  const rows = await tx.query<{ id: number }>(
-    `select id from image_members where image_id = ? and ${isLive}${which} order by id`,
-    [imageId, ...(memberIds ?? [])],
-  );
-  for (const { id } of rows) {
+  for (const id of ids) {
     try {
-      await tx.run(`${mark} and id = ?`, [now, now, imageId, ...(memberIds ?? []), id]);
+      await softDelete(tx, "image_members", [id], at);
     } catch (error) {
       if (!isServiceError(error, "db.duplicate")) throw error;
       await tx.run("delete from image_members where id = ?", [id]);
     }
   }
-  return rows.length;
+  return ids.length;
 }

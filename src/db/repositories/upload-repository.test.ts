@@ -20,8 +20,6 @@ const data = (imageId: string) => ({
 
 for (const [state, capabilities] of [
   ["newton", newton],
-  ["expanded", newton],
-  ["expanded", ocata],
   ["ocata", ocata],
 ] as const) {
   const as = capabilities === newton ? "newton" : "ocata";

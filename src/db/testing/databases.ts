@@ -84,7 +84,9 @@ type Made = { readonly db: Database; readonly url: string; remove(): Promise<voi
 const kept = new Map<string, Promise<Made>>();
 
 after(async () => {
-  for (const made of kept.values()) await (await made).remove();
+  // What could not be made has failed its tests, and is gone.
+  for (const made of await Promise.allSettled(kept.values()))
+    if (made.status === "fulfilled") await made.value.remove();
   await (await server)?.stop();
 });
 
@@ -93,15 +95,18 @@ async function make(dialect: DialectName, state: SchemaState): Promise<Made> {
   const url =
     folder === null ? await (await testMariadb()).createDatabase() : `sqlite:///${join(folder, "glance.sqlite")}`;
   const db = await openDatabase(url);
-  await bringTo(db, state);
-  return {
-    db,
-    url,
-    async remove() {
-      await db.close();
-      if (folder !== null) await rm(folder, { recursive: true, force: true });
-    },
+  const remove = async () => {
+    await db.close();
+    if (folder !== null) await rm(folder, { recursive: true, force: true });
   };
+  try {
+    await bringTo(db, state);
+  } catch (error) {
+    // An open database would keep the test's process from ending.
+    await remove();
+    throw error;
+  }
+  return { db, url, remove };
 }
 
 async function openOne(url: string, options: OpenOptions | undefined, into: Database[]): Promise<Database> {

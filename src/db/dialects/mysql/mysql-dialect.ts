@@ -14,6 +14,7 @@ export const mysqlDialect: Dialect = {
   quote,
   forUpdate: " for update",
   useIndex: (index) => ` force index (${quote(index)})`,
+  byPrimaryKey: " force index (primary)",
   orderedJoin: "straight_join",
   // Written out: the server finds the place in an index by this, and not by a comparison of rows.
   beyond(columns, operator, values) {

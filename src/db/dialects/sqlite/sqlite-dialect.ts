@@ -16,6 +16,7 @@ export const sqliteDialect: Dialect = {
   quote,
   forUpdate: "",
   useIndex: (index) => ` indexed by ${quote(index)}`,
+  byPrimaryKey: "",
   orderedJoin: "cross join",
   beyond: (columns, operator, values) => ({
     sql: `(${columns.join(", ")}) ${operator} (${columns.map(() => "?").join(", ")})`,

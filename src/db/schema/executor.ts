@@ -9,9 +9,16 @@ export type LockLimits = {
   readonly lockBudgetMs: number;
   /** Lets MySQL copy a table where it can do nothing better: writers wait for the whole of it. */
   readonly allowCopy: boolean;
+  /** A table of up to this many rows is rebuilt where something cheaper would take more steps: its rebuild takes a moment too. */
+  readonly rebuildRowsMax: number;
 };
 
-export const defaultLockLimits: LockLimits = { lockWaitMsMax: 200, lockBudgetMs: 60_000, allowCopy: false };
+export const defaultLockLimits: LockLimits = {
+  lockWaitMsMax: 200,
+  lockBudgetMs: 60_000,
+  allowCopy: false,
+  rebuildRowsMax: 5_000,
+};
 
 export type ExecutorListener = {
   /** An attempt gave way, or was not made, because of others; `detail` says who or what. */

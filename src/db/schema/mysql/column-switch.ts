@@ -34,10 +34,12 @@ const targetMs = 40;
 const threadsRunningMax = 24;
 const tellEveryMs = 1_000;
 
-/** Where the column has its definition already, only what a killed run may have left of its shadow is taken away. */
+export const shadowOf = (column: string) => `perennial_${column}`;
+
+/** Takes up whatever a killed run left. Returns when the column has the definition. */
 export async function switchColumn(tools: SwitchTools, what: ColumnRequirement): Promise<void> {
   const { table, column, definition } = what;
-  const shadow = `perennial_${column}`;
+  const shadow = shadowOf(column);
   tools.tell(`adding ${shadow} beside ${column}`);
   if (!(await tools.introspect()).hasColumn(table, shadow))
     await tools.ddl(`ALTER TABLE ${table} ADD COLUMN ${shadow} ${definition}, ALGORITHM=INSTANT, LOCK=NONE`, {

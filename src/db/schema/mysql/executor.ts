@@ -6,7 +6,7 @@ import { errnoOf } from "../driver-error.ts";
 import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
 import type { LiveSchema } from "../live-schema.ts";
 import type { Change } from "../step.ts";
-import { type SwitchTools, switchColumn } from "./column-switch.ts";
+import { type ColumnRequirement, type SwitchTools, shadowOf, switchColumn } from "./column-switch.ts";
 import { readMysqlSchema } from "./introspect.ts";
 import { lockWaitSeconds } from "./lock-guard.ts";
 import { PoliteDdl } from "./polite-ddl.ts";
@@ -16,6 +16,7 @@ import {
   canSwitchColumns,
   costOf,
   isAtLeast,
+  isCluster,
   type MysqlServer,
   never,
 } from "./server.ts";
@@ -57,10 +58,25 @@ export class MysqlExecutor implements SchemaExecutor {
 
   async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
     for (const change of step.changes) {
-      if (change.do === "require" && canSwitchColumns(this.#server))
+      if (change.do === "require" && (await this.#switches(change)))
         await switchColumn(this.#switchTools(step, change.table, listener), change);
       else await this.#applyOne(step, this.#statementsFor(change), listener);
     }
+  }
+
+  /**
+   * Not on a cluster: its other nodes write on between the statements of the switch, whatever is locked here. And not on a small table.
+   */
+  async #switches({ table, column }: ColumnRequirement): Promise<boolean> {
+    const { rebuildRowsMax } = this.#limits;
+    if (!canSwitchColumns(this.#server) || (await isCluster(this.#session))) return false;
+    // What a killed run began is finished in its way, so that nothing of it stays behind.
+    if ((await this.introspect()).hasColumn(table, shadowOf(column))) return true;
+    if (!Number.isFinite(rebuildRowsMax)) return false;
+    const [row] = await this.#session.query<{ n: number }>(
+      `SELECT COUNT(*) AS n FROM (SELECT 1 FROM ${table} LIMIT ${rebuildRowsMax + 1}) some_rows`,
+    );
+    return Number(row?.n ?? 0) > rebuildRowsMax;
   }
 
   async #applyOne(step: StepChanges, statements: readonly Statement[], listener: ExecutorListener): Promise<void> {

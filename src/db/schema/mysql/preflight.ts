@@ -5,9 +5,15 @@ import type { Queryable } from "../../database.ts";
 import type { Findings, PreflightPhase } from "../findings.ts";
 import { describeBlocker, longTransactions } from "./blockers.ts";
 import { type Grants, hasGlobal, missingPrivileges, readGrants } from "./grants.ts";
-import { hasFaultyInstantColumns, isAtLeast, type MysqlServer, readServer } from "./server.ts";
+import { hasFaultyInstantColumns, isAtLeast, isCluster, type MysqlServer, readServer } from "./server.ts";
 
-const needed = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER"];
+const always = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES"];
+/** `db sync` leaves out what serves a fleet at work: triggers, and the switch of columns, which needs triggers and a lock. */
+const neededBy: Record<PreflightPhase, readonly string[]> = {
+  expand: [...always, "TRIGGER"],
+  contract: [...always, "TRIGGER", "LOCK TABLES"],
+  sync: always,
+};
 
 export async function mysqlPreflight(db: Queryable, phase: PreflightPhase): Promise<Findings> {
   const server = await readServer(db);
@@ -19,14 +25,14 @@ export async function mysqlPreflight(db: Queryable, phase: PreflightPhase): Prom
       `MySQL ${server.text} can damage tables by instant column changes, so they are rebuilt in place; 8.0.32 or newer is better`,
     );
   const grants = await readGrants(db);
-  const missing = missingPrivileges(grants, needed);
+  const missing = missingPrivileges(grants, neededBy[phase]);
   if (missing.length > 0)
     problems.push(`user ${grants.user} lacks ${missing.join(", ")} on database ${grants.database}`);
-  else if (phase === "expand") problems.push(...(await triggerProblems(db, server, grants)));
+  else if (phase !== "sync") problems.push(...(await triggerProblems(db, server, grants)));
   if (!hasGlobal(grants, "PROCESS"))
     notes.push(`user ${grants.user} lacks PROCESS: who holds up a schema change cannot be told`);
   notes.push(...(await longOnes(db)), ...(await cluster(db)));
-  problems.push(...(phase === "contract" ? await diskProblems(db) : []));
+  problems.push(...(phase === "expand" ? [] : await diskProblems(db)));
   return { problems, notes };
 }
 
@@ -52,8 +58,7 @@ async function longOnes(db: Queryable): Promise<readonly string[]> {
 }
 
 async function cluster(db: Queryable): Promise<readonly string[]> {
-  const [row] = await db.query<{ Value: string }>("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'");
-  if (row?.Value !== "ON") return [];
+  if (!(await isCluster(db))) return [];
   return [
     "this is a Galera cluster: a table rebuild holds up the whole cluster for as long as it takes (wsrep_OSU_method=TOI)",
   ];

@@ -86,3 +86,9 @@ export function costOf(server: MysqlServer, kind: AlterKind): Cost {
       return isAtLeast(server, [10, 4], [8, 0, 29]) && !faulty ? "instant" : "rebuild";
   }
 }
+
+/** Whether this is a node of a Galera cluster. */
+export async function isCluster(db: Queryable): Promise<boolean> {
+  const [row] = await db.query<{ Value: string }>("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'");
+  return row?.Value === "ON";
+}

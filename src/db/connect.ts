@@ -1,11 +1,11 @@
 // Opens a database from its URL: the one place of this room where a driver is chosen.
 import type { Config } from "../core/config.ts";
-import { ServiceError } from "../core/errors.ts";
+import { isServiceError, ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "./config.ts";
 import type { Database } from "./database.ts";
 import { MysqlDatabase } from "./dialects/mysql/mysql-database.ts";
 import { SqliteDatabase } from "./dialects/sqlite/sqlite-database.ts";
-import { type OpenOptions, withDefaults } from "./open-options.ts";
+import { type OpenOptions, type OpenSettings, withDefaults } from "./open-options.ts";
 import { isSafeToRepeat, withRetry } from "./retry.ts";
 import { parseDatabaseUrl } from "./url.ts";
 
@@ -18,7 +18,7 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   const db = parsed.dialect === "mysql" ? new MysqlDatabase(parsed, settings) : new SqliteDatabase(parsed, settings);
   const { connectAttemptsMax, connectPauseMs } = settings;
   try {
-    await withRetry(() => db.check(), {
+    await withRetry(() => checkOnce(db, settings), {
       policy: {
         attemptsMax: connectAttemptsMax,
         totalMsMax: Number.POSITIVE_INFINITY,
@@ -35,6 +35,16 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
     await db.close();
     throw error;
   }
+}
+
+/** A SQLite file may be busy while another process opens it as the first, or closes it as the last. */
+function checkOnce(db: { check(): Promise<void> }, { retry, logger }: OpenSettings): Promise<void> {
+  return withRetry(() => db.check(), {
+    policy: retry,
+    mayRepeat: (error) => isServiceError(error, "db.conflict"),
+    what: "opening",
+    logger,
+  });
 }
 
 /** What glance-api.conf says, for openDatabase. Throws config.invalid where no connection is given. */

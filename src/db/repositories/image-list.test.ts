@@ -188,7 +188,7 @@ for (const [state, capabilities] of states) {
         const all = world.images.filter((image) => isListed(world, image, made, capabilities));
         assert(seen.length <= all.length);
       }),
-      { seed, numRuns: 120 },
+      { seed, numRuns: 80 },
     );
   });
 }

@@ -5,6 +5,8 @@ import type { ListIndex } from "./list-indexes.ts";
 
 /** While some are missing they are looked for again: an expand beside us may bring them at any time. */
 const lookAgainAfterMs = 30_000;
+/** A schema change takes several indexes away, one after the other. */
+const attemptsMax = 4;
 
 type Known = { readonly names: ReadonlySet<string>; readonly lookAgainAtMs: number };
 
@@ -21,15 +23,17 @@ export class IndexProbe {
   }
 
   /**
-   * Runs `work`, telling it which hints it may give; once more with fresh knowledge where an index went away under it.
+   * Runs `work`, telling it which hints it may give; again with fresh knowledge where an index went away under it.
    * `hint` follows the table's name: empty where the index does not exist.
    */
   async withHints<T>(work: (hint: (index: ListIndex) => string) => Promise<T>): Promise<T> {
-    try {
-      return await work(this.#hintsOf(this.#current() ?? (await this.#look())));
-    } catch (error) {
-      if (!isServiceError(error, "db.wrong_schema")) throw error;
-      return await work(this.#hintsOf(await this.#look()));
+    for (let attempt = 1; ; attempt++) {
+      const known = (attempt === 1 && this.#current()) || (await this.#look());
+      try {
+        return await work(this.#hintsOf(known));
+      } catch (error) {
+        if (attempt === attemptsMax || !isServiceError(error, "db.wrong_schema")) throw error;
+      }
     }
   }
 

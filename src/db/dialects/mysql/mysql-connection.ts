@@ -123,7 +123,7 @@ export class MysqlConnection implements Session, TransactionConnection {
       };
       const reject = (error: MysqlError) => {
         settle();
-        fail(translateMysqlError(error, { sent: wasSent(error), place: url.display }));
+        fail(translateMysqlError(error, { sent: wasSent(error), place: url.display, sql }));
       };
       // The driver's own time limit leaves the connection in use, and its timer behind.
       const timer = statementMsMax === null ? undefined : setTimeout(() => this.destroy(noAnswer), statementMsMax);

@@ -44,25 +44,15 @@ export class MysqlDatabase implements Database {
   }
 
   run(sql: string, params?: readonly SqlValue[]): Promise<{ rowsAffected: number }> {
-    return withRetry(() => this.#onPooled((connection) => connection.run(sql, params)), {
-      policy: this.#settings.retry,
-      mayRepeat: isSafeToRepeat,
-      what: "statement",
-      logger: this.#settings.logger,
-    });
+    return this.#retrying("statement", () => this.#onPooled((connection) => connection.run(sql, params)));
   }
 
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    return withRetry(() => this.#onPooled((connection) => runTransaction(connection, work)), {
-      policy: this.#settings.retry,
-      mayRepeat: isSafeToRepeat,
-      what: "transaction",
-      logger: this.#settings.logger,
-    });
+    return this.#retrying("transaction", () => this.#onPooled((connection) => runTransaction(connection, work)));
   }
 
   async session<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const connection = await this.#open(null);
+    const connection = await this.#retrying("session", () => this.#open(null));
     try {
       return await work(connection);
     } finally {
@@ -71,12 +61,21 @@ export class MysqlDatabase implements Database {
   }
 
   async acquireLock(name: string, waitMsMax: number): Promise<AdvisoryLock> {
-    const connection = await this.#open(waitMsMax + statementMsMax);
+    const connection = await this.#retrying("lock", () => this.#open(waitMsMax + statementMsMax));
     return acquireMysqlLock(connection, { name, database: this.#url.database, waitMsMax });
   }
 
   close(): Promise<void> {
     return this.#pool.close();
+  }
+
+  #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return withRetry(work, {
+      policy: this.#settings.retry,
+      mayRepeat: isSafeToRepeat,
+      what,
+      logger: this.#settings.logger,
+    });
   }
 
   #open(msMax: number | null): Promise<MysqlConnection> {

@@ -1,5 +1,6 @@
 // Translates what the MySQL driver throws into our errors. Only here are the server's error numbers known.
 import { type ErrorCode, type Facts, ServiceError } from "../../../core/errors.ts";
+import { excerpt } from "../excerpt.ts";
 
 /** What the driver's errors carry, as far as we look. */
 export type MysqlError = Error & {
@@ -53,12 +54,13 @@ const networkCodes =
  * `sent`: the statement may have reached the server, so that a lost connection leaves its outcome unknown.
  * `place`: the database's URL without the password.
  */
-export function translateMysqlError(error: unknown, context: { sent: boolean; place: string }): unknown {
+export function translateMysqlError(error: unknown, context: { sent: boolean; place: string; sql?: string }): unknown {
   if (!(error instanceof Error)) return error;
   const { errno, code, sqlState, sqlMessage } = error as MysqlError;
   const facts: Record<string, string | number> = {};
   if (typeof errno === "number") facts.errno = errno;
   if (sqlState) facts.sqlState = sqlState;
+  if (context.sql !== undefined) facts.statement = excerpt(context.sql);
   const made = (as: ErrorCode, message: string, more: Facts = {}) =>
     new ServiceError(as, message, { facts: { ...facts, ...more }, cause: error });
   const said = `${sqlMessage ?? error.message} (${sqlMessage === undefined ? (code ?? "lost") : `error ${errno}`})`;

@@ -60,7 +60,8 @@ export class SqliteDatabase implements Database {
   }
 
   async session<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const thread = await SqliteThread.open(this.#threadSettings("session"));
+    // Opening looks at the file, and may find it busy. What `work` does is its own.
+    const thread = await this.#retrying("session", () => SqliteThread.open(this.#threadSettings("session")));
     try {
       return await work(thread);
     } finally {
@@ -82,7 +83,11 @@ export class SqliteDatabase implements Database {
   }
 
   #write<T>(what: string, work: (writer: SqliteThread) => Promise<T>): Promise<T> {
-    return withRetry(() => this.#onWriter(work), {
+    return this.#retrying(what, () => this.#onWriter(work));
+  }
+
+  #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return withRetry(work, {
       policy: this.#settings.retry,
       mayRepeat: isSafeToRepeat,
       what,

@@ -1,12 +1,14 @@
 // Translates what SQLite said in a thread into our errors.
 import { type ErrorCode, type Facts, ServiceError } from "../../../core/errors.ts";
+import { excerpt } from "../excerpt.ts";
 import type { Failure } from "./sqlite-protocol.ts";
 
 /** A statement that fails leaves nothing behind on SQLite, so conflicts are always safe to repeat. */
-export function translateSqliteFailure(failure: Failure, path: string): ServiceError {
+export function translateSqliteFailure(failure: Failure, context: { path: string; sql: string }): ServiceError {
   const { code, message } = failure;
+  const { path, sql } = context;
   const made = (as: ErrorCode, text: string, facts: Facts = {}) =>
-    new ServiceError(as, text, { facts: { sqliteCode: code, ...facts } });
+    new ServiceError(as, text, { facts: { sqliteCode: code, statement: excerpt(sql), ...facts } });
 
   if (/^SQLITE_(BUSY|LOCKED|SCHEMA|PROTOCOL)/.test(code))
     return made("db.conflict", `${path} is busy: ${message} (${code})`);

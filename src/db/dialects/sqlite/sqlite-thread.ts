@@ -16,7 +16,11 @@ import {
 // The compiled package has .js files, and nobody rewrites a name inside a URL.
 const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
-type Pending = { readonly resolve: (result: unknown) => void; readonly reject: (error: unknown) => void };
+type Pending = {
+  readonly sql: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+};
 
 export class SqliteThread implements Session, TransactionConnection {
   readonly connectionId = null;
@@ -41,7 +45,7 @@ export class SqliteThread implements Session, TransactionConnection {
   /** Throws db.unreachable where the file cannot be opened, db.conflict where it stays busy. */
   static async open(settings: ThreadSettings): Promise<SqliteThread> {
     const thread = new SqliteThread(settings);
-    await new Promise((resolve, reject) => thread.#pending.set(openingId, { resolve, reject }));
+    await new Promise((resolve, reject) => thread.#pending.set(openingId, { sql: "open", resolve, reject }));
     return thread;
   }
 
@@ -87,7 +91,7 @@ export class SqliteThread implements Session, TransactionConnection {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(this.#ended);
       const id = ++this.#lastId;
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { sql: sql || operation, resolve, reject });
       const request: Request = [id, operation, sql, params.some(isBoolean) ? params.map(withoutBoolean) : params];
       this.#worker.postMessage(request);
     });
@@ -96,8 +100,10 @@ export class SqliteThread implements Session, TransactionConnection {
   #receive([id, failure, result]: Reply): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    if (failure) pending?.reject(translateSqliteFailure(failure, this.#settings.path));
-    else pending?.resolve(result);
+    if (!pending) return;
+    const { path } = this.#settings;
+    if (failure) pending.reject(translateSqliteFailure(failure, { path, sql: pending.sql }));
+    else pending.resolve(result);
   }
 
   #end(why: string): void {

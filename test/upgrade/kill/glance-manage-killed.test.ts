@@ -16,8 +16,8 @@ import { type Fingerprint, fillImages, fingerprint, visibilities } from "./schem
 
 const phases = ["expand", "migrate", "contract"] as const;
 /** Rows enough for several batches of the backfill. */
-const images = isFull ? 60_000 : 15_000;
-const killsMax = isFull ? 40 : 8;
+const images = isFull ? 60_000 : 8_000;
+const killsMax = isFull ? 40 : 3;
 
 for (const database of databaseKinds)
   test(`glance-manage is killed at each change it makes and run again: ${database}`, {

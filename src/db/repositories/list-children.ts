@@ -3,8 +3,10 @@ import type { Queryable } from "../database.ts";
 import { type ChildRow, kindNumbers, readChild } from "./image-row.ts";
 import { isLive } from "./live-row.ts";
 
+/** Ids of one statement; they stand in it three times. */
+const idsMax = 1_000;
 /** Lists of ids are filled up to one of these lengths by repeating the last: a few statements to prepare instead of a thousand. */
-const lengths = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
+const lengths = [1, 2, 5, 10, 25, 50, 100, 250, 500, idsMax];
 
 const statements = new Map<number, string>();
 
@@ -13,18 +15,22 @@ export async function readChildrenOf(
   db: Queryable,
   imageIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly ChildRow[]>> {
-  const last = imageIds.at(-1);
-  if (last === undefined) return new Map();
-  const length = lengths.find((candidate) => candidate >= imageIds.length) ?? imageIds.length;
-  const ids = [...imageIds, ...Array<string>(length - imageIds.length).fill(last)];
   const byId = new Map<string, ChildRow[]>(imageIds.map((id) => [id, []]));
   // Ids written in another case are the same to some collations.
   const byLowerId = new Map([...byId].map(([id, rows]) => [id.toLowerCase(), rows]));
-  for (const row of await db.query(statementFor(length), [...ids, ...ids, ...ids])) {
-    const imageId = String(row.image_id);
-    (byId.get(imageId) ?? byLowerId.get(imageId.toLowerCase()))?.push(readChild(row));
+  for (let from = 0; from < imageIds.length; from += idsMax) {
+    const ids = filledUp(imageIds.slice(from, from + idsMax));
+    for (const row of await db.query(statementFor(ids.length), [...ids, ...ids, ...ids])) {
+      const imageId = String(row.image_id);
+      (byId.get(imageId) ?? byLowerId.get(imageId.toLowerCase()))?.push(readChild(row));
+    }
   }
   return byId;
+}
+
+function filledUp(ids: readonly string[]): readonly string[] {
+  const length = lengths.find((candidate) => candidate >= ids.length) ?? ids.length;
+  return [...ids, ...Array<string>(length - ids.length).fill(ids.at(-1) ?? "")];
 }
 
 function statementFor(length: number): string {

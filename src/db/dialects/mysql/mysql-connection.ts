@@ -56,9 +56,10 @@ export class MysqlConnection implements Session, TransactionConnection {
 
   static async open(settings: MysqlConnectionSettings): Promise<MysqlConnection> {
     const { url } = settings;
+    const options = optionsOf(url);
     const socket = url.socketPath === null ? connect(url.port, url.host) : connect(url.socketPath);
     socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
-    const raw = createConnection({ ...optionsOf(url), stream: socket });
+    const raw = createConnection({ ...options, stream: socket });
     const opened = Promise.withResolvers<void>();
     raw.connect((error) => (error ? opened.reject(error) : opened.resolve()));
     // Until the constructor takes over; connect() reports the failure.

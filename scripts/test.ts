@@ -49,8 +49,7 @@ async function main(mode: Mode): Promise<boolean> {
     const passed: boolean[] = [];
     if (mode === "unit") passed.push(await tests(rooms, 2));
     if (mode === "standard") passed.push(await tests([...rooms, ...demoAndServers], 2));
-    // Whole fleets take both cores: one after the other.
-    if (mode !== "unit") passed.push(await tests(mode === "full" ? matrices : wholeProcess, 1));
+    if (mode !== "unit") passed.push(await tests(mode === "full" ? matrices : wholeProcess, 2));
     return passed.every(Boolean);
   } finally {
     await mariadb.stop();

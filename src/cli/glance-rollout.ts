@@ -6,6 +6,7 @@ import { addPlanCommand } from "./commands/rollout-plan.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { packageVersion } from "./package-version.ts";
 
 const exitCodeHelp = `
 Exit codes:
@@ -20,6 +21,7 @@ Exit codes:
 
 const program = new Command("glance-rollout")
   .description("Upgrades a fleet of image service nodes, and the database under them, while they serve.")
+  .version(`glance-rollout (perennial) ${packageVersion()}`)
   .exitOverride()
   .showHelpAfterError("(glance-rollout --help tells what there is)")
   .addHelpText("after", exitCodeHelp);

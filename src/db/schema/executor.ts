@@ -21,6 +21,8 @@ export const defaultLockLimits: LockLimits = {
 };
 
 export type ExecutorListener = {
+  /** Ends waiting at once; what runs already is not cut. */
+  readonly signal: AbortSignal;
   /** An attempt gave way, or was not made, because of others; `detail` says who or what. */
   waiting(detail: string): void;
   /** Part of a step that has several. */

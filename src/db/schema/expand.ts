@@ -31,16 +31,13 @@ export function expand(options: EngineOptions): Promise<ExpandResult> {
 
 /** The same inside a run that holds the engine lock. `mixedFleet: false` leaves out what only serves two releases at once. */
 export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boolean }): Promise<ExpandResult> {
-  const progress = await DatabaseProgress.open(run.db);
   return withExecutor(run.db, run.limits, async (executor, session) => {
     const schema = await executor.introspect();
     const before = await readStanding(session, schema);
-    if (
-      before.heads.length === 0 &&
-      schema.hasTable("images") &&
-      (await progress.find(createProgressName))?.finished !== false
-    )
-      throw unversioned();
+    const begun = await (await DatabaseProgress.reader(run.db)).find(createProgressName);
+    if (before.heads.length === 0 && schema.hasTable("images") && begun?.finished !== false) throw unversioned();
+    // Our own tables come only now: where we refuse, nothing was changed.
+    const progress = await DatabaseProgress.open(run.db);
     let applied = 0;
     if (before.contracted === null) applied += await create(run, executor, progress);
     for (const release of releases.filter((one) => one.order <= run.target.order)) {

@@ -10,6 +10,7 @@ import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
 import { databaseReadiness } from "./readiness.ts";
 import { revert } from "./revert.ts";
+import { readLiveSchema } from "./schema-tools.ts";
 import { sync } from "./sync.ts";
 import { fillNewton, heads, idOf, migratedRows, visibilityById } from "./testing/rows.ts";
 import { shapeOf } from "./testing/shape.ts";
@@ -149,7 +150,10 @@ for (const dialect of testDialects) {
       await db.run("UPDATE alembic_version SET version_num = 'rocky_expand02'");
       const unknown = { code: "schema.unknown_revision", message: /rocky_expand02/ };
       const options = { db, target: ocata };
+      for (const table of ["perennial_nodes", "perennial_progress", "perennial_uploads"])
+        await db.run(`DROP TABLE ${table}`);
       for (const act of [expand, migrate, contract, sync, verify]) await assert.rejects(act(options), unknown);
+      assert(!(await readLiveSchema(db)).hasTable("perennial_progress"), "not even our own tables are made");
       await assert.rejects(check(db, ocata), unknown);
       const readiness = await databaseReadiness(db, ocata);
       assert(!readiness.ready && readiness.due === "newer_release");

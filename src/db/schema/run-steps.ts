@@ -56,6 +56,7 @@ export async function runSteps(
         isApplied: (live) => walk.isDone(live),
       },
       {
+        signal: run.signal,
         waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }),
         working: (detail) => run.on({ ...about, status: "working", ms: elapsedMs(), detail }),
       },

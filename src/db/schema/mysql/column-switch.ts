@@ -23,7 +23,7 @@ export type SwitchTools = {
   ddl(sql: string, options: { expensive: boolean; isDone: (schema: LiveSchema) => boolean }): Promise<void>;
   /** LOCK TABLES ... WRITE on the table, under the guard; `work` must be short. */
   locked(work: () => Promise<void>): Promise<void>;
-  /** What is being done now. */
+  /** What is being done now. Throws when the run is to end, so it is called only where nothing is left half done. */
   tell(detail: string): void;
   /** Pauses against the lock budget; throws schema.blocked when it is used up. */
   pause(ms: number): Promise<void>;

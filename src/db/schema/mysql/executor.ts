@@ -85,7 +85,7 @@ export class MysqlExecutor implements SchemaExecutor {
     for (const [index, { algorithm, ...statement }] of statements.entries()) {
       try {
         const waiting = (detail: string) => listener.waiting(detail);
-        return await this.#polite.run({ ...statement, step: step.name, isDone, waiting });
+        return await this.#polite.run({ ...statement, step: step.name, isDone, waiting, signal: listener.signal });
       } catch (error) {
         if (await isDone()) return;
         if (algorithm === null || !unsupportedErrnos.has(errnoOf(error) ?? 0)) throw error;
@@ -118,6 +118,7 @@ export class MysqlExecutor implements SchemaExecutor {
 
   #switchTools(step: StepChanges, table: string, listener: ExecutorListener): SwitchTools {
     const waiting = (detail: string) => listener.waiting(detail);
+    const { signal } = listener;
     return {
       session: this.#session,
       introspect: () => this.introspect(),
@@ -125,15 +126,19 @@ export class MysqlExecutor implements SchemaExecutor {
         this.#applyOne({ ...step, isApplied: isDone }, [{ sql, table, algorithm: null, expensive }], listener),
       locked: async (work) => {
         const sql = `LOCK TABLES ${table} WRITE`;
-        await this.#polite.run({ step: step.name, sql, table, expensive: false, isDone: async () => false, waiting });
+        const isDone = async () => false;
+        await this.#polite.run({ step: step.name, sql, table, expensive: false, isDone, waiting, signal });
         try {
           await work();
         } finally {
           await this.#session.run("UNLOCK TABLES");
         }
       },
-      tell: (detail) => listener.working(detail),
-      pause: (ms) => this.#polite.pause(ms, { step: step.name, table }),
+      tell(detail) {
+        signal.throwIfAborted();
+        listener.working(detail);
+      },
+      pause: (ms) => this.#polite.pause(ms, { step: step.name, table, signal }),
     };
   }
 }

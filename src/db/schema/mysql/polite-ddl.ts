@@ -1,6 +1,6 @@
 // Runs one DDL statement politely: first without waiting at all, then, if the table is merely busy, waiting under the lock guard; with
 // pauses in between, and a budget for all waiting of an engine run, after which it gives up and names who is in the way.
-import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../../core/clock.ts";
 import { ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
 import type { LockLimits } from "../executor.ts";
@@ -24,6 +24,7 @@ export type Attempt = {
   isDone(): Promise<boolean>;
   /** What it waits for. */
   waiting(detail: string): void;
+  readonly signal: AbortSignal;
 };
 
 export class PoliteDdl {
@@ -69,9 +70,13 @@ export class PoliteDdl {
   }
 
   /** Counts against the budget. */
-  async pause(ms: number, attempt: Pick<Attempt, "step" | "table">, blockers: readonly Blocker[] = []): Promise<void> {
+  async pause(
+    ms: number,
+    attempt: Pick<Attempt, "step" | "table" | "signal">,
+    blockers: readonly Blocker[] = [],
+  ): Promise<void> {
     if (this.#waitedMs + ms > this.#limits.lockBudgetMs) throw this.#blocked(attempt, blockers);
-    await sleep(ms);
+    await systemClock.sleep(ms, attempt.signal);
     this.#waitedMs += ms;
   }
 

@@ -1,6 +1,6 @@
 // Carries out changes on SQLite: the changes of one step in one write transaction, so a kill leaves a step done or not begun.
 // A table is made anew by the procedure SQLite documents for changes its ALTER TABLE lacks.
-import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../../core/clock.ts";
 import { errorText, isServiceError, ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
 import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
@@ -35,7 +35,7 @@ export class SqliteExecutor implements SchemaExecutor {
         listener.waiting(`the database file is locked by another process: ${errorText(error)}`);
       }
       const pauseMs = 50 + Math.random() * 100;
-      await sleep(pauseMs);
+      await systemClock.sleep(pauseMs, listener.signal);
       this.#waitedMs += pauseMs;
     }
   }

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { errorText, ServiceError } from "../core/errors.ts";
 
+/** Locks of this process. A connection nobody refers to is closed by the garbage collector, and its lock would go with it. */
+const heldLocks = new Set<Sqlite.Database>();
+
 export type FleetLock = {
   /** Safe to call twice. */
   release(): void;
@@ -32,7 +35,13 @@ export function acquireFleetLock(journalFolder: string, fleet: string): FleetLoc
     });
   }
   const held = file;
-  return { release: () => held.close() };
+  heldLocks.add(held);
+  return {
+    release() {
+      heldLocks.delete(held);
+      held.close();
+    },
+  };
 }
 
 function readHolder(file: string): string {

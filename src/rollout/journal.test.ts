@@ -73,13 +73,16 @@ test("journal: a damaged line in the middle is named with its number", async () 
   });
 });
 
-test("lock: a second rollout is refused with the holder's process id, until the first one dies", async () => {
+test("lock: a second rollout is refused with the holder's process id, until the first one dies", async (t) => {
   const folder = newFolder();
+  // Collects garbage first: a lock whose holder keeps no reference to it is held all the same.
   const script = `const { acquireFleetLock } = await import(${JSON.stringify(new URL("fleet-lock.ts", import.meta.url).href)});
-    acquireFleetLock(${JSON.stringify(folder)}, "glance"); console.log("held"); setInterval(() => {}, 1000);`;
-  const holder = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    acquireFleetLock(${JSON.stringify(folder)}, "glance");
+    setTimeout(() => { gc(); console.log("held"); }, 1); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ["--expose-gc", "--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  t.after(() => holder.kill("SIGKILL"));
   await once(holder.stdout, "data");
   const expected = { code: "schema.locked", message: new RegExp(`process ${holder.pid}, since`) };
   assert.throws(() => acquireFleetLock(folder, "glance"), expected);

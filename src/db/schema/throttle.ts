@@ -2,8 +2,8 @@
 import { systemClock } from "../../core/clock.ts";
 
 /** How long an overloaded server is waited for before one batch is done all the same. */
-const waitMsMax = 10_000;
-const checkMs = 250;
+const waitMsMax = 3_000;
+const checkMs = 50;
 
 export class Throttle {
   readonly #reason: () => Promise<string | null>;
@@ -14,7 +14,7 @@ export class Throttle {
     this.#reason = reason;
   }
 
-  /** Asks at most four times a second; tells why while it waits. */
+  /** Asks at most twenty times a second; tells why while it waits. */
   async wait(tell: (why: string) => void, signal?: AbortSignal): Promise<void> {
     if (performance.now() - this.#checkedMs < checkMs) return;
     for (let waitedMs = 0; waitedMs < waitMsMax; waitedMs += checkMs) {

@@ -32,6 +32,7 @@ export const migrate: Bench = {
         { what: "longest insert meanwhile", value: stalls.insert.maxMs, unit: "ms", bound: { atMost: 200 } },
         { what: "failed statements meanwhile", value: failures(stalls), unit: "", bound: { atMost: 0 } },
         { what: "updates meanwhile", value: stalls.update.count, unit: "" },
+        { what: "99 of 100 updates within", value: stalls.update.p99Ms, unit: "ms" },
       ];
     } finally {
       await subject.stop();

@@ -9,19 +9,21 @@ const pool = createPool({ uri: connection, connectionLimit: 8, dateStrings: true
 const columns = `id, name, status, visibility, protected, owner, disk_format, container_format, min_disk, min_ram, size,
   virtual_size, checksum, created_at, updated_at`;
 
-/** One branch for each way an image can be listed; each reads one page of the index made for it. */
-const pageSql = `
-  (SELECT ${columns} FROM images FORCE INDEX (perennial_images_visibility)
-    WHERE visibility = 'public' AND deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 25)
-  UNION
-  (SELECT ${columns} FROM images FORCE INDEX (perennial_images_owner)
-    WHERE owner = ? AND deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 25)
-  UNION
-  (SELECT ${columns.replaceAll(/(\w+)/g, "i.$1")} FROM image_members m FORCE INDEX (perennial_members_member)
-    STRAIGHT_JOIN images i ON i.id = m.image_id
-    WHERE m.member = ? AND m.deleted = 0 AND m.status = 'accepted' AND i.visibility = 'shared' AND i.deleted = 0
-    ORDER BY i.created_at DESC, i.id DESC LIMIT 25)
-  ORDER BY created_at DESC, id DESC LIMIT 25`;
+/** One branch for each way an image can be listed, each one page of an index alone; only what is shown in the end is read from the table. */
+const pageSql = `SELECT ${columns} FROM images JOIN (
+  SELECT id, created_at AS sorted FROM (
+    (SELECT id, created_at FROM images FORCE INDEX (perennial_images_visibility)
+      WHERE visibility = 'public' AND deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 25)
+    UNION
+    (SELECT id, created_at FROM images FORCE INDEX (perennial_images_owner)
+      WHERE owner = ? AND deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 25)
+    UNION
+    (SELECT i.id, i.created_at FROM image_members m FORCE INDEX (perennial_members_member)
+      STRAIGHT_JOIN images i ON i.id = m.image_id
+      WHERE m.member = ? AND m.deleted = 0 AND m.status = 'accepted' AND i.visibility = 'shared' AND i.deleted = 0
+      ORDER BY i.created_at DESC, i.id DESC LIMIT 25)
+  ) branches ORDER BY created_at DESC, id DESC LIMIT 25
+) page USING (id) ORDER BY sorted DESC, id DESC`;
 const childrenSql = `SELECT image_id, name, value FROM image_properties WHERE image_id IN (?) AND deleted = 0
   UNION ALL SELECT image_id, NULL, value FROM image_tags WHERE image_id IN (?) AND deleted = 0`;
 const showSql = `SELECT ${columns} FROM images WHERE id = ? AND deleted = 0`;

@@ -3,7 +3,7 @@
 import type { Queryable } from "../../database.ts";
 
 /** Of what the log takes. A healthy InnoDB lets it stand at 7/8 for hours; beyond, it does not keep up with us. */
-const logPartMax = 0.92;
+const logPartMax = 0.95;
 
 /** Why to wait, or null. MySQL does not tell the age of its log in these terms. */
 export async function readPressure(db: Queryable, threadsRunningMax: number): Promise<string | null> {

@@ -114,13 +114,13 @@ async function refuseUnsoundRows(run: EngineRun, release: Release): Promise<numb
 
 async function contractRelease(run: EngineRun, release: Release): Promise<readonly string[]> {
   const progress = await DatabaseProgress.open(run.db);
-  return withExecutor(run.db, run.limits, async (executor, session) => {
+  return withExecutor(run.db, run.limits, async (executor) => {
     const { contract: steps, columnsLeaving } = stepsOf(release.id);
     const schema = await executor.introspect();
     const ours = columnsLeaving.flatMap(([table, column]) => indexRemovals(schema, table, column));
     await runSteps(run, executor, "contract", release.id, [...ours, ...steps.map(forward)]);
     const heads = headsFor(release, release);
-    await stamp(session, run.db.dialect.name, heads);
+    await stamp(run.db, heads);
     await progress.save(contractProgressName(release), { cursor: contractBegun, rowsDone: 0, finished: true });
     await runSteps(run, executor, "indexes", release.id, indexSteps(await executor.introspect()));
     return heads;

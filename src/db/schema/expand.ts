@@ -1,7 +1,6 @@
 // The first phase: whatever nodes of the target release need is added, and nothing that older nodes use is touched.
 import { ServiceError } from "../../core/errors.ts";
 import { type Release, releases } from "../../releases/catalogue.ts";
-import type { Session } from "../database.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import type { SchemaExecutor } from "./executor.ts";
@@ -48,7 +47,7 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
       applied += await runSteps(run, executor, "expand", release.id, walks);
     }
     await clearLeftovers(run, executor, before);
-    const heads = await stampExpanded(run, session, before);
+    const heads = await stampExpanded(run, before);
     if (before.contracted === null)
       await progress.save(createProgressName, { cursor: null, rowsDone: 0, finished: true });
     const pending = await hasPendingData(run, await readStanding(session, await executor.introspect()));
@@ -87,14 +86,14 @@ async function create(run: EngineRun, executor: SchemaExecutor, progress: Databa
   return runSteps(run, executor, "create", first.id, stepsOf(first.id).create.map(forward));
 }
 
-async function stampExpanded(run: EngineRun, session: Session, before: Standing): Promise<readonly string[]> {
+async function stampExpanded(run: EngineRun, before: Standing): Promise<readonly string[]> {
   const [first] = releases;
   const contracted: Release | null | undefined = before.contracted ?? first;
   const expanded = before.expanded && before.expanded.order > run.target.order ? before.expanded : run.target;
   if (!contracted) return before.heads;
   const keep = contracted.order >= expanded.order && !before.legacy && before.contracted !== null;
   const heads = keep ? before.heads : headsFor(contracted, expanded);
-  await stamp(session, run.db.dialect.name, heads);
+  await stamp(run.db, heads);
   return heads;
 }
 

@@ -47,7 +47,7 @@ export function revert(options: EngineOptions): Promise<RevertResult> {
       }
       const contracted = standing.contracted ?? run.target;
       const heads = applied > 0 || standing.expanded !== contracted ? headsFor(contracted, run.target) : standing.heads;
-      await stamp(session, run.db.dialect.name, heads);
+      await stamp(run.db, heads);
       await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
       return { outcome: applied > 0 ? "reverted" : "up_to_date", heads };
     }),

@@ -2,7 +2,7 @@
 // which rows stand there after each phase. A contract revision absorbs the expand revision it depends on (database.md, 3.1).
 import { ServiceError } from "../../core/errors.ts";
 import { type Release, type ReleaseId, releases } from "../../releases/catalogue.ts";
-import type { Queryable } from "../database.ts";
+import type { Database, Queryable } from "../database.ts";
 import { createTableSql, type TableDefinition } from "./table-definition.ts";
 
 const alembicVersion: TableDefinition = {
@@ -110,17 +110,17 @@ function newestExpandHead(release: Release): string | null {
   );
 }
 
-/** Makes alembic_version hold exactly these rows. Creates the table where it is missing. */
-export async function stamp(db: Queryable, dialect: "mysql" | "sqlite", heads: readonly string[]): Promise<void> {
-  for (const sql of createTableSql(alembicVersion, dialect, { ifNotExists: true })) await db.run(sql);
-  const [head = "", ...more] = heads;
-  const rows = await db.query<{ version_num: string }>("SELECT version_num FROM alembic_version");
-  const present = new Set(rows.map((row) => row.version_num));
-  // New rows first: a kill in between leaves a row too many, which means the same, never an empty table, which would mean nothing.
-  for (const wanted of [head, ...more])
-    if (!present.has(wanted)) await db.run("INSERT INTO alembic_version (version_num) VALUES (?)", [wanted]);
-  for (const old of present)
-    if (!heads.includes(old)) await db.run("DELETE FROM alembic_version WHERE version_num = ?", [old]);
+/** Makes alembic_version hold exactly these rows. Creates the table where it is missing. Waits for other writers as any write does. */
+export async function stamp(db: Database, heads: readonly string[]): Promise<void> {
+  for (const sql of createTableSql(alembicVersion, db.dialect.name, { ifNotExists: true })) await db.run(sql);
+  await db.transaction(async (tx) => {
+    const rows = await tx.query<{ version_num: string }>("SELECT version_num FROM alembic_version");
+    const present = new Set(rows.map((row) => row.version_num));
+    for (const wanted of heads)
+      if (!present.has(wanted)) await tx.run("INSERT INTO alembic_version (version_num) VALUES (?)", [wanted]);
+    for (const old of present)
+      if (!heads.includes(old)) await tx.run("DELETE FROM alembic_version WHERE version_num = ?", [old]);
+  });
 }
 
 /** The revision a name on the command line means: a revision of the chain, or a release (its finished schema). */

@@ -18,7 +18,7 @@ export function versionControl(options: EngineOptions & { version: string }): Pr
     withExecutor(run.db, run.limits, async (executor, session) => {
       const before = await headsBefore(session, await executor.introspect());
       await ensureOwnTables(run.db);
-      await stamp(session, run.db.dialect.name, [revision]);
+      await stamp(run.db, [revision]);
       await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
       return { revision, before };
     }),

@@ -1,6 +1,7 @@
 // Newton -> Ocata, migrate: gives the rows that have no visibility yet the one their is_public and members say.
 // Rows that have one are never touched: they were written by nodes of either release since expand, and the triggers kept them true.
 import type { Queryable } from "../../database.ts";
+import { isLive } from "../../repositories/live-row.ts";
 import type { Backfill } from "../../schema/step.ts";
 
 export const shareProgressName = "ocata: share private images that have members";
@@ -14,7 +15,7 @@ const marks = (values: readonly unknown[]) => values.map(() => "?").join(", ");
 async function withMembers(tx: Queryable, ids: readonly string[]): Promise<readonly string[]> {
   if (ids.length === 0) return [];
   const rows = await tx.query<{ image_id: string }>(
-    `SELECT DISTINCT image_id FROM image_members WHERE deleted = 0 AND image_id IN (${marks(ids)})`,
+    `SELECT DISTINCT image_id FROM image_members WHERE ${isLive} AND image_id IN (${marks(ids)})`,
     ids,
   );
   return rows.map((row) => row.image_id);
@@ -73,7 +74,7 @@ const shareWhereMembers: Backfill = {
   once: true,
   async nextKeys(db, cursor, rowsMax) {
     const rows = await db.query<{ image_id: string }>(
-      `SELECT DISTINCT image_id FROM image_members WHERE deleted = 0 AND image_id > ? ORDER BY image_id LIMIT ${rowsMax}`,
+      `SELECT DISTINCT image_id FROM image_members WHERE ${isLive} AND image_id > ? ORDER BY image_id LIMIT ${rowsMax}`,
       [cursor],
     );
     return rows.map((row) => row.image_id);
@@ -90,7 +91,7 @@ const shareWhereMembers: Backfill = {
     if ((await progress.find(shareProgressName))?.finished) return 0;
     const [row] = await db.query<{ n: number }>(
       `SELECT COUNT(*) AS n FROM (SELECT DISTINCT m.image_id FROM image_members m JOIN images i ON i.id = m.image_id
-       WHERE m.deleted = 0 AND i.visibility = 'private' LIMIT ${rowsMax}) pending`,
+       WHERE m.${isLive} AND i.visibility = 'private' LIMIT ${rowsMax}) pending`,
     );
     return Number(row?.n ?? 0);
   },

@@ -20,7 +20,7 @@ export type Killer = (boundary: string, event: JournalEvent, hands: Hands) => vo
 export type Hands = {
   readonly fleet: RunningFleet;
   killRollout(): void;
-  /** Kills the node's whole process group where another node serves; false where nothing was killed. */
+  /** Kills the node's whole process group where another node surely serves; false where nothing was killed. */
   killNode(node: FleetNode): boolean;
 };
 
@@ -73,6 +73,18 @@ function excuses(kill: Kill, failure: Failure): boolean {
 async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[]; boundaries: Set<string> }> {
   const kills: Kill[] = [];
   const boundaries = new Set<string>();
+  const health = watchHealth(fleet);
+  try {
+    return await rollUntilDone(fleet, killer, { kills, boundaries, health });
+  } finally {
+    health.stop();
+  }
+}
+
+type Course = { readonly kills: Kill[]; readonly boundaries: Set<string>; readonly health: HealthWatch };
+
+async function rollUntilDone(fleet: RunningFleet, killer: Killer, course: Course): Promise<Course> {
+  const { kills, boundaries, health } = course;
   for (let run = 1; run <= runsMax; run++) {
     let killed = false;
     let rollout: RolloutProcess | undefined;
@@ -84,12 +96,13 @@ async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[
         rollout?.kill("SIGKILL");
       },
       killNode(node) {
-        if (!killNodeGroup(fleet, node)) return false;
+        if (!health.canSpare(node) || !killGroup(fleet, node)) return false;
         kills.push({ what: `${node.name} at ${[...boundaries].at(-1)}`, atMs: performance.now(), node: true });
         return true;
       },
     };
     const onEvent = (event: JournalEvent) => {
+      health.inHand = event.node ?? health.inHand;
       const boundary = boundaryOf(event);
       // Each is used once, or a rollout that is killed at its first step would never take it.
       if (boundary === undefined || boundaries.has(boundary) || killed) return;
@@ -100,7 +113,7 @@ async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[
     const { code, stderr } = await rollout.ended;
     if (!killed) {
       assert.equal(code, 0, `the rollout ended with ${code} after ${JSON.stringify(kills)}: ${stderr}`);
-      return { kills, boundaries };
+      return course;
     }
   }
   assert.fail(`the rollout did not end in ${runsMax} runs`);
@@ -109,26 +122,46 @@ async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[
 /** `decision drain n1`, `result expand`: the moments before a step is done and after it is. */
 function boundaryOf(event: JournalEvent): string | undefined {
   const step = event.data?.do;
-  if (typeof step !== "string" || step === "wait" || (event.kind !== "decision" && event.kind !== "result"))
-    return undefined;
+  // Waiting, pausing and being finished are no steps: nothing is done after them that a kill could interrupt.
+  if (typeof step !== "string" || ["wait", "pause", "finish"].includes(step)) return undefined;
+  if (event.kind !== "decision" && event.kind !== "result") return undefined;
   return [event.kind, step, ...(event.node === undefined ? [] : [event.node])].join(" ");
 }
 
-function killNodeGroup(fleet: RunningFleet, node: FleetNode): boolean {
-  const pid = fleet.pidOf(node);
-  const othersRun = fleet.nodes.filter((other) => other !== node && runs(fleet, other)).length;
-  if (pid === undefined || !runs(fleet, node) || othersRun < fleet.nodes.length - 1) return false;
-  process.kill(-pid, "SIGKILL");
-  return true;
-}
-
-function runs(fleet: RunningFleet, node: FleetNode): boolean {
+function killGroup(fleet: RunningFleet, node: FleetNode): boolean {
   const pid = fleet.pidOf(node);
   if (pid === undefined) return false;
   try {
-    process.kill(pid, 0);
+    process.kill(-pid, "SIGKILL");
     return true;
   } catch {
+    // It has ended since it wrote its pid file.
     return false;
   }
+}
+
+type HealthWatch = {
+  /** The node that the rollout works on; it may be well and yet out of rotation. */
+  inHand: string | undefined;
+  canSpare(node: FleetNode): boolean;
+  stop(): void;
+};
+
+/** Asks every node for its health ten times a second. */
+function watchHealth(fleet: RunningFleet): HealthWatch {
+  const healthy = new Set<string>();
+  const look = async (node: FleetNode) => {
+    const answer = await fetch(`http://${node.address}/healthcheck`).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) healthy.add(node.name);
+    else healthy.delete(node.name);
+  };
+  const timer = setInterval(() => void Promise.all(fleet.nodes.map(look)), 100);
+  return {
+    inHand: undefined,
+    canSpare(node) {
+      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && healthy.has(other.name));
+    },
+    stop: () => clearInterval(timer),
+  };
 }

@@ -16,7 +16,7 @@ import { type Fingerprint, fillImages, fingerprint, visibilities } from "./schem
 
 const phases = ["expand", "migrate", "contract"] as const;
 /** Rows enough for several batches of the backfill. */
-const images = isFull ? 60_000 : 8_000;
+const images = isFull ? 20_000 : 8_000;
 const killsMax = isFull ? 40 : 3;
 
 for (const database of databaseKinds)

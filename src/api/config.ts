@@ -2,6 +2,7 @@
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { optionGroup } from "../core/options.ts";
+import { type ApiFeatures, noFeatures } from "../releases/api-versions.ts";
 
 export const apiOptions = optionGroup("DEFAULT", {
   public_endpoint: {
@@ -40,6 +41,8 @@ export type ApiSettings = {
   /** Lower-cased header name; null: none. */
   readonly schemeHeader: string | null;
   readonly trustProxyHeaders: boolean;
+  /** What the operator turned on that the list of versions shows. */
+  readonly features: ApiFeatures;
 };
 
 /** Throws config.invalid where public_endpoint is not an http or https URL. */
@@ -50,6 +53,8 @@ export function readApiSettings(config: Config): ApiSettings {
     requestIdCharsMax: options.max_request_id_length,
     schemeHeader: headerNameOf(options.secure_proxy_ssl_header),
     trustProxyHeaders: config.read(proxyOptions).enable_proxy_headers_parsing,
+    // The options that would turn them on are refused (images/config.ts) until there is something behind them.
+    features: noFeatures,
   };
 }
 

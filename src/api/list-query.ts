@@ -2,7 +2,7 @@
 import type { MemberStatus } from "../images/image.ts";
 import type { FilterColumn, ImageFilter, NumberColumn, SortDirection, SortKey } from "../images/ports.ts";
 import type { ListImagesRequest } from "../images/services.ts";
-import type { Capabilities } from "../releases/catalogue.ts";
+import type { Capabilities } from "../releases/capabilities.ts";
 import { badQuery, parseEquality, parseTimeFilter } from "./filter-values.ts";
 import type { QueryPairs } from "./query-string.ts";
 import { isStorable } from "./storable-text.ts";

@@ -1,7 +1,7 @@
 // The JSON Schemas clients fetch: glanceclient builds its models and its help from them, Nova reads the disk formats. They follow the
 // release and the operator's formats, and are made once.
 import type { ImageSettings } from "../images/settings.ts";
-import type { Capabilities } from "../releases/catalogue.ts";
+import type { Capabilities } from "../releases/capabilities.ts";
 
 export type SchemaName = "image" | "images" | "member" | "members";
 type Schema = Readonly<Record<string, unknown>>;

@@ -49,7 +49,7 @@ const allMethods = METHODS.filter((method) => method !== "CONNECT");
 
 /** Ready, not listening: give its `server` a socket. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
-  const rewriteUrl = createUrlRewrite(deps.release);
+  const rewriteUrl = createUrlRewrite(deps.release, deps.settings.features);
   const routeDeps: RouteDeps = { ...deps, capabilities: deps.release.capabilities };
   const routes = routesOf(routeDeps);
   const exchanges = new Exchanges(deps);

@@ -1,6 +1,7 @@
 // Chooses by the first path segment, or by Accept, what a request is about, before any routing: it rewrites the URL to one canonical
 // form, so that routes know only `/v2/...` and a few internal paths that no client can name (unknown segments never keep their name).
 import type { IncomingMessage } from "node:http";
+import type { ApiFeatures } from "../releases/api-versions.ts";
 import type { Release } from "../releases/catalogue.ts";
 
 /** Where requests go that name no version we have. */
@@ -21,8 +22,8 @@ export const unversionedPaths: readonly string[] = ["/versions", "/healthcheck",
 const mediaTypePrefix = "application/vnd.openstack.images-";
 
 /** Returns the function Fastify calls with each request before routing. */
-export function createUrlRewrite(release: Release): (request: IncomingMessage) => string {
-  const segments = new Set(["v2", ...release.apiVersions.map((version) => version.id)]);
+export function createUrlRewrite(release: Release, features: ApiFeatures): (request: IncomingMessage) => string {
+  const segments = new Set(["v2", ...release.apiVersions(features).map((version) => version.id)]);
 
   return (request) => {
     const url = request.url ?? "/";

@@ -18,6 +18,7 @@ const retryableByCode = {
   "schema.contract_refused": false,
   "schema.preflight_failed": false,
   "schema.unknown_revision": false,
+  "schema.would_lose": false,
   "images.not_found": false,
   "images.forbidden": false,
   "images.invalid": false,

@@ -49,7 +49,7 @@ export type SqlCondition = { readonly sql: string; readonly params: readonly Sql
 
 /** What differs between databases, declared. */
 export type Dialect = {
-  readonly name: "mysql" | "sqlite";
+  readonly name: "mysql" | "sqlite" | "postgresql";
   /** DDL takes part in transactions (SQLite), or commits by itself (MySQL). */
   readonly transactionalDdl: boolean;
   /** An expression: the current UTC time in the form datetime columns of this database hold. */

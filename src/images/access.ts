@@ -2,7 +2,7 @@
 // operator's policy allow it, is it theirs to change.
 import type { Caller, Policy } from "../core/caller.ts";
 import { ServiceError } from "../core/errors.ts";
-import type { Capabilities, Visibility } from "../releases/catalogue.ts";
+import type { Capabilities, Visibility } from "../releases/capabilities.ts";
 import { visibilityPolicies } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import type { ImageRepository, Viewer } from "./ports.ts";

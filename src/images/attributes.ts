@@ -1,7 +1,7 @@
 // The attributes of an image under their API names: which of them clients may set, and the value each of them takes.
 // Everything not named here is a custom property, whose value is a string.
 import { ServiceError } from "../core/errors.ts";
-import type { Capabilities, Visibility } from "../releases/catalogue.ts";
+import type { Capabilities, Visibility } from "../releases/capabilities.ts";
 import type { ImageDraft } from "./image.ts";
 import type { ImageSettings } from "./settings.ts";
 

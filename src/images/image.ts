@@ -1,5 +1,5 @@
 // An image and its parts, as the domain sees them: no column names, no JSON member names.
-import type { Visibility } from "../releases/catalogue.ts";
+import type { Visibility } from "../releases/capabilities.ts";
 import type { ImageStatus } from "./status.ts";
 
 /** UTC, whole seconds: `2026-11-23T05:54:06Z`. The form the API shows, so that no request converts dates. */

@@ -1,7 +1,7 @@
 // PATCH in two steps. First every operation is checked by itself, which needs no image; then all are applied in order to a copy of the image
 // in memory. The first one that fails throws, so the database sees either the outcome of all of them or nothing.
 import { ServiceError } from "../core/errors.ts";
-import type { Visibility } from "../releases/catalogue.ts";
+import type { Visibility } from "../releases/capabilities.ts";
 import { forbidden } from "./access.ts";
 import {
   type AttributeRules,

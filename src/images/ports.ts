@@ -1,6 +1,6 @@
 // What the domain needs of a database. Implemented by db/repositories; the rules of a release (which column holds the
 // visibility, who may see what) reach the implementation through the release's capabilities.
-import type { Visibility } from "../releases/catalogue.ts";
+import type { Visibility } from "../releases/capabilities.ts";
 import type { Image, ImageDraft, ImageLocation, ImageMember, MemberStatus, Timestamp } from "./image.ts";
 import type { ImageStatus } from "./status.ts";
 

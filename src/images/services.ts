@@ -5,7 +5,7 @@ import type { Caller, Policy } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
-import type { Capabilities, Visibility } from "../releases/catalogue.ts";
+import type { Capabilities, Visibility } from "../releases/capabilities.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import type { RangeRequest } from "./byte-range.ts";

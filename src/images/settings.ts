@@ -1,7 +1,7 @@
 // The operator's settings in the shape the domain uses: numbers with units, formats of the release filled in.
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
-import type { Capabilities } from "../releases/catalogue.ts";
+import type { Capabilities } from "../releases/capabilities.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 
 /** Limits below zero mean no limit. */

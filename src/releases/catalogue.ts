@@ -2,82 +2,130 @@
 // Code asks a release for a capability; nobody compares release names. The steps of a release that changes the database
 // stand in db/releases/<id>/; a release that changes nothing there has only its entry here.
 import assert from "node:assert/strict";
+import {
+  type ApiVersions,
+  pikeVersions,
+  plain,
+  rockyVersions,
+  withStores,
+  withStoresAndCache,
+} from "./api-versions.ts";
+import {
+  type Capabilities,
+  firstCapabilities,
+  ocataCapabilities,
+  rockyCapabilities,
+  trainCapabilities,
+} from "./capabilities.ts";
 
-export type ReleaseId = "newton" | "ocata";
-export type Visibility = "public" | "private" | "shared" | "community";
-export type ApiVersionStatus = "CURRENT" | "SUPPORTED" | "EXPERIMENTAL" | "DEPRECATED";
+export const releaseIds = [
+  "newton",
+  "ocata",
+  "pike",
+  "queens",
+  "rocky",
+  "stein",
+  "train",
+  "ussuri",
+  "victoria",
+  "wallaby",
+  "xena",
+  "yoga",
+  "zed",
+  "2023.1",
+  "2023.2",
+  "2024.1",
+  "2024.2",
+  "2025.1",
+  "2025.2",
+  "2026.1",
+] as const;
+export type ReleaseId = (typeof releaseIds)[number];
 
-/** What nodes of a release can do; the facts come from the reference implementation at that release's tag. */
-export type Capabilities = {
-  /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
-  readonly visibilityStoredAs: "is_public" | "visibility";
-  /** Values an image may be given. */
-  readonly visibilities: readonly Visibility[];
-  readonly visibilityDefault: Visibility;
-  /** Values `GET /v2/images?visibility=` takes. */
-  readonly visibilityFilters: readonly Visibility[];
-  /** Since Ocata members exist on shared images only; before, on every image that is not public. */
-  readonly membersOnSharedOnly: boolean;
-  /** Defaults of [image_format] disk_formats and container_formats. */
-  readonly diskFormats: readonly string[];
-  readonly containerFormats: readonly string[];
-};
+/** A pair of revisions of the reference's chain: the contract of each depends on its expand. */
+export type RevisionPair = { readonly expand: string; readonly contract: string };
 
 export type Release = {
   readonly id: ReleaseId;
   /** Position in the catalogue: greater is newer. */
   readonly order: number;
-  /** The order of `GET /versions`, as clients see it. */
-  readonly apiVersions: readonly { readonly id: string; readonly status: ApiVersionStatus }[];
-  /** alembic_version after expand and after contract; null where the release has no step of that phase of its own. */
+  /** What `GET /versions` lists. */
+  readonly apiVersions: ApiVersions;
+  /** The revisions this release brought, in order; many changed nothing, and many releases brought none. */
+  readonly revisions: readonly RevisionPair[];
+  /** How many pairs of revisions there are up to this release: what the database has to show for it (db/schema/revisions.ts). */
+  readonly level: number;
+  /** What alembic_version shows when the release's expand, and when its contract, is done; null where nothing was ever expanded. */
   readonly heads: { readonly expanded: string | null; readonly contracted: string };
   readonly capabilities: Capabilities;
 };
 
-const containerFormats = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker"] as const;
-const diskFormatsNewton = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso"] as const;
+type Entry = {
+  /** Absent: as the release before. */
+  readonly apiVersions?: ApiVersions;
+  /** `ocata01` stands for `ocata_expand01` and `ocata_contract01`. */
+  readonly revisions?: readonly string[];
+  readonly changes?: Partial<Capabilities>;
+};
 
-export const releases: readonly Release[] = [
-  {
-    id: "newton",
-    order: 0,
-    // v1 is not served (README, compatibility), so it is not announced either.
-    apiVersions: announce("v2.4", "v2.3", "v2.2", "v2.1", "v2.0"),
-    heads: { expanded: null, contracted: "mitaka02" },
-    capabilities: {
-      visibilityStoredAs: "is_public",
-      visibilities: ["public", "private"],
-      visibilityDefault: "private",
-      visibilityFilters: ["public", "private", "shared"],
-      membersOnSharedOnly: false,
-      diskFormats: diskFormatsNewton,
-      containerFormats,
-    },
-  },
-  {
-    id: "ocata",
-    order: 1,
-    apiVersions: announce("v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0"),
-    heads: { expanded: "ocata_expand01", contracted: "ocata_contract01" },
-    capabilities: {
-      visibilityStoredAs: "visibility",
-      visibilities: ["public", "private", "shared", "community"],
-      visibilityDefault: "shared",
-      visibilityFilters: ["public", "private", "shared", "community"],
-      membersOnSharedOnly: true,
-      diskFormats: [...diskFormatsNewton, "ploop"],
-      containerFormats,
-    },
-  },
-];
+/** The revision a finished Newton database shows. */
+export const firstRevision = "mitaka02";
 
-function announce(current: string, ...supported: readonly string[]): Release["apiVersions"] {
-  return [{ id: current, status: "CURRENT" }, ...supported.map((id) => ({ id, status: "SUPPORTED" as const }))];
+// Xena, Yoga and Zed wrote no revisions of their own: 2023.1 brought empty ones for them along with its own.
+const entries: Readonly<Record<ReleaseId, Entry>> = {
+  newton: { apiVersions: plain(4) },
+  ocata: { apiVersions: plain(5), revisions: ["ocata01"], changes: ocataCapabilities },
+  pike: { apiVersions: pikeVersions, revisions: ["pike01"] },
+  queens: { apiVersions: plain(6), revisions: ["queens01"] },
+  rocky: { apiVersions: rockyVersions, revisions: ["rocky01", "rocky02"], changes: rockyCapabilities },
+  stein: {},
+  train: { apiVersions: withStores(9), revisions: ["train01"], changes: trainCapabilities },
+  ussuri: { apiVersions: withStores(10), revisions: ["ussuri01"] },
+  victoria: { apiVersions: withStores(11) },
+  wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: { tasksOfImages: true } },
+  xena: {},
+  yoga: { apiVersions: withStoresAndCache(16) },
+  zed: {},
+  "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"] },
+  "2023.2": {},
+  "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },
+  "2024.2": { apiVersions: withStoresAndCache(17) },
+  "2025.1": {},
+  "2025.2": {},
+  "2026.1": {},
+};
+
+export const releases: readonly Release[] = build();
+
+function build(): readonly Release[] {
+  const made: Release[] = [];
+  for (const [order, id] of releaseIds.entries()) {
+    const entry = entries[id];
+    const before = made.at(-1);
+    const revisions = (entry.revisions ?? []).map(pairOf);
+    const last = revisions.at(-1);
+    made.push({
+      id,
+      order,
+      apiVersions: entry.apiVersions ?? before?.apiVersions ?? assert.fail("the first release says what it announces"),
+      revisions,
+      level: (before?.level ?? 0) + revisions.length,
+      heads: last
+        ? { expanded: last.expand, contracted: last.contract }
+        : (before?.heads ?? { expanded: null, contracted: firstRevision }),
+      capabilities: { ...(before?.capabilities ?? firstCapabilities), ...entry.changes },
+    });
+  }
+  return made;
+}
+
+function pairOf(short: string): RevisionPair {
+  const [, name = "", number = ""] = /^(.+)(\d\d)$/.exec(short) ?? assert.fail(`${short} ends in two digits`);
+  return { expand: `${name}_expand${number}`, contract: `${name}_contract${number}` };
 }
 
 export const oldestRelease: Release = releases[0] ?? assert.fail("the catalogue is not empty");
 export const newestRelease: Release = releases.at(-1) ?? assert.fail("the catalogue is not empty");
-export const releaseIds: readonly ReleaseId[] = releases.map((release) => release.id);
 
 export function isReleaseId(text: string): text is ReleaseId {
   return releases.some((release) => release.id === text);

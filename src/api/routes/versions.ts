@@ -11,7 +11,7 @@ type Deps = { readonly release: Release; readonly settings: ApiSettings };
 /** `status` 200 for /versions, 300 where the client has to choose. */
 export function versionsAnswer(status: 200 | 300, request: IncomingMessage, { release, settings }: Deps): Answer {
   const href = `${baseUrlOf(request, settings)}/v2/`;
-  const versions = release.apiVersions.map(({ id, status: support }) => ({
+  const versions = release.apiVersions(settings.features).map(({ id, status: support }) => ({
     id,
     status: support,
     links: [{ rel: "self", href }],

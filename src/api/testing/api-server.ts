@@ -7,6 +7,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { defaultPolicy } from "../../identity/default-policy.ts";
 import { createIdentity, type Flavor } from "../../identity/identity.ts";
 import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
+import { noFeatures } from "../../releases/api-versions.ts";
 import { type Release, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { ApiSettings } from "../config.ts";
 import type { Gate } from "../gate.ts";
@@ -59,6 +60,7 @@ export async function startApi(
       requestIdCharsMax: 64,
       schemeHeader: null,
       trustProxyHeaders: false,
+      features: noFeatures,
       ...options.settings,
     },
     images: settingsOf(release.id),

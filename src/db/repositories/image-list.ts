@@ -2,7 +2,7 @@
 import { ServiceError } from "../../core/errors.ts";
 import type { Image } from "../../images/image.ts";
 import type { ImageFilter, ImageQuery, SortKey } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Dialect, SqlCondition, SqlValue } from "../database.ts";
 import { type ImageRow, imageColumns, readImage } from "./image-row.ts";
 import { IndexProbe } from "./index-probe.ts";

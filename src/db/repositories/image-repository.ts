@@ -5,7 +5,7 @@ import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Image, ImageDraft } from "../../images/image.ts";
 import type { ImageChanges, ImageRepository } from "../../images/ports.ts";
 import type { ImageStatus } from "../../images/status.ts";
-import type { Capabilities, Visibility } from "../../releases/catalogue.ts";
+import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
 import type { Database, Queryable, SqlValue } from "../database.ts";
 import { changeLocations, changeProperties, changeTags, insertProperties, insertTags } from "./image-children.ts";
 import { createImageList } from "./image-list.ts";

@@ -1,7 +1,7 @@
 // Rows of images and their child tables -> the domain's Image. What a release calls its visibility column is decided here, once.
 import type { Image, ImageLocation } from "../../images/image.ts";
 import type { ImageStatus } from "../../images/status.ts";
-import type { Capabilities, Visibility } from "../../releases/catalogue.ts";
+import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
 import type { Dialect, Row } from "../database.ts";
 
 const columnsOfEveryRelease = [

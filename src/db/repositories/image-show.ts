@@ -1,7 +1,7 @@
 // One image with its properties, tags and locations, in one statement: the rows of four tables side by side in a UNION.
 import type { Image } from "../../images/image.ts";
 import type { Viewer } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Dialect, Queryable, Row, SqlCondition } from "../database.ts";
 import { type ChildRow, type ImageRow, imageColumns, kindNumbers, readChild, readImage } from "./image-row.ts";
 import { isLive } from "./live-row.ts";

@@ -1,7 +1,7 @@
 // Whose images a list holds, as branches that are each a walk along one index: an OR over owner, visibility and membership would make the
 // server merge indexes or scan, and then a page costs as much as the table is long. database.md 6.1 (is_public) and 6.2 (visibility).
 import type { ImageQuery } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { SqlCondition, SqlValue } from "../database.ts";
 import {
   createdIndex,

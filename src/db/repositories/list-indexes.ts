@@ -1,6 +1,6 @@
 // Our own indexes on Glance's tables, as data: the lists of image-list.ts walk them, the schema engine creates them where their
 // columns exist. With them a page costs the same at any size of the table, however deep, and whoever looks.
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 
 export type ListIndex = {
   readonly name: string;

@@ -1,7 +1,7 @@
 // A page costs the same at any size of the table: what the databases read for it is counted (MariaDB) or planned (SQLite).
 import assert from "node:assert/strict";
 import type { ImageQuery, Viewer } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Queryable, Row, SqlValue } from "../database.ts";
 import { testOnDatabases } from "../testing/databases.ts";
 import { admin, newton, ocata, project } from "../testing/images.ts";

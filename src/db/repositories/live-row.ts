@@ -5,7 +5,7 @@ import type { Dialect, Queryable } from "../database.ts";
  * Not `deleted = 0`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
  * index on image_id, and MySQL may intersect the two, and lock what it walks.
  */
-export const isLive = "deleted <> 1";
+export const isLive = "deleted <> TRUE";
 
 export type ChildTable = "image_properties" | "image_tags" | "image_locations" | "image_members";
 

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { ImageMember, MemberStatus } from "../../images/image.ts";
 import type { MemberRepository } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Queryable } from "../database.ts";
 import { readVisibility } from "./image-row.ts";
 import { isLive } from "./live-row.ts";

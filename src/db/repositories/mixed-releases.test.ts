@@ -1,6 +1,6 @@
 // Newton and Ocata nodes on one expanded and migrated database: the table of database.md 6.3, line by line.
 import assert from "node:assert/strict";
-import type { Visibility } from "../../releases/catalogue.ts";
+import type { Visibility } from "../../releases/capabilities.ts";
 import type { Database } from "../database.ts";
 import { type TestDatabase, testOnDatabases } from "../testing/databases.ts";
 import { admin, draft, newton, nodeOf, ocata, project } from "../testing/images.ts";

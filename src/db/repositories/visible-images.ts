@@ -1,6 +1,6 @@
 // Who sees an image by its id, as an SQL expression over `images i`: database.md 6.1 for releases with is_public, 6.2 since visibility.
 import type { Viewer } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { SqlCondition } from "../database.ts";
 import { isLive } from "./live-row.ts";
 

@@ -26,6 +26,11 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
       pauseRatio: 0,
     };
   },
+  postgresql: async () => ({
+    begin: async () => ({ lockFreeRows: "FOR UPDATE SKIP LOCKED" }),
+    pressure: async () => null,
+    pauseRatio: 0,
+  }),
   sqlite: async () => ({
     begin: async () => ({ lockFreeRows: "" }),
     pressure: async () => null,

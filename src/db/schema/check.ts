@@ -2,7 +2,7 @@
 import type { Release } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { hasPendingData } from "./migrate.ts";
-import { readStanding, type Standing } from "./revisions.ts";
+import { readStanding, refuseOlderTarget, releaseAt, type Standing } from "./revisions.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 import { contractHasBegun, isExpanded, openReleases } from "./standing-facts.ts";
 
@@ -14,18 +14,19 @@ export type CheckResult = {
   readonly contracted: string | null;
 };
 
-/** Throws schema.unknown_revision. */
+/** Throws schema.unknown_revision, schema.out_of_order (the database is past the target). */
 export async function check(db: Database, target: Release): Promise<CheckResult> {
   const schema = await readLiveSchema(db);
   const standing = await readStanding(db, schema);
   const about = {
     heads: standing.heads,
-    expanded: standing.expanded?.id ?? null,
-    contracted: standing.contracted?.id ?? null,
+    expanded: releaseAt(standing.expandLevel)?.id ?? null,
+    contracted: releaseAt(standing.contractLevel)?.id ?? null,
   };
-  if ((standing.contracted?.order ?? -1) >= target.order) return { due: "nothing", ...about };
-  if ((standing.expanded?.order ?? -1) < target.order) return { due: "expand", ...about };
-  for (const release of openReleases(standing.contracted, target)) {
+  refuseOlderTarget(standing, target);
+  if (standing.contractLevel >= target.level) return { due: "nothing", ...about };
+  if (standing.expandLevel < target.level) return { due: "expand", ...about };
+  for (const release of openReleases(standing, target)) {
     // Another tool's expand may have left out what a mixed fleet needs; past the start of contract nothing is to be added.
     const begun = await contractHasBegun(db, release, schema);
     if (!begun && !isExpanded(release, schema)) return { due: "expand", ...about };

@@ -44,6 +44,10 @@ const connectionQueries: Record<Dialect["name"], string | null> = {
       ON p.user <> own.user OR SUBSTRING_INDEX(p.host, ':', 1) <> own.host
     WHERE p.db = DATABASE() GROUP BY p.user, SUBSTRING_INDEX(p.host, ':', 1) ORDER BY 2, 1`,
   sqlite: null,
+  postgresql: `SELECT usename AS "user", COALESCE(host(client_addr), '') AS host, COUNT(*) AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
+      AND (usename <> current_user OR client_addr IS DISTINCT FROM inet_client_addr())
+    GROUP BY 1, 2 ORDER BY 2, 1`,
 };
 
 /** One line per host whose connections no live node explains. */

@@ -9,7 +9,7 @@ import { hasPendingData, requireExpanded } from "./migrate.ts";
 import { indexRemovals, indexSteps } from "./own-indexes.ts";
 import { preflight } from "./preflight.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { headsFor, readStanding, stamp } from "./revisions.ts";
+import { headsFor, levelsOf, readStanding, refuseOlderTarget, type Standing, stamp } from "./revisions.ts";
 import { forward, runSteps } from "./run-steps.ts";
 import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import {
@@ -19,6 +19,7 @@ import {
   contractProgressName,
   openReleases,
 } from "./standing-facts.ts";
+import type { ProgressStore } from "./step.ts";
 import { verifyRelease } from "./verify.ts";
 
 export type ContractResult = {
@@ -28,8 +29,9 @@ export type ContractResult = {
 };
 
 /**
- * Contracts to the target release. Throws, with nothing changed: schema.out_of_order (expand or migrate due), schema.contract_refused
- * (an older node is alive, or verify found rows that would lose something), schema.preflight_failed; and schema.blocked under way.
+ * Contracts to the target release. Throws, with nothing changed: schema.out_of_order (expand or migrate due, or the database is past the
+ * target), schema.contract_refused (an older node is alive, or verify found rows that would lose something), schema.preflight_failed;
+ * and schema.blocked under way.
  */
 export function contract(options: EngineOptions): Promise<ContractResult> {
   return withEngineLock(options, async (run) => {
@@ -40,89 +42,114 @@ export function contract(options: EngineOptions): Promise<ContractResult> {
 
 export async function contractUnderLock(run: EngineRun): Promise<ContractResult> {
   const standing = await readStanding(run.db, await readLiveSchema(run.db));
-  if ((standing.contracted?.order ?? -1) >= run.target.order)
+  refuseOlderTarget(standing, run.target);
+  if (standing.contractLevel >= run.target.level)
     return { outcome: "finished", heads: standing.heads, rowsVerified: 0 };
   requireExpanded(run, standing, "Database contraction did not run. Database contraction");
-  let rowsVerified = 0;
-  let heads = standing.heads;
-  for (const release of openReleases(standing.contracted, run.target)) {
-    rowsVerified += await makeSure(run, release);
-    heads = await contractRelease(run, release);
-  }
+  const open = openReleases(standing, run.target);
+  const rowsVerified = await makeSure(run, standing, open);
+  const heads = await contractReleases(run, standing, open);
   return { outcome: "contracted", heads, rowsVerified };
 }
 
-/** Everything that speaks against the contract. Where its steps have begun, only older nodes still can. Returns rows verified. */
-async function makeSure(run: EngineRun, release: Release): Promise<number> {
+/**
+ * Everything that speaks against the contract of any of these releases. Where the steps of one have begun, only older nodes still can.
+ * Returns rows verified. After it, the contract of all of them has begun.
+ */
+async function makeSure(run: EngineRun, standing: Standing, open: readonly Release[]): Promise<number> {
   const progress = await DatabaseProgress.open(run.db);
-  const name = contractProgressName(release);
-  const resumed = await contractHasBegun(run.db, release, await readLiveSchema(run.db));
+  const schema = await readLiveSchema(run.db);
+  const untouched: Release[] = [];
+  for (const release of open) if (!(await contractHasBegun(run.db, release, schema))) untouched.push(release);
   let rows = 0;
-  if (!resumed) {
-    if (await hasPendingData({ db: run.db, target: release }, await readStanding(run.db, await readLiveSchema(run.db))))
+  if (untouched.length > 0) {
+    if (await hasPendingData(run, standing))
       throw new ServiceError(
         "schema.out_of_order",
         "Database contraction did not run. Database contraction cannot be run before data migration is complete. " +
           'Run data migration using "glance-manage db migrate".',
-        { facts: { due: "migrate", target: release.id } },
+        { facts: { due: "migrate", target: run.target.id } },
       );
-    await refuseOlderNodes(run, release);
-    rows = await refuseUnsoundRows(run, release);
+    await refuseOlderNodes(run);
+    for (const release of untouched) {
+      const result = await verifyRelease(run, release, schema);
+      refuseUnsoundRows(run, result);
+      rows += result.rows;
+    }
   }
-  // Nodes register before they look whether they may start, and look for this row: so either we see them, or they see us.
-  if (!resumed) await progress.save(name, { cursor: contractAnnounced, rowsDone: rows, finished: false });
+  // Nodes register before they look whether they may start, and look for these rows: so either we see them, or they see us.
+  await mark(progress, untouched, contractAnnounced);
   try {
-    await refuseOlderNodes(run, release);
+    await refuseOlderNodes(run);
   } catch (error) {
-    if (!resumed) await progress.remove(name);
+    for (const release of untouched) await progress.remove(contractProgressName(release));
     throw error;
   }
   for (const text of await unknownConnections(run.db)) run.on({ event: "warning", text });
-  await progress.save(name, { cursor: contractBegun, rowsDone: rows, finished: false });
+  await mark(progress, open, contractBegun);
   return rows;
 }
 
-async function refuseOlderNodes(run: EngineRun, release: Release): Promise<void> {
-  const older = await olderNodes(run.db, release);
+async function mark(progress: ProgressStore, releases: readonly Release[], cursor: string): Promise<void> {
+  for (const release of releases)
+    await progress.save(contractProgressName(release), { cursor, rowsDone: 0, finished: false });
+}
+
+async function refuseOlderNodes(run: EngineRun): Promise<void> {
+  const { target } = run;
+  const older = await olderNodes(run.db, target);
   if (older.length === 0) return;
   const list = older
     .map((node) => `${node.name} (${node.release}, ${node.state}, seen ${node.secondsAgo} s ago)`)
     .join(", ");
   throw new ServiceError(
     "schema.contract_refused",
-    `Database contraction did not run. Nodes older than ${release.id} are alive: ${list}. Upgrade or stop them first`,
-    { facts: { nodes: older.map((node) => node.name).join(", "), target: release.id } },
+    `Database contraction did not run. Nodes older than ${target.id} are alive: ${list}. Upgrade or stop them first`,
+    { facts: { nodes: older.map((node) => node.name).join(", "), target: target.id } },
   );
 }
 
-async function refuseUnsoundRows(run: EngineRun, release: Release): Promise<number> {
-  const result = await verifyRelease(run, release);
-  const broken = result.invariants.filter((one) => one.severity === "refuse" && one.broken > 0);
+function refuseUnsoundRows(run: EngineRun, { invariants }: Awaited<ReturnType<typeof verifyRelease>>): void {
+  const broken = invariants.filter((one) => one.severity === "refuse" && one.broken > 0);
   if (broken.length > 0) {
     const list = broken.map((one) => `${one.broken} ${one.name} (such as ${one.examples.join(", ")})`).join("; ");
     throw new ServiceError(
       "schema.contract_refused",
       `Database contraction did not run. It would lose something: ${list}. Put these rows right, then see "glance-manage db verify"`,
-      { facts: { rows: broken.reduce((sum, one) => sum + one.broken, 0), target: release.id } },
+      { facts: { rows: broken.reduce((sum, one) => sum + one.broken, 0), target: run.target.id } },
     );
   }
-  for (const one of result.invariants)
+  for (const one of invariants)
     if (one.broken > 0)
       run.on({ event: "warning", text: `${one.broken} ${one.name} (such as ${one.examples.join(", ")})` });
-  return result.rows;
 }
 
-async function contractRelease(run: EngineRun, release: Release): Promise<readonly string[]> {
+/** Oldest first; each revision is noted as soon as its steps are done. */
+async function contractReleases(
+  run: EngineRun,
+  standing: Standing,
+  open: readonly Release[],
+): Promise<readonly string[]> {
   const progress = await DatabaseProgress.open(run.db);
   return withExecutor(run.db, run.limits, async (executor) => {
-    const { contract: steps, columnsLeaving } = stepsOf(release.id);
-    const schema = await executor.introspect();
-    const ours = columnsLeaving.flatMap(([table, column]) => indexRemovals(schema, table, column));
-    await runSteps(run, executor, "contract", release.id, [...ours, ...steps.map(forward)]);
-    const heads = headsFor(release, release);
-    await stamp(run.db, heads);
-    await progress.save(contractProgressName(release), { cursor: contractBegun, rowsDone: 0, finished: true });
-    await runSteps(run, executor, "indexes", release.id, indexSteps(await executor.introspect()));
+    let { heads } = standing;
+    for (const release of open) {
+      const { contract: steps, columnsLeaving } = stepsOf(release.id);
+      if (columnsLeaving.length > 0) {
+        const schema = await executor.introspect();
+        const ours = columnsLeaving.flatMap(([table, column]) => indexRemovals(schema, table, column));
+        await runSteps(run, executor, "contract", release.id, ours);
+      }
+      for (const { contract: revision, level } of levelsOf(release)) {
+        run.signal.throwIfAborted();
+        const walks = (steps[revision] ?? []).map(forward);
+        if (walks.length > 0) await runSteps(run, executor, "contract", release.id, walks);
+        heads = headsFor(level, Math.max(standing.expandLevel, level));
+        await stamp(run.db, heads);
+      }
+      await progress.save(contractProgressName(release), { cursor: contractBegun, rowsDone: 0, finished: true });
+    }
+    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
     return heads;
   });
 }

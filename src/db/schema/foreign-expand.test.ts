@@ -28,6 +28,12 @@ async function expandElsewhere(db: Database): Promise<void> {
       "CREATE INDEX visibility_image_idx ON images (visibility)",
       "ALTER TABLE images ALTER COLUMN is_public DROP NOT NULL",
     ],
+    postgresql: [
+      "CREATE TYPE image_visibility AS ENUM ('private', 'public', 'shared', 'community')",
+      "ALTER TABLE images ADD COLUMN visibility image_visibility",
+      "CREATE INDEX visibility_image_idx ON images (visibility)",
+      "ALTER TABLE images ALTER COLUMN is_public DROP NOT NULL",
+    ],
   };
   await db.session(async (session) => {
     for (const sql of statements[db.dialect.name]) await session.run(sql);

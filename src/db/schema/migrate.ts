@@ -5,7 +5,7 @@ import { type BackfillLimits, defaultBackfillLimits, runBackfill } from "./backf
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { readStanding, type Standing } from "./revisions.ts";
+import { readStanding, refuseOlderTarget, type Standing } from "./revisions.ts";
 import { runSteps } from "./run-steps.ts";
 import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { openReleases } from "./standing-facts.ts";
@@ -26,7 +26,8 @@ export function migrate(options: EngineOptions & { backfill?: Partial<BackfillLi
 
 export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLimits> = {}): Promise<MigrateResult> {
   const standing = await readStanding(run.db, await readLiveSchema(run.db));
-  if ((standing.contracted?.order ?? -1) >= run.target.order) return { outcome: "finished", rows: 0, complete: true };
+  refuseOlderTarget(standing, run.target);
+  if (standing.contractLevel >= run.target.level) return { outcome: "finished", rows: 0, complete: true };
   requireExpanded(run, standing, "Data migration did not run. Data migration");
   const progress = await DatabaseProgress.open(run.db);
   const limits = { ...defaultBackfillLimits, ...given };
@@ -34,7 +35,7 @@ export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLi
   let rows = 0;
   let complete = true;
   let worked = false;
-  for (const release of openReleases(standing.contracted, run.target))
+  for (const release of openReleases(standing, run.target))
     for (const backfill of stepsOf(release.id).migrate) {
       const due = (await backfill.pending(run.db, 1, progress)) > 0;
       if (!due && !(await isUnfinished(progress, backfill.name))) continue;
@@ -64,7 +65,7 @@ async function isUnfinished(progress: ProgressStore, name: string): Promise<bool
 /** Whether rows still wait for a data migration of the releases up to `target`. */
 export async function hasPendingData(run: Pick<EngineRun, "db" | "target">, standing: Standing): Promise<boolean> {
   const progress = await DatabaseProgress.reader(run.db);
-  for (const release of openReleases(standing.contracted, run.target))
+  for (const release of openReleases(standing, run.target))
     for (const backfill of stepsOf(release.id).migrate)
       if ((await backfill.pending(run.db, 1, progress)) > 0) return true;
   return false;
@@ -72,7 +73,7 @@ export async function hasPendingData(run: Pick<EngineRun, "db" | "target">, stan
 
 /** Throws schema.out_of_order; `what` opens the line as the reference's does. */
 export function requireExpanded(run: EngineRun, standing: Standing, what: string): void {
-  if ((standing.expanded?.order ?? -1) >= run.target.order) return;
+  if (standing.expandLevel >= run.target.level) return;
   throw new ServiceError(
     "schema.out_of_order",
     `${what} cannot be run before database expansion. Run database expansion first using "glance-manage db expand"`,

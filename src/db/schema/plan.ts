@@ -1,12 +1,12 @@
 // What the phases up to a release would do here, and what each step costs on this server; changes nothing.
-import type { Release, ReleaseId } from "../../releases/catalogue.ts";
+import { oldestRelease, type Release, type ReleaseId } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
-import { stepsOf } from "../releases/steps.ts";
+import { contractStepsOf, expandStepsOf, stepsOf } from "../releases/steps.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import type { Cost } from "./mysql/server.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { readStanding } from "./revisions.ts";
+import { readStanding, refuseOlderTarget } from "./revisions.ts";
 import { readLiveSchema, readPricer } from "./schema-tools.ts";
 import { openReleases } from "./standing-facts.ts";
 import type { Change, Changes, PhaseName } from "./step.ts";
@@ -30,6 +30,7 @@ const dearness: readonly Cost[] = ["instant", "index_build", "switch", "rebuild"
 export async function planPhases(db: Database, target: Release): Promise<readonly PlannedStep[]> {
   const schema = await readLiveSchema(db);
   const standing = await readStanding(db, schema);
+  refuseOlderTarget(standing, target);
   const price = await readPricer(db);
   const plan: PlannedStep[] = [];
   const add = (phase: PlannedStep["phase"], release: Release, step: Priced, applied: boolean) => {
@@ -46,17 +47,14 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
       rows: null,
     });
   };
-  const open = openReleases(standing.contracted, target);
-  for (const release of open) {
-    const steps = stepsOf(release.id);
-    for (const step of steps.create) add("create", release, step, step.isApplied(schema));
-    for (const step of steps.expand) add("expand", release, step, step.isApplied(schema));
-  }
+  if (standing.contractLevel < 0)
+    for (const step of stepsOf(oldestRelease.id).create) add("create", oldestRelease, step, step.isApplied(schema));
+  const open = openReleases(standing, target);
   for (const release of open)
-    plan.push(...(await planData(db, release, (standing.expanded?.order ?? -1) >= release.order)));
+    for (const step of expandStepsOf(release)) add("expand", release, step, step.isApplied(schema));
+  for (const release of open) plan.push(...(await planData(db, release, standing.expandLevel >= release.level)));
   for (const release of open)
-    for (const step of stepsOf(release.id).contract)
-      add("contract", release, step, appliedContract(step, schema, release));
+    for (const step of contractStepsOf(release)) add("contract", release, step, appliedContract(step, schema, release));
   const coming = open.flatMap((release) => stepsOf(release.id).columnsComing);
   for (const step of indexSteps(schema, { coming })) add("indexes", target, step, false);
   return plan;
@@ -70,7 +68,7 @@ function appliedContract(
   schema: LiveSchema,
   release: Release,
 ): boolean {
-  return stepsOf(release.id).showsContract(schema) && step.isApplied(schema);
+  return (expandStepsOf(release).length === 0 || stepsOf(release.id).showsContract(schema)) && step.isApplied(schema);
 }
 
 async function planData(db: Database, release: Release, expanded: boolean): Promise<readonly PlannedStep[]> {
@@ -86,6 +84,8 @@ async function planData(db: Database, release: Release, expanded: boolean): Prom
 
 function textOf(change: Change): string {
   if (change.do === "alter") return `ALTER TABLE ${change.table} ${change.clause}`;
+  if (change.do === "build_index")
+    return `CREATE INDEX CONCURRENTLY ${change.name} ON ${change.table} (${change.columns.join(", ")})`;
   if (change.do === "require") return `make ${change.table}.${change.column} ${change.definition}`;
   return change.do === "statement" ? change.sql.replace(/\s+/g, " ") : `rebuild table ${change.table}`;
 }

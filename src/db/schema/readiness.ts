@@ -6,7 +6,7 @@ import type { Database } from "../database.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { nodeLiveSeconds } from "./own-tables.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { readStanding, type Standing } from "./revisions.ts";
+import { readStanding, releaseAt, type Standing } from "./revisions.ts";
 import { presentTables } from "./schema-tools.ts";
 import { contractAnnounced, contractBegun, contractProgressName, openReleases } from "./standing-facts.ts";
 
@@ -35,20 +35,21 @@ export async function databaseReadiness(db: Database, release: Release): Promise
     if (!isServiceError(error, "schema.unknown_revision")) throw error;
     return notReady("newer_release", error.message);
   }
-  const { contracted, expanded } = standing;
-  if (!contracted || !expanded || !tables.has("images"))
+  if (standing.contractLevel < 0 || !tables.has("images"))
     return notReady("sync", "the database is not complete: run `glance-manage db sync`");
-  if (contracted.order > release.order)
-    return notReady("newer_release", `the database is contracted to ${contracted.id}, which ${release.id} cannot use`);
-  if (expanded.order < release.order)
+  if (standing.contractLevel > release.level) {
+    const at = releaseAt(standing.contractLevel)?.id;
+    return notReady("newer_release", `the database is contracted to ${at}, which ${release.id} cannot use`);
+  }
+  if (standing.expandLevel < release.level)
     return notReady("expand", `the database is at ${standing.heads.join(", ")}: run \`glance-manage db expand\``);
   const under = await contractUnderWay(db, tables, release);
   if (under)
     return notReady("newer_release", `the database is being contracted to ${under.id}, which ${release.id} cannot use`);
   const progress = await DatabaseProgress.reader(db);
-  for (const open of openReleases(contracted, release))
+  for (const open of openReleases(standing, release))
     for (const backfill of stepsOf(open.id).migrate)
-      if (!backfill.once && (await backfill.pending(db, 1, progress)) > 0)
+      if (backfill.neededToServe && (await backfill.pending(db, 1, progress)) > 0)
         return notReady(
           "migrate",
           `rows wait for "${backfill.name}": run \`glance-manage db migrate\` until it is complete`,
@@ -62,7 +63,7 @@ async function contractUnderWay(
   tables: ReadonlySet<string>,
   release: Release,
 ): Promise<Release | undefined> {
-  const newer = releases.filter((one) => one.order > release.order);
+  const newer = releases.filter((one) => one.level > release.level);
   if (newer.length === 0 || !tables.has("perennial_progress")) return undefined;
   const rows = await db.query<{ name: string; cursor_text: string | null; s: number }>(
     `SELECT name, cursor_text, ${db.dialect.secondsSinceSql("updated_at")} AS s FROM perennial_progress

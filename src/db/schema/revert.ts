@@ -1,57 +1,160 @@
 // Takes an expand back, as long as its contract has not begun: nodes go back first, then triggers, columns and indexes are removed,
-// last step first. What the older release cannot express (community, shared, private) falls back to public or not.
+// newest release and last step first. What the older release cannot express is counted first, and lost only by its operator's word.
 import { ServiceError } from "../../core/errors.ts";
-import { releases } from "../../releases/catalogue.ts";
-import { stepsOf } from "../releases/steps.ts";
+import { type Release, releases } from "../../releases/catalogue.ts";
+import { expandStepsOf, stepsOf } from "../releases/steps.ts";
+import { defaultBackfillLimits, runBackfill } from "./backfill-runner.ts";
 import { liveNodes } from "./contract-blockers.ts";
-import { type EngineOptions, withEngineLock } from "./engine-run.ts";
+import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
+import type { LiveSchema } from "./live-schema.ts";
 import { indexRemovals, indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { headsFor, readStanding, stamp } from "./revisions.ts";
+import { headsFor, levelsOf, readStanding, releaseAt, type Standing, stamp } from "./revisions.ts";
 import { runSteps, type Walk } from "./run-steps.ts";
-import { withExecutor } from "./schema-tools.ts";
+import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun } from "./standing-facts.ts";
 import type { ExpandStep } from "./step.ts";
 
-export type RevertResult = { readonly outcome: "reverted" | "up_to_date"; readonly heads: readonly string[] };
+export type RevertLoss = {
+  readonly release: string;
+  readonly name: string;
+  readonly rows: number;
+  /** Keys of some of them. */
+  readonly examples: readonly string[];
+};
 
-/** Back to `target`. Throws schema.out_of_order after contract has begun, schema.contract_refused while newer nodes are alive. */
-export function revert(options: EngineOptions): Promise<RevertResult> {
-  return withEngineLock(options, (run) =>
-    withExecutor(run.db, run.limits, async (executor, session) => {
-      const schema = await executor.introspect();
-      const standing = await readStanding(session, schema);
-      const going = releases.filter((release) => release.order > run.target.order).reverse();
-      for (const release of going)
-        if ((standing.contracted?.order ?? -1) >= release.order || (await contractHasBegun(run.db, release, schema)))
-          throw new ServiceError(
-            "schema.out_of_order",
-            `the contract to ${release.id} has begun, so there is no way back: restore the backup, or go on with "glance-manage db contract"`,
-            { facts: { due: "contract", target: run.target.id } },
-          );
-      const newer = (await liveNodes(run.db)).filter((node) => going.some((release) => release.id === node.release));
-      if (newer.length > 0)
-        throw new ServiceError(
-          "schema.contract_refused",
-          `nodes newer than ${run.target.id} are alive: ${newer.map((node) => node.name).join(", ")}. Take them back first`,
-          { facts: { nodes: newer.map((node) => node.name).join(", "), target: run.target.id } },
-        );
-      const progress = await DatabaseProgress.open(run.db);
-      let applied = 0;
-      for (const release of going) {
-        const { expand, migrate, columnsComing } = stepsOf(release.id);
-        const live = await executor.introspect();
-        const ours = columnsComing.flatMap(([table, column]) => indexRemovals(live, table, column));
-        applied += await runSteps(run, executor, "revert", release.id, [...ours, ...expand.map(backward).reverse()]);
-        for (const backfill of migrate) await progress.remove(backfill.name);
-      }
-      const contracted = standing.contracted ?? run.target;
-      const heads = applied > 0 || standing.expanded !== contracted ? headsFor(contracted, run.target) : standing.heads;
-      await stamp(run.db, heads);
-      await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
-      return { outcome: applied > 0 ? "reverted" : "up_to_date", heads };
-    }),
+export type RevertResult = {
+  readonly outcome: "reverted" | "up_to_date";
+  readonly heads: readonly string[];
+  /** What was given up. */
+  readonly losses: readonly RevertLoss[];
+};
+
+const examplesMax = 5;
+
+/**
+ * Back to `target`. Throws schema.out_of_order after contract has begun, schema.contract_refused while newer nodes are alive, and
+ * schema.would_lose, with nothing changed, where rows say what the target cannot express and `acceptLosses` is not set.
+ */
+export function revert(options: EngineOptions & { acceptLosses?: boolean }): Promise<RevertResult> {
+  return withEngineLock(options, async (run) => {
+    const schema = await readLiveSchema(run.db);
+    const standing = await readStanding(run.db, schema);
+    const going = goingReleases(standing, schema, run.target);
+    await refuseWayBack(run, standing, schema, going);
+    const losses = await countLosses(run, schema, going);
+    if (losses.length > 0 && options.acceptLosses !== true) throw wouldLose(run, losses);
+    return { ...(await takeBack(run, standing, going)), losses };
+  });
+}
+
+/** What a revert to `target` would take from users; changes nothing. */
+export async function revertLosses(options: Pick<EngineOptions, "db" | "target">): Promise<readonly RevertLoss[]> {
+  const schema = await readLiveSchema(options.db);
+  const standing = await readStanding(options.db, schema);
+  return countLosses(options, schema, goingReleases(standing, schema, options.target));
+}
+
+/** Newest first: those whose revisions the database shows, and those of which a killed expand left something without a revision. */
+function goingReleases(standing: Standing, schema: LiveSchema, target: Release): readonly Release[] {
+  return releases
+    .filter((release) => {
+      const { revisions, level } = release;
+      if (revisions.length === 0 || level <= target.level) return false;
+      const first = level - revisions.length + 1;
+      return first <= standing.expandLevel || expandStepsOf(release).some((step) => !step.isReverted(schema));
+    })
+    .reverse();
+}
+
+async function refuseWayBack(
+  run: EngineRun,
+  standing: Standing,
+  schema: LiveSchema,
+  going: readonly Release[],
+): Promise<void> {
+  const past = standing.contractLevel > run.target.level ? releaseAt(standing.contractLevel) : null;
+  for (const release of past ? [past] : going)
+    if (past || (await contractHasBegun(run.db, release, schema)))
+      throw new ServiceError(
+        "schema.out_of_order",
+        `the contract to ${release.id} has begun, so there is no way back: restore the backup, or go on with "glance-manage db contract"`,
+        { facts: { due: "contract", target: run.target.id } },
+      );
+  const newer = (await liveNodes(run.db)).filter((node) => going.some((release) => isAtLeast(node.release, release)));
+  if (newer.length > 0)
+    throw new ServiceError(
+      "schema.contract_refused",
+      `nodes newer than ${run.target.id} are alive: ${newer.map((node) => node.name).join(", ")}. Take them back first`,
+      { facts: { nodes: newer.map((node) => node.name).join(", "), target: run.target.id } },
+    );
+}
+
+/** A node whose release we do not know is a newer one. */
+function isAtLeast(nodeRelease: string, release: Release): boolean {
+  return (releases.find((one) => one.id === nodeRelease)?.level ?? Number.POSITIVE_INFINITY) >= release.level;
+}
+
+async function countLosses(
+  { db }: Pick<EngineOptions, "db">,
+  schema: LiveSchema,
+  going: readonly Release[],
+): Promise<readonly RevertLoss[]> {
+  const losses: RevertLoss[] = [];
+  for (const release of going) {
+    const { losses: possible, columnsComing } = stepsOf(release.id);
+    // A revert that was killed took some of the columns already.
+    if (!columnsComing.every(([table, column]) => schema.hasColumn(table, column))) continue;
+    for (const { name, table, key, where } of possible) {
+      const [row] = await db.query<{ n: unknown }>(`SELECT COUNT(*) AS n FROM ${table} WHERE ${where}`);
+      const rows = Number(row?.n ?? 0);
+      if (rows === 0) continue;
+      const some = await db.query<{ k: unknown }>(
+        `SELECT ${key} AS k FROM ${table} WHERE ${where} ORDER BY ${key} LIMIT ${examplesMax}`,
+      );
+      losses.push({ release: release.id, name, rows, examples: some.map((one) => String(one.k)) });
+    }
+  }
+  return losses;
+}
+
+function wouldLose(run: EngineRun, losses: readonly RevertLoss[]): ServiceError {
+  const list = losses.map((one) => `${one.rows} ${one.name} (such as ${one.examples.join(", ")})`).join("; ");
+  return new ServiceError(
+    "schema.would_lose",
+    `nothing was changed: ${run.target.id} cannot express ${list}. Change these images first, or accept it with --accept-losses`,
+    { facts: { target: run.target.id, rows: losses.reduce((sum, one) => sum + one.rows, 0) } },
   );
+}
+
+async function takeBack(
+  run: EngineRun,
+  standing: Standing,
+  going: readonly Release[],
+): Promise<Omit<RevertResult, "losses">> {
+  const progress = await DatabaseProgress.open(run.db);
+  return withExecutor(run.db, run.limits, async (executor) => {
+    let { heads } = standing;
+    for (const release of going) {
+      const { expand, migrate, columnsComing } = stepsOf(release.id);
+      for (const { undo, name } of migrate) {
+        if (undo) await runBackfill(run, release.id, undo, progress, defaultBackfillLimits);
+        if (undo) await progress.remove(undo.name);
+        await progress.remove(name);
+      }
+      const live = await executor.introspect();
+      const ours = columnsComing.flatMap(([table, column]) => indexRemovals(live, table, column));
+      await runSteps(run, executor, "revert", release.id, ours);
+      for (const { expand: revision, level } of [...levelsOf(release)].reverse()) {
+        const walks = (expand[revision] ?? []).map(backward).reverse();
+        if (walks.length > 0) await runSteps(run, executor, "revert", release.id, walks);
+        heads = headsFor(standing.contractLevel, Math.max(level - 1, standing.contractLevel));
+        await stamp(run.db, heads);
+      }
+    }
+    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+    return { outcome: going.length > 0 ? "reverted" : "up_to_date", heads };
+  });
 }
 
 function backward(step: ExpandStep): Walk {

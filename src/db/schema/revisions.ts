@@ -1,7 +1,7 @@
 // alembic_version, kept exactly as the reference keeps it: which revisions the database shows, what they mean in our catalogue, and
 // which rows stand there after each phase. A contract revision absorbs the expand revision it depends on (database.md, 3.1).
 import { ServiceError } from "../../core/errors.ts";
-import { type Release, type ReleaseId, releases } from "../../releases/catalogue.ts";
+import { firstRevision, type Release, type RevisionPair, releases } from "../../releases/catalogue.ts";
 import type { Database, Queryable } from "../database.ts";
 import { createTableSql, type TableDefinition } from "./table-definition.ts";
 
@@ -22,19 +22,25 @@ const legacyRevisions: Readonly<Record<number, string>> = {
 /** Revisions before the catalogue's first release: its `create` steps bring such a database up to it. */
 const earlyRevisions: ReadonlySet<string> = new Set(["liberty", "mitaka01"]);
 
-/** What Ocata's own one-piece `db sync` wrote; the same schema as the contract revision. */
-const aliases: Readonly<Record<string, string>> = { ocata01: "ocata_contract01" };
+/** What the one-piece `db sync` of Ocata and Pike wrote; the same schema as the contract revision. */
+const aliases: Readonly<Record<string, string>> = { ocata01: "ocata_contract01", pike01: "pike_contract01" };
 
-/** Where a database stands between the releases. */
+/**
+ * Where a database stands between the releases, in levels: how many pairs of the chain of revisions are done (Release.level). A fresh or
+ * pre-Newton database is at -1, a finished Newton database at 0.
+ */
 export type Standing = {
   /** Rows of alembic_version, or the revision that a legacy migrate_version stands for; sorted. */
   readonly heads: readonly string[];
   /** The heads are read from migrate_version; alembic_version is not there yet. */
   readonly legacy: boolean;
-  /** The newest release whose contract is done, and whose expand is done; null below the catalogue (empty, or liberty, mitaka01). */
-  readonly contracted: Release | null;
-  readonly expanded: Release | null;
+  readonly contractLevel: number;
+  /** At least contractLevel. */
+  readonly expandLevel: number;
 };
+
+/** All pairs of revisions, in the order of the chain: the pair of level n stands at n - 1. */
+const chain: readonly RevisionPair[] = releases.flatMap((release) => release.revisions);
 
 type KnownTables = { hasTable(name: string): boolean };
 
@@ -57,30 +63,44 @@ export async function readHeads(db: Queryable, schema: KnownTables): Promise<Pic
   );
 }
 
-/** Throws schema.unknown_revision where a head is none of the catalogue's: a newer release (or another tool) was here. */
+type Meaning = { readonly branch: "both" | "expand" | "contract"; readonly level: number };
+
+function meaningOf(head: string): Meaning {
+  const name = aliases[head] ?? head;
+  if (earlyRevisions.has(name)) return { branch: "both", level: -1 };
+  if (name === firstRevision) return { branch: "both", level: 0 };
+  const byContract = chain.findIndex((pair) => pair.contract === name);
+  if (byContract >= 0) return { branch: "contract", level: byContract + 1 };
+  const byExpand = chain.findIndex((pair) => pair.expand === name);
+  if (byExpand >= 0) return { branch: "expand", level: byExpand + 1 };
+  throw unknownRevision(head);
+}
+
+/**
+ * Throws schema.unknown_revision where a head is none of the catalogue's (a newer release, or another tool, was here), and where heads
+ * contradict each other.
+ */
 export function standingOf(found: Pick<Standing, "heads" | "legacy">): Standing {
-  let contracted: Release | null = null;
-  let expanded: Release | null = null;
-  for (const head of found.heads) {
-    const name = aliases[head] ?? head;
-    const byContract = releases.find((release) => release.heads.contracted === name);
-    const byExpand = releases.find((release) => release.heads.expanded === name);
-    if (!byContract && !byExpand && !earlyRevisions.has(name)) throw unknownRevision(head);
-    contracted = newerOf(contracted, byContract ?? null);
-    expanded = newerOf(expanded, byContract ?? byExpand ?? null);
-  }
-  // The reference's expand head of a release on Newton stands alone: Newton's own revision is absorbed.
-  if (expanded && !contracted) contracted = releases[0] ?? null;
-  return { ...found, contracted, expanded };
+  const meanings = found.heads.map(meaningOf);
+  const levelIn = (branch: Meaning["branch"]) => meanings.find((one) => one.branch === branch)?.level;
+  const both = levelIn("both");
+  // The expand revisions grow out of Newton's own, and absorb it; a contract revision absorbs its expand.
+  const contractLevel = levelIn("contract") ?? both ?? (levelIn("expand") === undefined ? -1 : 0);
+  const expandLevel = Math.max(levelIn("expand") ?? -1, contractLevel);
+  const explained = found.heads.length === 0 ? 0 : contractLevel > 0 && expandLevel > contractLevel ? 2 : 1;
+  if (found.heads.length !== explained) throw contradiction(found.heads);
+  return { ...found, contractLevel, expandLevel };
 }
 
 export async function readStanding(db: Queryable, schema: KnownTables): Promise<Standing> {
   return standingOf(await readHeads(db, schema));
 }
 
-function newerOf(one: Release | null, other: Release | null): Release | null {
-  if (!one || !other) return one ?? other;
-  return one.order >= other.order ? one : other;
+/** For people: the newest release whose revisions are all within the level; null below Newton. */
+export function releaseAt(level: number): Release | null {
+  const reached = releases.filter((release) => release.level <= level);
+  const top = reached.at(-1)?.level;
+  return reached.find((release) => release.level === top) ?? null;
 }
 
 function unknownRevision(head: string): ServiceError {
@@ -92,21 +112,37 @@ function unknownRevision(head: string): ServiceError {
   );
 }
 
-/** The rows that stand in alembic_version when `contracted` is finished and `expanded` is expanded. */
-export function headsFor(contracted: Release, expanded: Release): readonly string[] {
-  const expandHead = newestExpandHead(expanded);
-  const contractHead = contracted.heads.contracted;
-  if (expanded.order <= contracted.order || expandHead === null) return [contractHead];
-  // Newton's revision is an ancestor of every expand revision; a contract revision is not.
-  return contracted.heads.expanded === null && contracted.order === 0
-    ? [expandHead]
-    : [contractHead, expandHead].sort();
+function contradiction(heads: readonly string[]): ServiceError {
+  const list = heads.join(", ");
+  return new ServiceError(
+    "schema.unknown_revision",
+    `alembic_version holds ${list}, which no upgrade leaves behind together: find out which is true and write it with \`glance-manage db version_control --version\``,
+    { facts: { revisions: list } },
+  );
 }
 
-function newestExpandHead(release: Release): string | null {
-  return (
-    releases.filter((one) => one.order <= release.order).findLast((one) => one.heads.expanded !== null)?.heads
-      .expanded ?? null
+/** The rows that stand in alembic_version at these levels, of 0 and more (database.md, 3.1). */
+export function headsFor(contractLevel: number, expandLevel: number): readonly string[] {
+  const contractHead = chain[contractLevel - 1]?.contract;
+  const expandHead = expandLevel > contractLevel ? chain[expandLevel - 1]?.expand : undefined;
+  const heads = [contractHead, expandHead].filter((head) => head !== undefined).sort();
+  return heads.length > 0 ? heads : [firstRevision];
+}
+
+/** Levels of a release's own revisions, in order. */
+export function levelsOf(release: Release): readonly (RevisionPair & { readonly level: number })[] {
+  const before = release.level - release.revisions.length;
+  return release.revisions.map((pair, index) => ({ ...pair, level: before + index + 1 }));
+}
+
+/** Throws schema.out_of_order where the database is finished beyond `target`: there is no way back from there. */
+export function refuseOlderTarget(standing: Standing, target: Release): void {
+  if (standing.contractLevel <= target.level) return;
+  const at = releaseAt(standing.contractLevel)?.id ?? "";
+  throw new ServiceError(
+    "schema.out_of_order",
+    `the database is contracted to ${at}, and the target is ${target.id}, which is older: name ${at} or a newer release with --to or [perennial] release, or restore a backup of ${target.id}`,
+    { facts: { target: target.id, contracted: at } },
   );
 }
 
@@ -125,9 +161,18 @@ export async function stamp(db: Database, heads: readonly string[]): Promise<voi
 
 /** The revision a name on the command line means: a revision of the chain, or a release (its finished schema). */
 export function revisionNamed(name: string): string {
-  const release = releases.find((one) => one.id === (name as ReleaseId));
+  const release = releases.find((one) => one.id === name);
   if (release) return release.heads.contracted;
-  const known = releases.flatMap((one) => [one.heads.expanded, one.heads.contracted]);
-  if (known.includes(name) || earlyRevisions.has(name) || aliases[name]) return name;
-  throw new ServiceError("schema.unknown_revision", `no such revision: ${name}`, { facts: { revision: name } });
+  try {
+    meaningOf(name);
+    return name;
+  } catch {
+    throw new ServiceError("schema.unknown_revision", `no such revision: ${name}`, { facts: { revision: name } });
+  }
+}
+
+/** Where a revision stands: in which phase, and at which level. Throws schema.unknown_revision. */
+export function placeOf(revision: string): { readonly phase: "expand" | "contract"; readonly level: number } {
+  const { branch, level } = meaningOf(revision);
+  return { phase: branch === "expand" ? "expand" : "contract", level };
 }

@@ -7,6 +7,8 @@ import { MysqlExecutor } from "./mysql/executor.ts";
 import { readMysqlSchema } from "./mysql/introspect.ts";
 import { mysqlPreflight } from "./mysql/preflight.ts";
 import { type Cost, canSwitchColumns, costOf, readServer } from "./mysql/server.ts";
+import { PostgresqlExecutor } from "./postgresql/executor.ts";
+import { readPostgresqlSchema } from "./postgresql/introspect.ts";
 import { SqliteExecutor } from "./sqlite/executor.ts";
 import { readSqliteSchema } from "./sqlite/introspect.ts";
 import { sqlitePreflight } from "./sqlite/preflight.ts";
@@ -51,6 +53,13 @@ const toolsByDialect: Record<Dialect["name"], Tools> = {
     pricer: async () => (change) => sqliteCost(change),
     preflight: sqlitePreflight,
     withExecutor: (db, limits, work) => db.session((session) => work(new SqliteExecutor(session, limits), session)),
+  },
+  postgresql: {
+    introspect: readPostgresqlSchema,
+    tablesSql: "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()",
+    pricer: async () => (change) => (change.do === "build_index" ? "index_build" : "instant"),
+    preflight: async () => ({ problems: [], notes: [] }),
+    withExecutor: (db, limits, work) => db.session((session) => work(new PostgresqlExecutor(session, limits), session)),
   },
 };
 

@@ -1,9 +1,10 @@
 // Facts about a database between two releases that several acts of the engine ask for.
 import { type Release, releases } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
-import { stepsOf } from "../releases/steps.ts";
+import { expandStepsOf, stepsOf } from "../releases/steps.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { findProgress } from "./progress-store.ts";
+import type { Standing } from "./revisions.ts";
 
 /** The row of perennial_progress that stands while a fresh database is being created. */
 export const createProgressName = "create";
@@ -25,12 +26,14 @@ export async function contractHasBegun(
   return (await findProgress(db as Database, contractProgressName(release)))?.cursor === contractBegun;
 }
 
-/** The releases whose contract is still to come on the way to `target`, oldest first. */
-export function openReleases(contracted: Release | null, target: Release): readonly Release[] {
-  return releases.filter((release) => release.order <= target.order && release.order > (contracted?.order ?? -1));
+/** The releases with revisions whose contract is still to come on the way to `target`, oldest first. */
+export function openReleases({ contractLevel }: Pick<Standing, "contractLevel">, target: Release): readonly Release[] {
+  return releases.filter(
+    ({ revisions, level, order }) => revisions.length > 0 && level > contractLevel && order <= target.order,
+  );
 }
 
 /** Whether everything the release's expand brings stands in the schema. */
 export function isExpanded(release: Release, schema: LiveSchema): boolean {
-  return stepsOf(release.id).expand.every((step) => step.isApplied(schema));
+  return expandStepsOf(release).every((step) => step.isApplied(schema));
 }

@@ -34,10 +34,16 @@ export type Change =
   /** One statement as it stands. */
   | {
       readonly do: "statement";
-      readonly kind: "table" | "trigger" | "index" | "column" | "rows";
+      /** `rows`: reads or writes every row, while others work. */
+      readonly kind: "table" | "trigger" | "index" | "column" | "type" | "rows";
       readonly table: string;
       readonly sql: string;
     }
+  /**
+   * PostgreSQL: an index built while everybody writes on, which no transaction may surround. What a killed build leaves behind is an
+   * invalid index, which counts as missing and is dropped before the next build.
+   */
+  | { readonly do: "build_index"; readonly table: string; readonly name: string; readonly columns: readonly string[] }
   /** SQLite: the table is made anew in one transaction, after `edit` changed what its CREATE TABLE says in parentheses. */
   | {
       readonly do: "rebuild";
@@ -64,12 +70,18 @@ export type ExpandStep = SchemaStep & {
   isReverted(schema: LiveSchema): boolean;
   /** Serves only a fleet of two releases: left out by `db sync`, which runs while nobody serves. */
   readonly mixedFleetOnly?: true;
-  /** Runs before the changes: records what can only be known now. `heads`: alembic_version. Must be harmless when repeated. */
-  prepare?(context: { readonly progress: ProgressStore; readonly heads: readonly string[] }): Promise<void>;
+  /**
+   * Runs before the changes: records what can only be known now. `expandedByOthers`: by its revision this expand is done, and yet this
+   * step of it is not: another tool did it. Must be harmless when repeated.
+   */
+  prepare?(context: { readonly progress: ProgressStore; readonly expandedByOthers: boolean }): Promise<void>;
 };
 
 /** A step that cannot be undone. */
-export type FinalStep = SchemaStep;
+export type FinalStep = SchemaStep & {
+  /** Takes away what only this package makes, so it may be left where another tool contracted. */
+  readonly leftByOthers?: true;
+};
 
 export type ProgressRow = { readonly cursor: string | null; readonly rowsDone: number; readonly finished: boolean };
 
@@ -96,10 +108,14 @@ export type Backfill = {
   nextKeys(db: Queryable, cursor: string, rowsMax: number, dialect: Dialect): Promise<readonly string[]>;
   /** Migrates those of `keys` that are still pending, inside one transaction; returns how many it changed. */
   apply(tx: Queryable, keys: readonly string[], tools: BatchTools): Promise<number>;
-  /** Rows still pending; `rowsMax` bounds the count (1: is there any?). */
+  /** Rows still pending; `rowsMax` bounds the count (1: is there any?). Must be cheap to ask where it is `neededToServe`. */
   pending(db: Queryable, rowsMax: number, progress: Pick<ProgressStore, "find">): Promise<number>;
   /** Records after the last batch that it never needs to run again. */
   readonly once?: true;
+  /** Nodes of the release cannot read rows that wait for it, so they do not start before it is complete. They ask at each heartbeat. */
+  readonly neededToServe?: true;
+  /** Where older nodes cannot read what it wrote, and the column stays: leads back. Run by revert. */
+  readonly undo?: Backfill;
 };
 
 /** Something that must hold of every row before contract; a sum over the rows of one key range. */
@@ -111,13 +127,36 @@ export type Invariant = {
   readonly severity: "refuse" | "report";
 };
 
+/** What every row of a table must keep, read in ranges of its key. */
+export type RowProof = {
+  readonly table: string;
+  readonly key: string;
+  /** Sorts before every key. */
+  readonly keyBefore: string | number;
+  readonly invariants: readonly Invariant[];
+};
+
+/** Rows that say something which an older release has no words for. */
+export type Loss = {
+  /** `community images, which only their owners would see`. */
+  readonly name: string;
+  readonly table: string;
+  readonly key: string;
+  /** An SQL condition, true for such a row. */
+  readonly where: string;
+};
+
 export type ReleaseSteps = {
   /** What a fresh database gets, and an older one lacks. Only the first release of the catalogue has such steps. */
   readonly create: readonly SchemaStep[];
-  readonly expand: readonly ExpandStep[];
+  /** By revision of the catalogue; a revision that changes nothing has no entry. */
+  readonly expand: Readonly<Record<string, readonly ExpandStep[]>>;
   readonly migrate: readonly Backfill[];
-  readonly verify: { readonly table: string; readonly invariants: readonly Invariant[] } | null;
-  readonly contract: readonly FinalStep[];
+  readonly verify: readonly RowProof[];
+  /** By revision, as `expand`. */
+  readonly contract: Readonly<Record<string, readonly FinalStep[]>>;
+  /** What revert would take from users, because the release before cannot express it. */
+  readonly losses: readonly Loss[];
   /** Table and column: what expand adds and contract drops. Our own indexes on a column go before it. */
   readonly columnsComing: readonly (readonly [table: string, column: string])[];
   readonly columnsLeaving: readonly (readonly [table: string, column: string])[];

@@ -7,7 +7,7 @@ import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run
 import { expandUnderLock } from "./expand.ts";
 import { migrateUnderLock } from "./migrate.ts";
 import { preflight } from "./preflight.ts";
-import { readStanding } from "./revisions.ts";
+import { readStanding, refuseOlderTarget } from "./revisions.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 
 export type SyncResult = { readonly outcome: "synced" | "up_to_date"; readonly heads: readonly string[] };
@@ -16,7 +16,8 @@ export type SyncResult = { readonly outcome: "synced" | "up_to_date"; readonly h
 export function sync(options: EngineOptions): Promise<SyncResult> {
   return withEngineLock(options, async (run) => {
     const standing = await readStanding(run.db, await readLiveSchema(run.db));
-    if ((standing.contracted?.order ?? -1) >= run.target.order) {
+    refuseOlderTarget(standing, run.target);
+    if (standing.contractLevel >= run.target.level) {
       // Our own tables and indexes may still be missing, where the reference's tools made the database.
       const { heads } = await expandUnderLock(run, { mixedFleet: false });
       return { outcome: "up_to_date", heads };

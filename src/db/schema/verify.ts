@@ -5,11 +5,12 @@ import type { Release } from "../../releases/catalogue.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { defaultBackfillLimits, nextBatchRows } from "./backfill-runner.ts";
 import type { EngineOptions, EngineRun } from "./engine-run.ts";
+import type { LiveSchema } from "./live-schema.ts";
 import { ProgressReport } from "./progress-report.ts";
-import { readStanding } from "./revisions.ts";
+import { readStanding, refuseOlderTarget } from "./revisions.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 import { contractHasBegun, openReleases } from "./standing-facts.ts";
-import type { Invariant } from "./step.ts";
+import type { Invariant, RowProof } from "./step.ts";
 
 export type InvariantResult = {
   readonly release: string;
@@ -35,53 +36,69 @@ export async function verify(options: EngineOptions): Promise<VerifyResult> {
   const run: EngineRun = { db, target, limits, on, signal };
   const schema = await readLiveSchema(db);
   const standing = await readStanding(db, schema);
-  if ((standing.expanded?.order ?? -1) < target.order)
+  refuseOlderTarget(standing, target);
+  if (standing.expandLevel < target.level)
     throw new ServiceError(
       "schema.out_of_order",
       'there is nothing to compare before database expansion. Run "glance-manage db expand" first',
       { facts: { due: "expand", target: target.id } },
     );
   const results: VerifyResult[] = [];
-  for (const release of openReleases(standing.contracted, target))
-    if (!(await contractHasBegun(db, release, schema))) results.push(await verifyRelease(run, release));
+  for (const release of openReleases(standing, target))
+    if (!(await contractHasBegun(db, release, schema))) results.push(await verifyRelease(run, release, schema));
   return {
-    rows: Math.max(0, ...results.map((result) => result.rows)),
+    rows: results.reduce((sum, result) => sum + result.rows, 0),
     invariants: results.flatMap((result) => result.invariants),
     sound: results.every((result) => result.sound),
   };
 }
 
-export async function verifyRelease(run: EngineRun, release: Release): Promise<VerifyResult> {
-  const plan = stepsOf(release.id).verify;
-  if (!plan) return { rows: 0, invariants: [], sound: true };
-  const sums = plan.invariants.map((one, index) => `SUM(CASE WHEN ${one.brokenWhere} THEN 1 ELSE 0 END) AS c${index}`);
-  const broken = plan.invariants.map(() => 0);
-  const examples = plan.invariants.map((): string[] => []);
-  const report = new ProgressReport(run, { phase: "verify", release: release.id, step: "verify", rowsTotal: null });
+/** Counts every row of every table that the release says something about; tables that are gone have nothing to prove. */
+export async function verifyRelease(run: EngineRun, release: Release, schema: LiveSchema): Promise<VerifyResult> {
   let rows = 0;
-  let cursor = "";
+  const invariants: InvariantResult[] = [];
+  for (const proof of stepsOf(release.id).verify.filter(({ table }) => schema.hasTable(table))) {
+    const result = await proveRows(run, release, proof);
+    rows += result.rows;
+    invariants.push(...result.invariants);
+  }
+  return { rows, invariants, sound: invariants.every((one) => one.severity === "report" || one.broken === 0) };
+}
+
+async function proveRows(
+  run: EngineRun,
+  release: Release,
+  { table, key, keyBefore, invariants }: RowProof,
+): Promise<Pick<VerifyResult, "rows" | "invariants">> {
+  const sums = invariants.map((one, index) => `SUM(CASE WHEN ${one.brokenWhere} THEN 1 ELSE 0 END) AS c${index}`);
+  const broken = invariants.map(() => 0);
+  const examples = invariants.map((): string[] => []);
+  const step = `verify ${table}`;
+  const report = new ProgressReport(run, { phase: "verify", release: release.id, step, rowsTotal: null });
+  let rows = 0;
+  let cursor: string | number = keyBefore;
   let batchRows = 1_000;
   for (;;) {
     run.signal.throwIfAborted();
     const startMs = performance.now();
-    const [range] = await run.db.query<{ last: string | null; n: number }>(
-      `SELECT MAX(id) AS last, COUNT(*) AS n FROM (SELECT id FROM ${plan.table} WHERE id > ? ORDER BY id LIMIT ${batchRows}) page`,
+    const [range] = await run.db.query<{ last: string | number | null; n: number }>(
+      `SELECT MAX(k) AS last, COUNT(*) AS n FROM (SELECT ${key} AS k FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${batchRows}) page`,
       [cursor],
     );
     const last = range?.last ?? null;
     if (last === null) break;
-    const within = `FROM ${plan.table} WHERE id > ? AND id <= ?`;
+    const within = `FROM ${table} WHERE ${key} > ? AND ${key} <= ?`;
     const [counts = {}] = await run.db.query(`SELECT ${sums.join(", ")} ${within}`, [cursor, last]);
-    for (const [index, invariant] of plan.invariants.entries()) {
+    for (const [index, invariant] of invariants.entries()) {
       const count = Number(counts[`c${index}`] ?? 0);
       broken[index] = (broken[index] ?? 0) + count;
       const found = examples[index] ?? [];
       if (count === 0 || found.length >= examplesMax) continue;
-      const keys = await run.db.query<{ id: string }>(
-        `SELECT id ${within} AND ${invariant.brokenWhere} ORDER BY id LIMIT ${examplesMax - found.length}`,
+      const keys = await run.db.query<{ k: unknown }>(
+        `SELECT ${key} AS k ${within} AND ${invariant.brokenWhere} ORDER BY ${key} LIMIT ${examplesMax - found.length}`,
         [cursor, last],
       );
-      found.push(...keys.map((row) => row.id));
+      found.push(...keys.map((row) => String(row.k)));
     }
     const pageRows = Number(range?.n ?? 0);
     rows += pageRows;
@@ -91,12 +108,14 @@ export async function verifyRelease(run: EngineRun, release: Release): Promise<V
     batchRows = nextBatchRows(pageRows, performance.now() - startMs, batchRows, limits);
   }
   report.end(rows, undefined);
-  const invariants = plan.invariants.map((invariant, index) => ({
-    release: release.id,
-    name: invariant.name,
-    severity: invariant.severity,
-    broken: broken[index] ?? 0,
-    examples: examples[index] ?? [],
-  }));
-  return { rows, invariants, sound: invariants.every((one) => one.severity === "report" || one.broken === 0) };
+  return {
+    rows,
+    invariants: invariants.map((invariant, index) => ({
+      release: release.id,
+      name: invariant.name,
+      severity: invariant.severity,
+      broken: broken[index] ?? 0,
+      examples: examples[index] ?? [],
+    })),
+  };
 }

@@ -1,7 +1,7 @@
 // What a list should hold, said again in the plainest way: filter all images, sort them, cut a page. Tests compare the repository with it.
 import type { Image, ImageMember } from "../../images/image.ts";
 import type { ImageFilter, ImageQuery, SortKey } from "../../images/ports.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 
 /** Everything there is, as an admin finds it by id, and all live members. */
 export type World = { readonly images: readonly Image[]; readonly members: readonly ImageMember[] };

@@ -1,7 +1,7 @@
 // The domain's ports in memory, for tests of the domain's rules: one "database" that several services (nodes) can share. Whatever the ports
 // promise about transactions holds by itself here, for every method runs without a pause; faults are switched on by name.
 import { ServiceError } from "../../core/errors.ts";
-import type { Capabilities } from "../../releases/catalogue.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import { imageNotFound, takesMembers } from "../access.ts";
 import type { Image, ImageMember, Timestamp } from "../image.ts";
 import type { ImageRepository, LeaseState, MemberRepository, UploadLease, UploadRepository, Viewer } from "../ports.ts";

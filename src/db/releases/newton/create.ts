@@ -1,7 +1,7 @@
 // Newton: where the catalogue begins. A fresh database gets every table; one stamped liberty or mitaka01 gets what it lacks.
 import { addIndex } from "../../schema/changes.ts";
 import type { SchemaStep } from "../../schema/step.ts";
-import { createTableSql, type TableDefinition } from "../../schema/table-definition.ts";
+import { createTableChanges, type TableDefinition } from "../../schema/table-definition.ts";
 import { artifactTables } from "./artifact-tables.ts";
 import { imageTables } from "./image-tables.ts";
 import { metadefTables } from "./metadef-tables.ts";
@@ -10,12 +10,7 @@ const createTable = (table: TableDefinition): SchemaStep => ({
   name: `create table ${table.name}`,
   standsAlone: true,
   isApplied: (schema) => schema.hasTable(table.name),
-  changes: {
-    mysql: () =>
-      createTableSql(table, "mysql").map((sql) => ({ do: "statement", kind: "table", table: table.name, sql })),
-    sqlite: () =>
-      createTableSql(table, "sqlite").map((sql) => ({ do: "statement", kind: "table", table: table.name, sql })),
-  },
+  changes: createTableChanges(table),
 });
 
 const timeIndex = (name: string, column: string): SchemaStep => ({
@@ -39,6 +34,6 @@ export const create: readonly SchemaStep[] = [
     // Rows, not schema: harmless to repeat, and reached only while the database is below Newton.
     isApplied: () => false,
     standsAlone: true,
-    changes: { mysql: renameChange, sqlite: renameChange },
+    changes: { mysql: renameChange, sqlite: renameChange, postgresql: renameChange },
   },
 ];

@@ -1,15 +1,23 @@
 // Newton -> Ocata, contract: what only Newton used goes. The order keeps Ocata's writes whole at every point: CHECK first, so that
 // an INSERT without is_public may leave the default 2 behind once the triggers are gone; then the triggers, before the columns they
 // read; then visibility, which fails on a NULL while is_public could still tell; and only then is_public.
-import { dropIndex, dropTriggers } from "../../schema/changes.ts";
+import {
+  dropColumn,
+  dropIndex,
+  dropTrigger,
+  requirePostgresql,
+  statement,
+  type TriggerDefinition,
+} from "../../schema/changes.ts";
 import type { FinalStep } from "../../schema/step.ts";
 import { visibilityEnum } from "./expand.ts";
-import { imageTriggers, memberTriggers, type TriggerDefinition } from "./triggers.ts";
+import { imageTriggers, memberTriggers } from "./triggers.ts";
 
 const dropTriggerStep = (trigger: TriggerDefinition): FinalStep => ({
   name: `drop trigger ${trigger.name} on ${trigger.table}`,
   isApplied: (schema) => !schema.hasTrigger(trigger.name),
-  changes: dropTriggers(trigger.table, { mysql: [trigger.name], sqlite: [trigger.name] }),
+  changes: dropTrigger(trigger),
+  leftByOthers: true,
 });
 
 const aboutIsPublic = /^CHECK\s*\(\s*is_public\s+IN\s*\(/i;
@@ -29,6 +37,8 @@ export const contract: readonly FinalStep[] = [
         })),
       // SQLite's CHECKs have no names and go with the rebuild below; is_public is nullable there, which passes.
       sqlite: () => [],
+      // A boolean needs none.
+      postgresql: () => [],
     },
   },
   ...[...imageTriggers, ...memberTriggers].map(dropTriggerStep),
@@ -36,7 +46,7 @@ export const contract: readonly FinalStep[] = [
     name: "require images.visibility, default shared",
     isApplied: (schema) => {
       const column = schema.column("images", "visibility");
-      return column !== undefined && !column.nullable && /^'?shared'?$/.test(column.defaultSql ?? "");
+      return column !== undefined && !column.nullable && /^'?shared'?(::|$)/.test(column.defaultSql ?? "");
     },
     changes: {
       mysql: () => [
@@ -60,6 +70,10 @@ export const contract: readonly FinalStep[] = [
               ),
         },
       ],
+      postgresql: (schema) => [
+        ...requirePostgresql(schema, "images", "visibility"),
+        statement("column", "images", "ALTER TABLE images ALTER COLUMN visibility SET DEFAULT 'shared'"),
+      ],
     },
   },
   {
@@ -70,11 +84,6 @@ export const contract: readonly FinalStep[] = [
   {
     name: "drop column images.is_public",
     isApplied: (schema) => !schema.hasColumn("images", "is_public"),
-    changes: {
-      mysql: () => [{ do: "alter", kind: "drop_column", table: "images", clause: "DROP COLUMN is_public" }],
-      sqlite: () => [
-        { do: "statement", kind: "column", table: "images", sql: "ALTER TABLE images DROP COLUMN is_public" },
-      ],
-    },
+    changes: dropColumn("images", "is_public"),
   },
 ];

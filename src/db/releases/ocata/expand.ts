@@ -1,14 +1,23 @@
 // Newton -> Ocata, expand: images.visibility joins images.is_public, and triggers keep the two in step until contract.
 // The reference relaxes is_public to NULL, which rebuilds the table on MySQL. Here it stays NOT NULL and gets a default no writer
 // gives (2): the INSERT trigger tells by it that the column was left out, and CHECK, which comes after the trigger, never sees it.
-import { addColumn, addIndex, createTrigger, dropIndex, dropTriggers } from "../../schema/changes.ts";
+import {
+  createTrigger,
+  dropColumn,
+  dropTrigger,
+  requirePostgresql,
+  statement,
+  type TriggerDefinition,
+} from "../../schema/changes.ts";
+import { columnStep, indexStep } from "../../schema/column-step.ts";
 import type { LiveSchema } from "../../schema/live-schema.ts";
 import type { Change, Changes, ExpandStep } from "../../schema/step.ts";
 import { shareProgressName } from "./migrate.ts";
-import { imageTriggers, memberTriggers, type TriggerDefinition } from "./triggers.ts";
+import { imageTriggers, memberTriggers } from "./triggers.ts";
 
 /** The order of the values is the reference's, and so is what a database compares by. */
-export const visibilityEnum = "enum('private','public','shared','community')";
+const visibilities = "('private','public','shared','community')";
+export const visibilityEnum = `enum${visibilities}`;
 
 /** An INSERT without is_public passes: by our default, or because the reference made the column nullable. */
 function mayBeLeftOut(schema: LiveSchema): boolean {
@@ -16,16 +25,11 @@ function mayBeLeftOut(schema: LiveSchema): boolean {
   return column === undefined || column.nullable || column.defaultSql === "2";
 }
 
+const letNull = () => [statement("column", "images", "ALTER TABLE images ALTER COLUMN is_public DROP NOT NULL")];
 const allowLeavingOut: Changes = {
   mysql: () => [{ do: "alter", kind: "set_default", table: "images", clause: "ALTER COLUMN is_public SET DEFAULT 2" }],
-  sqlite: () => [
-    {
-      do: "statement",
-      kind: "column",
-      table: "images",
-      sql: "ALTER TABLE images ALTER COLUMN is_public DROP NOT NULL",
-    },
-  ],
+  sqlite: letNull,
+  postgresql: letNull,
 };
 
 const requireAgain: Changes = {
@@ -49,16 +53,15 @@ const requireAgain: Changes = {
       });
     return changes;
   },
-  sqlite: () => [
-    { do: "statement", kind: "column", table: "images", sql: "ALTER TABLE images ALTER COLUMN is_public SET NOT NULL" },
-  ],
+  sqlite: () => [statement("column", "images", "ALTER TABLE images ALTER COLUMN is_public SET NOT NULL")],
+  postgresql: (schema) => requirePostgresql(schema, "images", "is_public"),
 };
 
 const triggerStep = (trigger: TriggerDefinition): ExpandStep => ({
   name: `create trigger ${trigger.name} on ${trigger.table}`,
   isApplied: (schema) => schema.hasTrigger(trigger.name),
-  changes: createTrigger(trigger.table, { mysql: trigger.mysql, sqlite: [trigger.sqlite] }),
-  revert: dropTriggers(trigger.table, { mysql: [trigger.name], sqlite: [trigger.name] }),
+  changes: createTrigger(trigger),
+  revert: dropTrigger(trigger),
   isReverted: (schema) => !schema.hasTrigger(trigger.name),
   mixedFleetOnly: true,
 });
@@ -69,26 +72,39 @@ const triggerStep = (trigger: TriggerDefinition): ExpandStep => ({
  */
 const memberTriggerStep = (trigger: TriggerDefinition): ExpandStep => ({
   ...triggerStep(trigger),
-  async prepare({ progress, heads }) {
+  async prepare({ progress, expandedByOthers }) {
     if (await progress.find(shareProgressName)) return;
-    const expandedByOthers = heads.includes("ocata_expand01");
     await progress.save(shareProgressName, { cursor: null, rowsDone: 0, finished: !expandedByOthers });
   },
 });
 
-export const expand: readonly ExpandStep[] = [
-  {
-    name: "add column images.visibility",
-    isApplied: (schema) => schema.hasColumn("images", "visibility"),
-    isReverted: (schema) => !schema.hasColumn("images", "visibility"),
-    changes: addColumn("images", "visibility", { mysql: visibilityEnum, sqlite: "VARCHAR(9)" }),
-    revert: {
-      mysql: () => [{ do: "alter", kind: "drop_column", table: "images", clause: "DROP COLUMN visibility" }],
-      sqlite: () => [
-        { do: "statement", kind: "column", table: "images", sql: "ALTER TABLE images DROP COLUMN visibility" },
-      ],
-    },
+// PostgreSQL has no CREATE TYPE IF NOT EXISTS, and a killed run may have left the type without its column.
+const createType = `DO $$ BEGIN CREATE TYPE image_visibility AS ENUM ${visibilities};
+EXCEPTION WHEN duplicate_object THEN NULL; END $$`;
+
+const visibilityColumn = columnStep("images", "visibility", {
+  mysql: `${visibilityEnum} NULL`,
+  sqlite: "VARCHAR(9)",
+  postgresql: "image_visibility",
+});
+
+const addVisibility: ExpandStep = {
+  ...visibilityColumn,
+  changes: {
+    ...visibilityColumn.changes,
+    postgresql: (schema) => [statement("type", "images", createType), ...visibilityColumn.changes.postgresql(schema)],
   },
+  revert: {
+    ...dropColumn("images", "visibility"),
+    postgresql: (schema) => [
+      ...dropColumn("images", "visibility").postgresql(schema),
+      statement("type", "images", "DROP TYPE IF EXISTS image_visibility"),
+    ],
+  },
+};
+
+export const expand: readonly ExpandStep[] = [
+  addVisibility,
   {
     name: "let INSERTs leave out images.is_public",
     isApplied: mayBeLeftOut,
@@ -97,13 +113,7 @@ export const expand: readonly ExpandStep[] = [
     revert: requireAgain,
     mixedFleetOnly: true,
   },
-  {
-    name: "add index visibility_image_idx on images",
-    isApplied: (schema) => schema.hasIndex("images", "visibility_image_idx"),
-    isReverted: (schema) => !schema.hasIndex("images", "visibility_image_idx"),
-    changes: addIndex("images", "visibility_image_idx", ["visibility"]),
-    revert: dropIndex("images", "visibility_image_idx"),
-  },
+  indexStep("images", "visibility_image_idx", ["visibility"]),
   ...imageTriggers.map(triggerStep),
   ...memberTriggers.map(memberTriggerStep),
 ];

@@ -29,11 +29,16 @@ async function setVisibility(tx: Queryable, ids: readonly string[], visibility: 
 
 // The index gives the pending rows in key order on MySQL. SQLite's holds no key, and sorting what is pending for every batch would
 // be quadratic; there the key's own index is walked.
-const pendingHint = { mysql: "FORCE INDEX (visibility_image_idx)", sqlite: "INDEXED BY sqlite_autoindex_images_1" };
+const pendingHint = {
+  mysql: "FORCE INDEX (visibility_image_idx)",
+  sqlite: "INDEXED BY sqlite_autoindex_images_1",
+  postgresql: "",
+};
 
 const deriveVisibility: Backfill = {
   name: "ocata: derive images.visibility from is_public",
   table: "images",
+  neededToServe: true,
   async nextKeys(db, cursor, rowsMax, dialect) {
     const rows = await db.query<{ id: string }>(
       `SELECT id FROM images ${pendingHint[dialect.name]} WHERE visibility IS NULL AND id > ? ORDER BY id LIMIT ${rowsMax}`,

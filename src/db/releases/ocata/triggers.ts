@@ -1,5 +1,6 @@
 // The triggers of a mixed Newton and Ocata fleet. Newton nodes write images.is_public, Ocata nodes write images.visibility; each
 // write of one column sets the other, so that both releases read the truth until contract. The truth tables are the reference's.
+import { functionOf, type TriggerDefinition } from "../../schema/changes.ts";
 
 const message = "Invalid visibility value";
 const refuse = `SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '${message}'`;
@@ -53,20 +54,45 @@ BEGIN
     WHERE id = NEW.id AND NEW.visibility IS NOT OLD.visibility;
 END`;
 
+/** CREATE OR REPLACE, because a killed run may have left the function without its trigger. */
+function postgresql(name: string, body: string, event: string, table: string): readonly string[] {
+  const call = `${functionOf(name)}()`;
+  return [
+    `CREATE OR REPLACE FUNCTION ${call} RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n${body}\n  RETURN NEW;\nEND\n$$`,
+    `CREATE TRIGGER ${name} BEFORE ${event} ON ${table} FOR EACH ROW EXECUTE FUNCTION ${call}`,
+  ];
+}
+
+const refusePostgresql = `RAISE EXCEPTION '${message}' USING ERRCODE = '45000'`;
+const insertPostgresql = `  IF NEW.is_public IS NULL THEN
+    IF NEW.visibility IS NULL THEN ${refusePostgresql}; END IF;
+    NEW.is_public := NEW.visibility = 'public';
+  ELSE
+    IF NEW.visibility IS NOT NULL THEN ${refusePostgresql}; END IF;
+    NEW.visibility := CASE WHEN NEW.is_public THEN 'public' ELSE 'shared' END;
+  END IF;`;
+const updatePostgresql = `  IF NEW.is_public IS DISTINCT FROM OLD.is_public THEN
+    IF NEW.is_public IS NULL OR NEW.visibility IS DISTINCT FROM OLD.visibility THEN ${refusePostgresql}; END IF;
+    NEW.visibility := CASE WHEN NEW.is_public THEN 'public' ELSE 'shared' END;
+  ELSIF NEW.visibility IS DISTINCT FROM OLD.visibility THEN
+    IF NEW.visibility IS NULL THEN ${refusePostgresql}; END IF;
+    NEW.is_public := NEW.visibility = 'public';
+  END IF;`;
+
 // A Newton node adds members to any image that is not public, and writes image_members alone. For Ocata nodes only members of
 // shared images count, so the image becomes shared. Before the row, not after it: the image is then locked exclusively first, and
 // two members added at once wait for each other instead of meeting in a deadlock over the foreign key's shared lock. A row whose
 // visibility is still NULL is locked as well (and left as it is): the data migration then sees this member, or comes before it.
-const shareMysql = `UPDATE images SET visibility = IF(visibility = 'private', 'shared', visibility)
+const share = `UPDATE images SET visibility = CASE WHEN visibility = 'private' THEN 'shared' ELSE visibility END
     WHERE id = NEW.image_id AND (visibility = 'private' OR visibility IS NULL)`;
 const memberInsertMysql = `CREATE TRIGGER perennial_insert_member BEFORE INSERT ON image_members FOR EACH ROW
 BEGIN
-  IF NEW.deleted = 0 THEN ${shareMysql}; END IF;
+  IF NEW.deleted = 0 THEN ${share}; END IF;
 END`;
 // A removed member that is added again is an UPDATE of its old row.
 const memberUpdateMysql = `CREATE TRIGGER perennial_update_member BEFORE UPDATE ON image_members FOR EACH ROW
 BEGIN
-  IF NEW.deleted = 0 AND OLD.deleted <> 0 THEN ${shareMysql}; END IF;
+  IF NEW.deleted = 0 AND OLD.deleted <> 0 THEN ${share}; END IF;
 END`;
 
 const shareSqlite = "UPDATE images SET visibility = 'shared' WHERE id = NEW.image_id AND visibility = 'private'";
@@ -75,19 +101,47 @@ WHEN NEW.deleted = 0 BEGIN ${shareSqlite}; END`;
 const memberUpdateSqlite = `CREATE TRIGGER perennial_update_member AFTER UPDATE OF deleted ON image_members FOR EACH ROW
 WHEN NEW.deleted = 0 AND OLD.deleted <> 0 BEGIN ${shareSqlite}; END`;
 
-export type TriggerDefinition = {
-  readonly name: string;
-  readonly table: string;
-  readonly mysql: string;
-  readonly sqlite: string;
-};
-
 export const imageTriggers: readonly TriggerDefinition[] = [
-  { name: "insert_visibility", table: "images", mysql: insertMysql, sqlite: insertSqlite },
-  { name: "update_visibility", table: "images", mysql: updateMysql, sqlite: updateSqlite },
+  {
+    name: "insert_visibility",
+    table: "images",
+    sql: {
+      mysql: [insertMysql],
+      sqlite: [insertSqlite],
+      postgresql: postgresql("insert_visibility", insertPostgresql, "INSERT", "images"),
+    },
+  },
+  {
+    name: "update_visibility",
+    table: "images",
+    sql: {
+      mysql: [updateMysql],
+      sqlite: [updateSqlite],
+      postgresql: postgresql("update_visibility", updatePostgresql, "UPDATE", "images"),
+    },
+  },
 ];
 
+const memberInsertPostgresql = `  IF NOT NEW.deleted THEN ${share}; END IF;`;
+const memberUpdatePostgresql = `  IF NOT NEW.deleted AND OLD.deleted THEN ${share}; END IF;`;
+
 export const memberTriggers: readonly TriggerDefinition[] = [
-  { name: "perennial_insert_member", table: "image_members", mysql: memberInsertMysql, sqlite: memberInsertSqlite },
-  { name: "perennial_update_member", table: "image_members", mysql: memberUpdateMysql, sqlite: memberUpdateSqlite },
+  {
+    name: "perennial_insert_member",
+    table: "image_members",
+    sql: {
+      mysql: [memberInsertMysql],
+      sqlite: [memberInsertSqlite],
+      postgresql: postgresql("perennial_insert_member", memberInsertPostgresql, "INSERT", "image_members"),
+    },
+  },
+  {
+    name: "perennial_update_member",
+    table: "image_members",
+    sql: {
+      mysql: [memberUpdateMysql],
+      sqlite: [memberUpdateSqlite],
+      postgresql: postgresql("perennial_update_member", memberUpdatePostgresql, "UPDATE", "image_members"),
+    },
+  },
 ];

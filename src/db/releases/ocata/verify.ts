@@ -13,7 +13,7 @@ export const invariants: readonly Invariant[] = [
   {
     name: "images that one release reads as public and the other does not",
     severity: "refuse",
-    brokenWhere: "(is_public = 1) <> (visibility = 'public')",
+    brokenWhere: "(is_public = TRUE) <> (visibility = 'public')",
   },
   {
     // Legal since Ocata: an owner may take an image back that was shared. Its members stay noted, and see it no more.

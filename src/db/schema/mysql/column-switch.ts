@@ -42,10 +42,13 @@ export async function switchColumn(tools: SwitchTools, what: ColumnRequirement):
   const shadow = shadowOf(column);
   tools.tell(`adding ${shadow} beside ${column}`);
   if (!(await tools.introspect()).hasColumn(table, shadow))
-    await tools.ddl(`ALTER TABLE ${table} ADD COLUMN ${shadow} ${definition}, ALGORITHM=INSTANT, LOCK=NONE`, {
-      expensive: false,
-      isDone: (schema) => schema.hasColumn(table, shadow),
-    });
+    await tools.ddl(
+      `ALTER TABLE ${table} ADD COLUMN ${shadow} ${definition} AFTER ${column}, ALGORITHM=INSTANT, LOCK=NONE`,
+      {
+        expensive: false,
+        isDone: (schema) => schema.hasColumn(table, shadow),
+      },
+    );
   for (const { name, event } of keepers(what)) {
     if ((await tools.introspect()).hasTrigger(name)) continue;
     tools.tell(`creating trigger ${name}`);

@@ -96,7 +96,8 @@ export class MysqlExecutor implements SchemaExecutor {
   }
 
   #statementsFor(change: Change): readonly Statement[] {
-    if (change.do === "rebuild") throw new TypeError("MySQL rebuilds a table by ALTER TABLE");
+    if (change.do === "rebuild" || change.do === "build_index")
+      throw new TypeError("MySQL rebuilds tables and builds indexes by ALTER TABLE");
     const { table } = change;
     if (change.do === "statement") return [{ sql: change.sql, table, algorithm: null, expensive: false }];
     const kind = change.do === "require" ? "require_column" : change.kind;

@@ -34,6 +34,7 @@ async function triggers(db: Database): Promise<readonly string[]> {
   const sql = {
     mysql: "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
     sqlite: "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
+    postgresql: "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
   };
   return (await db.query<{ name: string }>(sql[db.dialect.name])).map((row) => row.name);
 }

@@ -1,0 +1,67 @@
+// What nodes of a release can do, as facts that other code asks for; they come from the reference implementation at that release's tag.
+
+export type Visibility = "public" | "private" | "shared" | "community";
+
+export type Capabilities = {
+  /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
+  readonly visibilityStoredAs: "is_public" | "visibility";
+  /** Values an image may be given. */
+  readonly visibilities: readonly Visibility[];
+  readonly visibilityDefault: Visibility;
+  /** Values `GET /v2/images?visibility=` takes. */
+  readonly visibilityFilters: readonly Visibility[];
+  /** Since Ocata members exist on shared images only; before, on every image that is not public. */
+  readonly membersOnSharedOnly: boolean;
+  /** Images may be hidden from lists (images.os_hidden). */
+  readonly hiding: boolean;
+  /** Uploads also record a second, configurable hash (images.os_hash_algo, os_hash_value). */
+  readonly multihash: boolean;
+  /** Tasks know their image, request and user (tasks.image_id, request_id, user_id). */
+  readonly tasksOfImages: boolean;
+  /** The key under which a location's metadata names its store, where there are several stores; null: there never are. */
+  readonly locationStoreKey: "backend" | "store" | null;
+  /** What an image cache holds may be kept in the database (cached_images, node_reference). */
+  readonly cacheInDatabase: boolean;
+  /** Defaults of [image_format] disk_formats and container_formats. */
+  readonly diskFormats: readonly string[];
+  readonly containerFormats: readonly string[];
+};
+
+const containerFormats = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker"] as const;
+const diskFormats = ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso"] as const;
+
+/** Newton's; each later release says what it changed (catalogue.ts). */
+export const firstCapabilities: Capabilities = {
+  visibilityStoredAs: "is_public",
+  visibilities: ["public", "private"],
+  visibilityDefault: "private",
+  visibilityFilters: ["public", "private", "shared"],
+  membersOnSharedOnly: false,
+  hiding: false,
+  multihash: false,
+  tasksOfImages: false,
+  locationStoreKey: null,
+  cacheInDatabase: false,
+  diskFormats,
+  containerFormats,
+};
+
+export const ocataCapabilities: Partial<Capabilities> = {
+  visibilityStoredAs: "visibility",
+  visibilities: ["public", "private", "shared", "community"],
+  visibilityDefault: "shared",
+  visibilityFilters: ["public", "private", "shared", "community"],
+  membersOnSharedOnly: true,
+  diskFormats: [...diskFormats, "ploop"],
+};
+
+export const rockyCapabilities: Partial<Capabilities> = {
+  hiding: true,
+  multihash: true,
+  locationStoreKey: "backend",
+};
+
+export const trainCapabilities: Partial<Capabilities> = {
+  locationStoreKey: "store",
+  containerFormats: [...containerFormats, "compressed"],
+};

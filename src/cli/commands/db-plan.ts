@@ -11,9 +11,11 @@ export const dryRunFlag: ManageFlag = {
 /** For people; `glance-rollout plan` shows the same. */
 export const costText: Record<PlannedStep["cost"], string> = {
   instant: "instant",
+  scan: "reads every row, writers go on",
   index_build: "builds an index, writers go on",
   switch: "copies the column in batches, then switches in a moment",
   rebuild: "rebuilds the table, writers go on",
+  locked_scan: "READS EVERY ROW, everybody waits",
   copy: "COPIES THE TABLE, writers wait",
   rows: "batches",
 };

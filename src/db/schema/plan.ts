@@ -2,8 +2,8 @@
 import { oldestRelease, type Release, type ReleaseId } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { contractStepsOf, expandStepsOf, stepsOf } from "../releases/steps.ts";
+import { type Cost, dearness } from "./cost.ts";
 import type { LiveSchema } from "./live-schema.ts";
-import type { Cost } from "./mysql/server.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { readStanding, refuseOlderTarget } from "./revisions.ts";
@@ -23,8 +23,6 @@ export type PlannedStep = {
   /** Data migrations whose columns exist: rows waiting; null where that cannot be known yet. */
   readonly rows: number | null;
 };
-
-const dearness: readonly Cost[] = ["instant", "index_build", "switch", "rebuild", "copy"];
 
 /** Every step up to the target, in order. Throws schema.unknown_revision. */
 export async function planPhases(db: Database, target: Release): Promise<readonly PlannedStep[]> {
@@ -86,6 +84,7 @@ function textOf(change: Change): string {
   if (change.do === "alter") return `ALTER TABLE ${change.table} ${change.clause}`;
   if (change.do === "build_index")
     return `CREATE INDEX CONCURRENTLY ${change.name} ON ${change.table} (${change.columns.join(", ")})`;
+  if (change.do === "drop_index") return `DROP INDEX CONCURRENTLY ${change.name}`;
   if (change.do === "require") return `make ${change.table}.${change.column} ${change.definition}`;
   return change.do === "statement" ? change.sql.replace(/\s+/g, " ") : `rebuild table ${change.table}`;
 }

@@ -1,12 +1,13 @@
 // The one place of the schema engine where a dialect's own tools are chosen.
 import type { Database, Dialect, Queryable, Session } from "../database.ts";
+import type { Cost } from "./cost.ts";
 import { defaultLockLimits, type LockLimits, type SchemaExecutor } from "./executor.ts";
 import type { Findings, PreflightPhase } from "./findings.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { MysqlExecutor } from "./mysql/executor.ts";
 import { readMysqlSchema } from "./mysql/introspect.ts";
 import { mysqlPreflight } from "./mysql/preflight.ts";
-import { type Cost, canSwitchColumns, costOf, readServer } from "./mysql/server.ts";
+import { canSwitchColumns, costOf, readServer } from "./mysql/server.ts";
 import { PostgresqlExecutor } from "./postgresql/executor.ts";
 import { readPostgresqlSchema } from "./postgresql/introspect.ts";
 import { SqliteExecutor } from "./sqlite/executor.ts";

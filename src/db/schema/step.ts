@@ -44,6 +44,8 @@ export type Change =
    * invalid index, which counts as missing and is dropped before the next build.
    */
   | { readonly do: "build_index"; readonly table: string; readonly name: string; readonly columns: readonly string[] }
+  /** PostgreSQL: likewise; a killed removal leaves an invalid index, too. */
+  | { readonly do: "drop_index"; readonly table: string; readonly name: string }
   /** SQLite: the table is made anew in one transaction, after `edit` changed what its CREATE TABLE says in parentheses. */
   | {
       readonly do: "rebuild";

@@ -1,31 +1,18 @@
 // Who holds up a schema change: transactions that have been open for long, and, where the server tells, who holds the table's
 // metadata lock. All of it is advice: a server that refuses to tell (no PROCESS privilege) costs politeness, not safety.
 import type { Queryable } from "../../database.ts";
-
-export type Blocker = {
-  readonly threadId: number;
-  readonly user: string;
-  readonly host: string;
-  /** How long its transaction (or else its statement) has been running. */
-  readonly seconds: number;
-  /** What it runs now, shortened; null while it idles inside its transaction. */
-  readonly statement: string | null;
-};
+import { type Blocker, idleInTransaction, running } from "../blocker.ts";
 
 type Row = { id: number; user: string; host: string; seconds: number | null; info: string | null };
 
 const blockerOf = (row: Row): Blocker => ({
-  threadId: Number(row.id),
+  kind: "thread",
+  id: Number(row.id),
   user: row.user,
   host: row.host,
   seconds: Number(row.seconds ?? 0),
-  statement: row.info === null ? null : row.info.replace(/\s+/g, " ").slice(0, 100),
+  doing: row.info === null ? idleInTransaction : running(row.info),
 });
-
-export function describeBlocker(blocker: Blocker): string {
-  const doing = blocker.statement === null ? "idle in its transaction" : `running: ${blocker.statement}`;
-  return `thread ${blocker.threadId} (${blocker.user}@${blocker.host}, open for ${blocker.seconds} s, ${doing})`;
-}
 
 // trx_started is in the server's own time zone, NOW() in the session's.
 const age = "TIMESTAMPDIFF(SECOND, t.trx_started, CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'))";
@@ -37,7 +24,7 @@ const age = "TIMESTAMPDIFF(SECOND, t.trx_started, CONVERT_TZ(NOW(), @@session.ti
 export async function longTransactions(
   db: Queryable,
   seconds: number,
-  exceptIds: readonly number[],
+  exceptIds: readonly (number | null)[],
 ): Promise<readonly Blocker[] | null> {
   try {
     const rows = await db.query<Row>(
@@ -45,7 +32,7 @@ export async function longTransactions(
        FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
        WHERE (p.db = DATABASE() OR p.db IS NULL) AND ${age} >= ${seconds} ORDER BY 4 DESC`,
     );
-    return rows.map(blockerOf).filter((blocker) => !exceptIds.includes(blocker.threadId));
+    return rows.map(blockerOf).filter((blocker) => !exceptIds.includes(Number(blocker.id)));
   } catch {
     return null; // No PROCESS privilege.
   }
@@ -67,11 +54,11 @@ const holderQueries = [
 export async function lockHolders(
   db: Queryable,
   table: string,
-  exceptIds: readonly number[],
+  exceptIds: readonly (number | null)[],
 ): Promise<readonly Blocker[]> {
   for (const sql of holderQueries) {
     const rows = await db.query<Row>(sql, [table]).catch(() => []); // Not installed, or not ours to see.
-    const holders = rows.map(blockerOf).filter((blocker) => !exceptIds.includes(blocker.threadId));
+    const holders = rows.map(blockerOf).filter((blocker) => !exceptIds.includes(Number(blocker.id)));
     if (holders.length > 0) return holders;
   }
   return [];

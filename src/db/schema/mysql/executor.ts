@@ -5,11 +5,13 @@ import type { Session } from "../../database.ts";
 import { errnoOf } from "../driver-error.ts";
 import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
 import type { LiveSchema } from "../live-schema.ts";
+import { LockBudget } from "../lock-budget.ts";
+import { PoliteDdl } from "../polite-ddl.ts";
 import type { Change } from "../step.ts";
 import { type ColumnRequirement, type SwitchTools, shadowOf, switchColumn } from "./column-switch.ts";
 import { readMysqlSchema } from "./introspect.ts";
 import { lockWaitSeconds } from "./lock-guard.ts";
-import { PoliteDdl } from "./polite-ddl.ts";
+import { mysqlLockMeans } from "./lock-means.ts";
 import {
   type Algorithm,
   algorithmsFor,
@@ -36,6 +38,7 @@ export class MysqlExecutor implements SchemaExecutor {
   readonly #session: Session;
   readonly #server: MysqlServer;
   readonly #limits: LockLimits;
+  readonly #budget: LockBudget;
   readonly #polite: PoliteDdl;
 
   /** `session` runs the DDL, `watcher` is another connection of the same user. */
@@ -43,7 +46,12 @@ export class MysqlExecutor implements SchemaExecutor {
     this.#session = session;
     this.#server = server;
     this.#limits = limits;
-    this.#polite = new PoliteDdl(session, watcher, limits, isAtLeast(server, [10, 3], never));
+    this.#budget = new LockBudget(
+      limits,
+      "the server does not say who holds it (no PROCESS privilege, or it is gone again)",
+    );
+    const knowsNoWait = isAtLeast(server, [10, 3], never);
+    this.#polite = new PoliteDdl(mysqlLockMeans(session, watcher, limits, knowsNoWait), this.#budget);
   }
 
   /** Session settings: nets below the guard, should it fail. */
@@ -96,7 +104,7 @@ export class MysqlExecutor implements SchemaExecutor {
   }
 
   #statementsFor(change: Change): readonly Statement[] {
-    if (change.do === "rebuild" || change.do === "build_index")
+    if (change.do === "rebuild" || change.do === "build_index" || change.do === "drop_index")
       throw new TypeError("MySQL rebuilds tables and builds indexes by ALTER TABLE");
     const { table } = change;
     if (change.do === "statement") return [{ sql: change.sql, table, algorithm: null, expensive: false }];
@@ -139,7 +147,7 @@ export class MysqlExecutor implements SchemaExecutor {
         signal.throwIfAborted();
         listener.working(detail);
       },
-      pause: (ms) => this.#polite.pause(ms, { step: step.name, table, signal }),
+      pause: (ms) => this.#budget.pause(ms, { step: step.name, table, signal }),
     };
   }
 }

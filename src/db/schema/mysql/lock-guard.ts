@@ -4,14 +4,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../../database.ts";
 import { errnoOf } from "../driver-error.ts";
+import type { GuardedResult } from "../polite-ddl.ts";
 
 /** The net below the guard, the least that every server takes. */
 export const lockWaitSeconds = 1;
 const pollMs = 15;
 /** From the sight of a wait to the end of it: one poll and the way of the KILL. */
 const reactionMs = 70;
-
-export type GuardedResult = { readonly outcome: "done" } | { readonly outcome: "gave_way"; readonly waitedMs: number };
 
 /** Attempts that do not wait at all, and the pause between two. */
 const quickAttempts = 40;

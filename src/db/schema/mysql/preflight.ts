@@ -2,8 +2,9 @@
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Queryable } from "../../database.ts";
+import { describeBlocker } from "../blocker.ts";
 import type { Findings, PreflightPhase } from "../findings.ts";
-import { describeBlocker, longTransactions } from "./blockers.ts";
+import { longTransactions } from "./blockers.ts";
 import { type Grants, hasGlobal, missingPrivileges, readGrants } from "./grants.ts";
 import { hasFaultyInstantColumns, isAtLeast, isCluster, type MysqlServer, readServer } from "./server.ts";
 

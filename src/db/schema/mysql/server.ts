@@ -1,14 +1,9 @@
 // Which server this is, and what each kind of ALTER TABLE costs there: known before anything is touched.
 import type { Queryable } from "../../database.ts";
+import type { Cost } from "../cost.ts";
 import type { AlterKind } from "../step.ts";
 
 export type Algorithm = "INSTANT" | "NOCOPY" | "INPLACE" | "COPY";
-
-/**
- * `instant`: milliseconds at any size. `index_build`, `switch` (batches of rows, then index builds), `rebuild`: grow with the table, others
- * write on. `copy`: writes wait.
- */
-export type Cost = "instant" | "index_build" | "switch" | "rebuild" | "copy";
 
 export type MysqlServer = {
   readonly flavor: "mariadb" | "mysql";

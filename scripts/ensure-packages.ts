@@ -13,6 +13,7 @@ const needed = [
   { package: "qemu-utils", programs: ["qemu-img"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },
+  { package: "glance-common", programs: ["glance-manage"] },
 ] as const;
 
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];

@@ -1,5 +1,5 @@
 // The shape of a database as text that can be compared: Glance's own tables with columns, keys, checks and triggers, in the order the
-// database has them. What is ours (perennial_*) is left out.
+// database has them; only the order of MySQL's indexes, which tells when each was made, is given up. What is ours (perennial_*) is left out.
 import type { Database } from "../../database.ts";
 import { readLiveSchema } from "../schema-tools.ts";
 import { definitionsOf } from "../sqlite/table-sql.ts";
@@ -18,7 +18,10 @@ export async function shapeOf(db: Database): Promise<Readonly<Record<string, rea
 async function mysqlTable(db: Database, table: string): Promise<readonly string[]> {
   const [row] = await db.query<{ "Create Table": string }>(`SHOW CREATE TABLE ${table}`);
   const lines = (row?.["Create Table"] ?? "").split("\n").map((line) => line.trim().replace(/,$/, ""));
-  return lines.filter((line) => !ours.test(line)).map((line) => line.replace(/ AUTO_INCREMENT=\d+/, ""));
+  const kept = lines.filter((line) => !ours.test(line)).map((line) => line.replace(/ AUTO_INCREMENT=\d+/, ""));
+  const isIndex = (line: string) => /^(UNIQUE )?KEY /.test(line);
+  const indexes = kept.filter(isIndex).sort();
+  return kept.map((line) => (isIndex(line) ? (indexes.shift() ?? line) : line));
 }
 
 async function sqliteTable(db: Database, table: string): Promise<readonly string[]> {

@@ -1,0 +1,314 @@
+-- Schema of a Glance database at Newton, expanded to Zed in one go, as the reference implementation makes it on MariaDB: what ours is held against.
+CREATE TABLE `alembic_version` (
+  `version_num` varchar(32) NOT NULL,
+  PRIMARY KEY (`version_num`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifact_blob_locations` (
+  `id` varchar(36) NOT NULL,
+  `blob_id` varchar(36) NOT NULL,
+  `value` text NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `position` int(11) DEFAULT NULL,
+  `status` varchar(36) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_blob_locations_blob_id` (`blob_id`),
+  CONSTRAINT `artifact_blob_locations_ibfk_1` FOREIGN KEY (`blob_id`) REFERENCES `artifact_blobs` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifact_blobs` (
+  `id` varchar(36) NOT NULL,
+  `artifact_id` varchar(36) NOT NULL,
+  `size` bigint(20) NOT NULL,
+  `checksum` varchar(32) DEFAULT NULL,
+  `name` varchar(255) NOT NULL,
+  `item_key` varchar(329) DEFAULT NULL,
+  `position` int(11) DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_blobs_artifact_id` (`artifact_id`),
+  KEY `ix_artifact_blobs_name` (`name`),
+  CONSTRAINT `artifact_blobs_ibfk_1` FOREIGN KEY (`artifact_id`) REFERENCES `artifacts` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifact_dependencies` (
+  `id` varchar(36) NOT NULL,
+  `artifact_source` varchar(36) NOT NULL,
+  `artifact_dest` varchar(36) NOT NULL,
+  `artifact_origin` varchar(36) NOT NULL,
+  `is_direct` tinyint(1) NOT NULL,
+  `position` int(11) DEFAULT NULL,
+  `name` varchar(36) DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_dependencies_dest_id` (`artifact_dest`),
+  KEY `ix_artifact_dependencies_direct_dependencies` (`artifact_source`,`is_direct`),
+  KEY `ix_artifact_dependencies_origin_id` (`artifact_origin`),
+  KEY `ix_artifact_dependencies_source_id` (`artifact_source`),
+  CONSTRAINT `artifact_dependencies_ibfk_1` FOREIGN KEY (`artifact_dest`) REFERENCES `artifacts` (`id`),
+  CONSTRAINT `artifact_dependencies_ibfk_2` FOREIGN KEY (`artifact_origin`) REFERENCES `artifacts` (`id`),
+  CONSTRAINT `artifact_dependencies_ibfk_3` FOREIGN KEY (`artifact_source`) REFERENCES `artifacts` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`is_direct` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifact_properties` (
+  `id` varchar(36) NOT NULL,
+  `artifact_id` varchar(36) NOT NULL,
+  `name` varchar(255) NOT NULL,
+  `string_value` varchar(255) DEFAULT NULL,
+  `int_value` int(11) DEFAULT NULL,
+  `numeric_value` decimal(10,0) DEFAULT NULL,
+  `bool_value` tinyint(1) DEFAULT NULL,
+  `text_value` text DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `position` int(11) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_properties_artifact_id` (`artifact_id`),
+  KEY `ix_artifact_properties_name` (`name`),
+  CONSTRAINT `artifact_properties_ibfk_1` FOREIGN KEY (`artifact_id`) REFERENCES `artifacts` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`bool_value` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifact_tags` (
+  `id` varchar(36) NOT NULL,
+  `artifact_id` varchar(36) NOT NULL,
+  `value` varchar(255) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_tags_artifact_id` (`artifact_id`),
+  KEY `ix_artifact_tags_artifact_id_tag_value` (`artifact_id`,`value`),
+  CONSTRAINT `artifact_tags_ibfk_1` FOREIGN KEY (`artifact_id`) REFERENCES `artifacts` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `artifacts` (
+  `id` varchar(36) NOT NULL,
+  `name` varchar(255) NOT NULL,
+  `type_name` varchar(255) NOT NULL,
+  `type_version_prefix` bigint(20) NOT NULL,
+  `type_version_suffix` varchar(255) DEFAULT NULL,
+  `type_version_meta` varchar(255) DEFAULT NULL,
+  `version_prefix` bigint(20) NOT NULL,
+  `version_suffix` varchar(255) DEFAULT NULL,
+  `version_meta` varchar(255) DEFAULT NULL,
+  `description` text DEFAULT NULL,
+  `visibility` varchar(32) NOT NULL,
+  `state` varchar(32) NOT NULL,
+  `owner` varchar(255) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `published_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_artifact_name_and_version` (`name`,`version_prefix`,`version_suffix`),
+  KEY `ix_artifact_owner` (`owner`),
+  KEY `ix_artifact_state` (`state`),
+  KEY `ix_artifact_type` (`type_name`,`type_version_prefix`,`type_version_suffix`),
+  KEY `ix_artifact_visibility` (`visibility`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `image_locations` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `image_id` varchar(36) NOT NULL,
+  `value` text NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  `meta_data` text DEFAULT NULL,
+  `status` varchar(30) NOT NULL DEFAULT 'active',
+  PRIMARY KEY (`id`),
+  KEY `ix_image_locations_deleted` (`deleted`),
+  KEY `ix_image_locations_image_id` (`image_id`),
+  CONSTRAINT `image_locations_ibfk_1` FOREIGN KEY (`image_id`) REFERENCES `images` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`deleted` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `image_members` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `image_id` varchar(36) NOT NULL,
+  `member` varchar(255) NOT NULL,
+  `can_share` tinyint(1) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  `status` varchar(20) NOT NULL DEFAULT 'pending',
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `image_members_image_id_member_deleted_at_key` (`image_id`,`member`,`deleted_at`),
+  KEY `ix_image_members_deleted` (`deleted`),
+  KEY `ix_image_members_image_id` (`image_id`),
+  KEY `ix_image_members_image_id_member` (`image_id`,`member`),
+  CONSTRAINT `image_members_ibfk_1` FOREIGN KEY (`image_id`) REFERENCES `images` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`can_share` in (0,1)),
+  CONSTRAINT `CONSTRAINT_2` CHECK (`deleted` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `image_properties` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `image_id` varchar(36) NOT NULL,
+  `name` varchar(255) NOT NULL,
+  `value` text DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `ix_image_properties_image_id_name` (`image_id`,`name`),
+  KEY `ix_image_properties_deleted` (`deleted`),
+  KEY `ix_image_properties_image_id` (`image_id`),
+  CONSTRAINT `image_properties_ibfk_1` FOREIGN KEY (`image_id`) REFERENCES `images` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`deleted` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `image_tags` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `image_id` varchar(36) NOT NULL,
+  `value` varchar(255) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_image_tags_image_id` (`image_id`),
+  KEY `ix_image_tags_image_id_tag_value` (`image_id`,`value`),
+  CONSTRAINT `image_tags_ibfk_1` FOREIGN KEY (`image_id`) REFERENCES `images` (`id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`deleted` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `images` (
+  `id` varchar(36) NOT NULL,
+  `name` varchar(255) DEFAULT NULL,
+  `size` bigint(20) DEFAULT NULL,
+  `status` varchar(30) NOT NULL,
+  `is_public` tinyint(1) DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  `disk_format` varchar(20) DEFAULT NULL,
+  `container_format` varchar(20) DEFAULT NULL,
+  `checksum` varchar(32) DEFAULT NULL,
+  `owner` varchar(255) DEFAULT NULL,
+  `min_disk` int(11) NOT NULL,
+  `min_ram` int(11) NOT NULL,
+  `protected` tinyint(1) NOT NULL DEFAULT 0,
+  `virtual_size` bigint(20) DEFAULT NULL,
+  `visibility` enum('private','public','shared','community') DEFAULT NULL,
+  `os_hidden` tinyint(1) NOT NULL DEFAULT 0,
+  `os_hash_algo` varchar(64) DEFAULT NULL,
+  `os_hash_value` varchar(128) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `checksum_image_idx` (`checksum`),
+  KEY `ix_images_deleted` (`deleted`),
+  KEY `ix_images_is_public` (`is_public`),
+  KEY `owner_image_idx` (`owner`),
+  KEY `created_at_image_idx` (`created_at`),
+  KEY `updated_at_image_idx` (`updated_at`),
+  KEY `visibility_image_idx` (`visibility`),
+  KEY `os_hidden_image_idx` (`os_hidden`),
+  KEY `os_hash_value_image_idx` (`os_hash_value`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`is_public` in (0,1)),
+  CONSTRAINT `CONSTRAINT_2` CHECK (`deleted` in (0,1)),
+  CONSTRAINT `CONSTRAINT_3` CHECK (`protected` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+-- trigger insert_visibility BEFORE INSERT ON images
+-- trigger update_visibility BEFORE UPDATE ON images
+CREATE TABLE `metadef_namespace_resource_types` (
+  `resource_type_id` int(11) NOT NULL,
+  `namespace_id` int(11) NOT NULL,
+  `properties_target` varchar(80) DEFAULT NULL,
+  `prefix` varchar(80) DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`resource_type_id`,`namespace_id`),
+  KEY `ix_metadef_ns_res_types_namespace_id` (`namespace_id`),
+  CONSTRAINT `metadef_namespace_resource_types_ibfk_1` FOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces` (`id`),
+  CONSTRAINT `metadef_namespace_resource_types_ibfk_2` FOREIGN KEY (`resource_type_id`) REFERENCES `metadef_resource_types` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `metadef_namespaces` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `namespace` varchar(80) NOT NULL,
+  `display_name` varchar(80) DEFAULT NULL,
+  `description` text DEFAULT NULL,
+  `visibility` varchar(32) DEFAULT NULL,
+  `protected` tinyint(1) DEFAULT NULL,
+  `owner` varchar(255) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_metadef_namespaces_namespace` (`namespace`),
+  KEY `ix_metadef_namespaces_owner` (`owner`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`protected` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `metadef_objects` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `namespace_id` int(11) NOT NULL,
+  `name` varchar(80) NOT NULL,
+  `description` text DEFAULT NULL,
+  `required` text DEFAULT NULL,
+  `json_schema` text NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_metadef_objects_namespace_id_name` (`namespace_id`,`name`),
+  KEY `ix_metadef_objects_name` (`name`),
+  CONSTRAINT `metadef_objects_ibfk_1` FOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `metadef_properties` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `namespace_id` int(11) NOT NULL,
+  `name` varchar(80) NOT NULL,
+  `json_schema` text NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_metadef_properties_namespace_id_name` (`namespace_id`,`name`),
+  KEY `ix_metadef_properties_name` (`name`),
+  CONSTRAINT `metadef_properties_ibfk_1` FOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `metadef_resource_types` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `name` varchar(80) NOT NULL,
+  `protected` tinyint(1) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_metadef_resource_types_name` (`name`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`protected` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `metadef_tags` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `namespace_id` int(11) NOT NULL,
+  `name` varchar(80) NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_metadef_tags_namespace_id_name` (`namespace_id`,`name`),
+  KEY `ix_metadef_tags_name` (`name`),
+  CONSTRAINT `metadef_tags_ibfk_1` FOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `task_info` (
+  `task_id` varchar(36) NOT NULL,
+  `input` text DEFAULT NULL,
+  `result` text DEFAULT NULL,
+  `message` text DEFAULT NULL,
+  PRIMARY KEY (`task_id`),
+  CONSTRAINT `task_info_ibfk_1` FOREIGN KEY (`task_id`) REFERENCES `tasks` (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+CREATE TABLE `tasks` (
+  `id` varchar(36) NOT NULL,
+  `type` varchar(30) NOT NULL,
+  `status` varchar(30) NOT NULL,
+  `owner` varchar(255) NOT NULL,
+  `expires_at` datetime DEFAULT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime DEFAULT NULL,
+  `deleted_at` datetime DEFAULT NULL,
+  `deleted` tinyint(1) NOT NULL,
+  `image_id` varchar(36) DEFAULT NULL,
+  `request_id` varchar(64) DEFAULT NULL,
+  `user_id` varchar(64) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `ix_tasks_deleted` (`deleted`),
+  KEY `ix_tasks_owner` (`owner`),
+  KEY `ix_tasks_status` (`status`),
+  KEY `ix_tasks_type` (`type`),
+  KEY `ix_tasks_updated_at` (`updated_at`),
+  KEY `ix_tasks_image_id` (`image_id`),
+  CONSTRAINT `CONSTRAINT_1` CHECK (`deleted` in (0,1))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
+INSERT INTO alembic_version VALUES ('wallaby_expand01');

@@ -112,9 +112,17 @@ test("glance-manage: wrong command lines, files and databases end with one line 
     assert(!/\n\s+at /.test(err), "no stack trace");
   };
   await Promise.all([
+    one(manage(), 2, /^Usage: glance-manage .*\nAvailable categories:\n\tdb\n/),
+    one(
+      manage("db"),
+      2,
+      /^Usage: glance-manage db .*\nAvailable actions for 'db':\n\tcheck\n(\t.*\n)*\tversion_control\n/,
+    ),
+    one(manage("foo"), 2, /unknown command 'foo'/),
     one(manage("db", "foo"), 2, /unknown command 'foo'/),
+    one(manage("db", "sync", "1", "2"), 2, /too many arguments/),
     one(manage("db", "migrate", "--max-rows", "many"), 2, /'many' is not a whole number of 1 or more/),
-    one(manage("db", "expand", "--to", "pike"), 2, /Allowed choices are newton, ocata/),
+    one(manage("db", "expand", "--to", "essex"), 2, /Allowed choices are newton, ocata/),
   ]);
   const config = join(folder, "wrong.conf");
   const withConfig = async (lines: string, code: number, line: RegExp) => {
@@ -123,7 +131,7 @@ test("glance-manage: wrong command lines, files and databases end with one line 
   };
   await withConfig("[database]\n", 78, /\[database\] connection/);
   await withConfig("[database]\nconnection = oracle://x\n", 78, /connection/);
-  await withConfig(`[database]\nconnection = ${url}\n[perennial]\nrelease = pike\n`, 78, /wrong\.conf.*release/);
+  await withConfig(`[database]\nconnection = ${url}\n[perennial]\nrelease = essex\n`, 78, /wrong\.conf.*release/);
   await withConfig("[database]\nconnection = mysql://root@127.0.0.1:1/glance\n", 69, /127\.0\.0\.1:1/);
   await one(command("--config-file", join(folder, "none.conf"), "db", "version"), 78, /none\.conf/);
   await manage("db", "sync", "--to", "newton");

@@ -1,4 +1,5 @@
 // What a subcommand of glance-manage is: a name, flags and an exit code; the work is in src/db/schema.
+import type { Config } from "../core/config.ts";
 import type { Database } from "../db/database.ts";
 import type { EngineOptions } from "../db/schema/engine-run.ts";
 import type { Release } from "../releases/catalogue.ts";
@@ -6,7 +7,7 @@ import type { ExitCode } from "./exit-codes.ts";
 import type { ManageOutput } from "./manage-output.ts";
 
 export type ManageFlag = {
-  /** As commander reads it: `--max-rows <n>`. */
+  /** As commander reads it: `--max-rows <n>`, or two spellings: `--max_rows, --max-rows <n>`, of which the second names it. */
   readonly flag: string;
   readonly help: string;
   /** Turns the text into a value, or throws a sentence about it. */
@@ -20,6 +21,7 @@ export type ManageContext = {
   readonly out: ManageOutput;
   /** The engine's options: database, target, limits from the flags, events to the output, signals of the process. */
   readonly engine: EngineOptions;
+  readonly config: Config;
   flag<T>(name: string): T | undefined;
 };
 
@@ -32,6 +34,8 @@ export type ManageCommand = {
   readonly flags: readonly ManageFlag[];
   /** Flags by name that may also be given by position, in this order, as the older spelling of Glance has it. */
   readonly positional?: readonly string[];
+  /** It goes nowhere: there is no `--to`. */
+  readonly withoutTarget?: true;
   run(context: ManageContext): Promise<ExitCode>;
 };
 

@@ -1,0 +1,25 @@
+// All subcommands of glance-manage, in the order --help lists them.
+import { dbCheck } from "./commands/db-check.ts";
+import { dbContract } from "./commands/db-contract.ts";
+import { dbExpand } from "./commands/db-expand.ts";
+import { dbMigrate } from "./commands/db-migrate.ts";
+import { dbRevert } from "./commands/db-revert.ts";
+import { dbSync } from "./commands/db-sync.ts";
+import { dbUpgrade } from "./commands/db-upgrade.ts";
+import { dbVerify } from "./commands/db-verify.ts";
+import { dbVersion } from "./commands/db-version.ts";
+import { dbVersionControl } from "./commands/db-version-control.ts";
+import type { ManageCommand } from "./manage-command.ts";
+
+export const manageCommands: readonly ManageCommand[] = [
+  dbCheck,
+  dbContract,
+  dbExpand,
+  dbMigrate,
+  dbRevert,
+  dbSync,
+  dbUpgrade,
+  dbVerify,
+  dbVersion,
+  dbVersionControl,
+];

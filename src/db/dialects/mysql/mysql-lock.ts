@@ -2,10 +2,8 @@
 import { createHash } from "node:crypto";
 import { ServiceError } from "../../../core/errors.ts";
 import type { AdvisoryLock } from "../../database.ts";
+import { heldLock } from "../held-lock.ts";
 import type { MysqlConnection } from "./mysql-connection.ts";
-
-/** Often enough that neither the server nor a firewall between takes the connection for forgotten, and that a loss shows. */
-const checkEveryMs = 5_000;
 
 /** Takes over `connection`: it ends with the lock. Throws schema.locked. */
 export async function acquireMysqlLock(
@@ -21,29 +19,7 @@ export async function acquireMysqlLock(
     connection.end();
     throw error;
   }
-  // isAlive destroys a connection that does not answer, and that aborts `gone`.
-  const checks = setInterval(() => void connection.isAlive(), checkEveryMs).unref();
-  const lost = new AbortController();
-  let released = false;
-  const onGone = () => {
-    clearInterval(checks);
-    if (!released)
-      lost.abort(new ServiceError("db.unreachable", `the lock ${options.name} was lost with its connection`));
-  };
-  if (connection.gone.aborted) onGone();
-  else connection.gone.addEventListener("abort", onGone, { once: true });
-  return {
-    lost: lost.signal,
-    async release() {
-      if (released) return;
-      released = true;
-      clearInterval(checks);
-      // Asked for, not left to the end of the connection: who waits for the lock gets it before this returns.
-      if (!connection.gone.aborted)
-        await connection.query("select release_lock(?)", [key]).catch(() => connection.destroy());
-      connection.end();
-    },
-  };
+  return heldLock(connection, options.name, () => connection.query("select release_lock(?)", [key]));
 }
 
 async function locked(

@@ -1,6 +1,18 @@
 // Keeps connections to one server: opened when needed, reused newest first, checked after a pause, replaced when old or lost.
-import { ServiceError } from "../../../core/errors.ts";
-import type { MysqlConnection } from "./mysql-connection.ts";
+import { ServiceError } from "../../core/errors.ts";
+
+/** What the pool needs of a connection, whatever database it leads to. */
+export interface PoolableConnection {
+  readonly openedMs: number;
+  /** When it was last given back; written by the pool. */
+  idleSinceMs: number;
+  /** Aborts when the connection is of no use any more, and when it is closed. */
+  readonly gone: AbortSignal;
+  /** True where the server answers in time; otherwise the connection is destroyed. Never throws. */
+  isAlive(): Promise<boolean>;
+  /** Parts from the server politely, without waiting for it. Safe to call twice. */
+  end(): void;
+}
 
 export type PoolLimits = {
   readonly connectionsMax: number;
@@ -17,27 +29,27 @@ const sweepEveryMs = 30_000;
 /** Opened at the same time: in a burst most requests are served sooner by connections that come back than by ones of their own. */
 const openingMax = 3;
 
-type Waiter = { readonly resolve: (connection: MysqlConnection) => void; readonly reject: (error: unknown) => void };
+type Waiter<C> = { readonly resolve: (connection: C) => void; readonly reject: (error: unknown) => void };
 
-export class MysqlPool {
-  readonly #open: () => Promise<MysqlConnection>;
+export class ConnectionPool<C extends PoolableConnection> {
+  readonly #open: () => Promise<C>;
   readonly #limits: PoolLimits;
-  readonly #idle: MysqlConnection[] = [];
-  readonly #waiters = new Set<Waiter>();
+  readonly #idle: C[] = [];
+  readonly #waiters = new Set<Waiter<C>>();
   readonly #sweeper: NodeJS.Timeout;
   /** Those being opened included. */
   #connections = 0;
   #opening = 0;
   #closing: PromiseWithResolvers<void> | null = null;
 
-  constructor(open: () => Promise<MysqlConnection>, limits: PoolLimits) {
+  constructor(open: () => Promise<C>, limits: PoolLimits) {
     this.#open = open;
     this.#limits = limits;
     this.#sweeper = setInterval(() => this.#sweep(), sweepEveryMs).unref();
   }
 
   /** Throws db.unreachable where none comes free in time. Every connection must be given back by `release`. */
-  async acquire(): Promise<MysqlConnection> {
+  async acquire(): Promise<C> {
     if (this.#closing) throw closed();
     for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
       if (await this.#isUsable(connection)) return connection;
@@ -48,7 +60,7 @@ export class MysqlPool {
     return await this.#wait();
   }
 
-  release(connection: MysqlConnection): void {
+  release(connection: C): void {
     if (connection.gone.aborted || this.#closing || this.#isOld(connection)) {
       this.#forget(connection);
       this.#grow();
@@ -70,24 +82,24 @@ export class MysqlPool {
     await this.#closing.promise;
   }
 
-  async #isUsable(connection: MysqlConnection): Promise<boolean> {
+  async #isUsable(connection: C): Promise<boolean> {
     if (connection.gone.aborted || this.#isOld(connection)) return false;
     return performance.now() - connection.idleSinceMs < checkAfterIdleMs || (await connection.isAlive());
   }
 
-  #isOld(connection: MysqlConnection): boolean {
+  #isOld(connection: C): boolean {
     const { ageMsMax } = this.#limits;
     return ageMsMax !== null && performance.now() - connection.openedMs > ageMsMax;
   }
 
-  #wait(): Promise<MysqlConnection> {
+  #wait(): Promise<C> {
     return new Promise((resolve, reject) => {
       const { waitMsMax, connectionsMax } = this.#limits;
       const settle = () => {
         clearTimeout(timer);
         this.#waiters.delete(waiter);
       };
-      const waiter: Waiter = {
+      const waiter: Waiter<C> = {
         resolve: (connection) => {
           settle();
           resolve(connection);
@@ -133,7 +145,7 @@ export class MysqlPool {
     }
   }
 
-  #forget(connection: MysqlConnection): void {
+  #forget(connection: C): void {
     connection.end();
     this.#uncount();
   }

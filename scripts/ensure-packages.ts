@@ -1,7 +1,7 @@
 // Sees to it that the real neighbours the tests need are installed: on Debian as root or with sudo they are installed, elsewhere one
 // line names what to install. No service of theirs is started: tests run private instances.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 
@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 const needed = [
   { package: "mariadb-server", programs: ["mariadbd", "mariadb-install-db"] },
   { package: "mariadb-client", programs: ["mariadb", "mariadb-dump"] },
+  { package: "postgresql", programs: ["initdb", "postgres"] },
   { package: "haproxy", programs: ["haproxy"] },
   { package: "qemu-utils", programs: ["qemu-img"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
@@ -19,7 +20,9 @@ const needed = [
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];
 
 function missingPackages(): string[] {
-  const present = (program: string) => folders.some((folder) => existsSync(`${folder}/${program}`));
+  // Debian keeps PostgreSQL's server, of each version, in a folder of its own.
+  const everywhere = [...folders, ...globSync("/usr/lib/postgresql/*/bin")];
+  const present = (program: string) => everywhere.some((folder) => existsSync(`${folder}/${program}`));
   return needed.filter(({ programs }) => !programs.every(present)).map((entry) => entry.package);
 }
 

@@ -1,8 +1,8 @@
 // `npm test` and its relatives: node scripts/test.ts unit | standard | full
-//   unit      the rooms' own tests, on SQLite and MariaDB; within a minute
+//   unit      the rooms' own tests, on SQLite, MariaDB and PostgreSQL; within a minute
 //   standard  lint, types, the rooms' tests, and all whole-process tests with a sample of their matrices
 //   full      those of the whole-process tests that have matrices, with all of them
-// All of them share one private MariaDB. A test that was skipped fails the run, unless it says that this machine cannot run it.
+// All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync } from "node:fs";
@@ -10,6 +10,7 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { startMariadb } from "../test/servers/mariadb.ts";
+import { startPostgresql } from "../test/servers/postgresql.ts";
 import { shareCompileCache } from "./compile-cache.ts";
 import { ensurePackages } from "./ensure-packages.ts";
 
@@ -42,9 +43,10 @@ async function main(mode: Mode): Promise<boolean> {
     !((await command("lint", "biome", ["check", "--error-on-warnings", "."])) && (await types()))
   )
     return false;
-  const mariadb = await startMariadb({ shared: false, bufferPoolMb: 256 });
+  const [mariadb, postgresql] = await startServers();
   try {
     process.env.PERENNIAL_TEST_MARIADB = mariadb.url("");
+    process.env.PERENNIAL_TEST_POSTGRESQL = postgresql.url("");
     process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
     const passed: boolean[] = [];
     if (mode === "unit") passed.push(await tests(rooms, 2));
@@ -52,7 +54,22 @@ async function main(mode: Mode): Promise<boolean> {
     if (mode !== "unit") passed.push(await tests(mode === "full" ? matrices : wholeProcess, 2));
     return passed.every(Boolean);
   } finally {
-    await mariadb.stop();
+    await Promise.all([mariadb.stop(), postgresql.stop()]);
+  }
+}
+
+/** Both at once; where one does not start, the other is stopped. */
+async function startServers() {
+  const starting = [
+    startMariadb({ shared: false, bufferPoolMb: 256 }),
+    startPostgresql({ shared: false, sharedBuffersMb: 256 }),
+  ] as const;
+  try {
+    return await Promise.all(starting);
+  } catch (error) {
+    for (const server of await Promise.allSettled(starting))
+      if (server.status === "fulfilled") await server.value.stop();
+    throw error;
   }
 }
 

@@ -4,11 +4,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
 const shell = `
-folder=$1; shift
+folder=$1; signal=$2; shift 2
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-( cat <&3 >/dev/null; kill -9 "$server" 2>/dev/null ) &
+( cat <&3 >/dev/null; kill "-$signal" "$server" 2>/dev/null ) &
 watcher=$!
 exec 3<&-
 trap '' PIPE
@@ -26,13 +26,20 @@ export type Leashed = {
   stop(): Promise<void>;
 };
 
-/** `folder`: removed when the server has ended; empty: nothing is removed. */
-export function leash(command: readonly string[], options: { folder: string; cwd?: string }): Leashed {
-  const child: ChildProcess = spawn("sh", ["-c", shell, "leash", options.folder, ...command], {
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: true,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  });
+/** `folder`: removed when the server has ended; empty: nothing is removed. `signal`: what ends it; KILL where nothing is said. */
+export function leash(
+  command: readonly string[],
+  options: { folder: string; cwd?: string; signal?: "KILL" | "QUIT" },
+): Leashed {
+  const child: ChildProcess = spawn(
+    "sh",
+    ["-c", shell, "leash", options.folder, options.signal ?? "KILL", ...command],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    },
+  );
   let output = "";
   let exitCode: number | undefined;
   const collect = (chunk: Buffer) => {

@@ -1,10 +1,11 @@
 // Real databases for tests, one of each dialect: a fresh one per test, at the point of an upgrade the test asks for.
-// DIALECTS=sqlite (or mysql) narrows the loop.
+// DIALECTS=sqlite (or mysql, postgresql, or several of them) narrows the loop.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { type MariadbServer, startMariadb } from "../../../test/servers/mariadb.ts";
+import { type PostgresqlServer, startPostgresql } from "../../../test/servers/postgresql.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import { openDatabase } from "../connect.ts";
 import type { Database, Dialect } from "../database.ts";
@@ -26,16 +27,23 @@ export type TestDatabase = {
   another(options?: OpenOptions): Promise<Database>;
 };
 
-export const testDialects: readonly DialectName[] = (process.env.DIALECTS ?? "sqlite,mysql")
-  .split(",")
-  .filter((name): name is DialectName => name === "sqlite" || name === "mysql");
+const allDialects: readonly DialectName[] = ["sqlite", "mysql", "postgresql"];
+const askedFor = (process.env.DIALECTS ?? "sqlite,mysql").split(",");
+export const testDialects = allDialects.filter((name) => askedFor.includes(name));
 
-let server: Promise<MariadbServer> | null = null;
+let mariadb: Promise<MariadbServer> | null = null;
+let postgresql: Promise<PostgresqlServer> | null = null;
 
 /** The server of this test file; it ends with the file's tests. */
 export function testMariadb(): Promise<MariadbServer> {
-  server ??= startMariadb();
-  return server;
+  mariadb ??= startMariadb();
+  return mariadb;
+}
+
+/** The server of this test file; it ends with the file's tests. */
+export function testPostgresql(): Promise<PostgresqlServer> {
+  postgresql ??= startPostgresql();
+  return postgresql;
 }
 
 /**
@@ -87,26 +95,68 @@ after(async () => {
   // What could not be made has failed its tests, and is gone.
   for (const made of await Promise.allSettled(kept.values()))
     if (made.status === "fulfilled") await made.value.remove();
-  await (await server)?.stop();
+  await (await mariadb)?.stop();
+  await (await postgresql)?.stop();
 });
 
-async function make(dialect: DialectName, state: SchemaState): Promise<Made> {
-  const folder = dialect === "sqlite" ? await mkdtemp(join(tmpdir(), "perennial-db-")) : null;
-  const url =
-    folder === null ? await (await testMariadb()).createDatabase() : `sqlite:///${join(folder, "glance.sqlite")}`;
-  const db = await openDatabase(url);
-  const remove = async () => {
-    await db.close();
-    if (folder !== null) await rm(folder, { recursive: true, force: true });
+/** A new database at the state asked for, and how it is taken away once nobody is connected. */
+type Place = { readonly url: string; remove(): Promise<void> };
+
+const places: Record<DialectName, (state: SchemaState) => Promise<Place>> = {
+  async sqlite(state) {
+    const folder = await mkdtemp(join(tmpdir(), "perennial-db-"));
+    const remove = () => rm(folder, { recursive: true, force: true });
+    return broughtTo(state, { url: `sqlite:///${join(folder, "glance.sqlite")}`, remove });
+  },
+  async mysql(state) {
+    // Dropping one takes as long as a test; the server goes with all of them.
+    return broughtTo(state, { url: await (await testMariadb()).createDatabase(), remove: async () => undefined });
+  },
+  async postgresql(state) {
+    const server = await testPostgresql();
+    const url = await server.createDatabase({ template: await templateFor(state, server) });
+    return { url, remove: () => server.dropDatabase(new URL(url).pathname.slice(1)) };
+  },
+};
+
+const templates = new Map<SchemaState, Promise<string>>();
+
+/** PostgreSQL copies a whole database in a moment: each state is made once in a test file. */
+function templateFor(state: SchemaState, server: PostgresqlServer): Promise<string> {
+  const make = async () => {
+    const { url } = await broughtTo(state, { url: await server.createDatabase(), remove: async () => undefined });
+    return new URL(url).pathname.slice(1);
   };
+  const name = templates.get(state) ?? make();
+  templates.set(state, name);
+  return name;
+}
+
+async function broughtTo(state: SchemaState, place: Place): Promise<Place> {
+  const db = await openDatabase(place.url);
   try {
     await bringTo(db, state);
   } catch (error) {
     // An open database would keep the test's process from ending.
-    await remove();
+    await db.close();
+    await place.remove();
     throw error;
   }
-  return { db, url, remove };
+  await db.close();
+  return place;
+}
+
+async function make(dialect: DialectName, state: SchemaState): Promise<Made> {
+  const { url, remove } = await places[dialect](state);
+  const db = await openDatabase(url);
+  return {
+    db,
+    url,
+    async remove() {
+      await db.close();
+      await remove();
+    },
+  };
 }
 
 async function openOne(url: string, options: OpenOptions | undefined, into: Database[]): Promise<Database> {

@@ -7,7 +7,7 @@ export const databaseOptions = optionGroup("database", {
     default: null,
     secret: true,
     deprecated: ["DEFAULT.sql_connection", "DEFAULT.db_connection", "DATABASE.sql_connection", "sql.connection"],
-    help: "The database: mysql://user:password@host/glance (MySQL, MariaDB; SQLAlchemy forms such as mysql+pymysql:// are read) or sqlite:////path.",
+    help: "The database: mysql://user:password@host/glance (MySQL, MariaDB), postgresql://user:password@host/glance or sqlite:////path. SQLAlchemy forms such as mysql+pymysql:// are read.",
   },
   max_pool_size: {
     type: "integer",

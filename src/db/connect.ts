@@ -4,10 +4,11 @@ import { isServiceError, ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "./config.ts";
 import type { Database } from "./database.ts";
 import { MysqlDatabase } from "./dialects/mysql/mysql-database.ts";
+import { PostgresqlDatabase } from "./dialects/postgresql/postgresql-database.ts";
 import { SqliteDatabase } from "./dialects/sqlite/sqlite-database.ts";
 import { type OpenOptions, type OpenSettings, withDefaults } from "./open-options.ts";
 import { isSafeToRepeat, withRetry } from "./retry.ts";
-import { parseDatabaseUrl } from "./url.ts";
+import { type DatabaseUrl, parseDatabaseUrl } from "./url.ts";
 
 /** Opens and asks the database once. Throws config.invalid, db.unreachable, db.access_denied, db.wrong_schema (no such database). */
 export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
@@ -15,7 +16,7 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   const settings = withDefaults(options);
   for (const name of parsed.ignored)
     settings.logger?.warn(`[database] connection: parameter ${name} is not known and has no effect`);
-  const db = parsed.dialect === "mysql" ? new MysqlDatabase(parsed, settings) : new SqliteDatabase(parsed, settings);
+  const db = driverFor(parsed, settings);
   const { connectAttemptsMax, connectPauseMs } = settings;
   try {
     await withRetry(() => checkOnce(db, settings), {
@@ -34,6 +35,17 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   } catch (error) {
     await db.close();
     throw error;
+  }
+}
+
+function driverFor(url: DatabaseUrl, settings: OpenSettings): Database & { check(): Promise<void> } {
+  switch (url.dialect) {
+    case "mysql":
+      return new MysqlDatabase(url, settings);
+    case "postgresql":
+      return new PostgresqlDatabase(url, settings);
+    case "sqlite":
+      return new SqliteDatabase(url, settings);
   }
 }
 

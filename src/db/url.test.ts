@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isServiceError } from "../core/errors.ts";
-import { type MysqlUrl, parseDatabaseUrl } from "./url.ts";
+import { type MysqlUrl, type PostgresqlUrl, parseDatabaseUrl } from "./url.ts";
 
 function mysql(text: string): MysqlUrl {
   const url = parseDatabaseUrl(text);
   assert.equal(url.dialect, "mysql");
   return url as MysqlUrl;
+}
+
+function postgresql(text: string): PostgresqlUrl {
+  const url = parseDatabaseUrl(text);
+  assert.equal(url.dialect, "postgresql");
+  return url as PostgresqlUrl;
 }
 
 test("url: the forms operators have in glance-api.conf are read", () => {
@@ -70,7 +76,9 @@ test("url: what is wrong is named, and no password is repeated", () => {
     ["", /no URL/],
     ["glance.sqlite", /no URL/],
     ["oracle://u:hunter2@h/d", /oracle:\/\/ is unknown/],
-    ["postgresql://u:hunter2@h/d", /PostgreSQL is not supported/],
+    ["postgresql://u:hunter2@h", /database name is missing/],
+    ["postgresql://u:hunter2@h/d?sslmode=maybe", /sslmode is none of disable, /],
+    ["postgresql://u:hunter2@/d?host=one,two", /one host is expected/],
     ["mysql://u:hunter2@h", /database name is missing/],
     ["mysql://u:hunter2@h:port/d", /port/],
     ["mysql://u:hunter2@h:70000/d", /port/],
@@ -90,4 +98,38 @@ test("url: what is wrong is named, and no password is repeated", () => {
       },
     );
   assert.doesNotMatch(JSON.stringify(mysql("mysql://u:hunter2@h/d").display), /hunter2/);
+});
+
+test("url: PostgreSQL's forms are read, parameters as libpq names them", () => {
+  const forms = ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+pg8000", "postgresql+asyncpg"];
+  for (const form of forms) assert.equal(postgresql(`${form}://u:p@h/d`).display, "postgresql://u@h:5432/d", form);
+  const url = postgresql(
+    "postgresql://glance:s3%40cret@db.example:5433/glance?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/c.pem&sslkey=/k.pem&connect_timeout=3&application_name=node1&options=-c%20search_path%3Dglance&gssencmode=disable",
+  );
+  assert.deepEqual(url, {
+    dialect: "postgresql",
+    user: "glance",
+    password: "s3@cret",
+    host: "db.example",
+    port: 5433,
+    database: "glance",
+    connectTimeoutMs: 3_000,
+    tls: "verify-full",
+    tlsFiles: { caPath: "/ca.pem", certPath: "/c.pem", keyPath: "/k.pem" },
+    applicationName: "node1",
+    options: "-c search_path=glance",
+    ignored: ["gssencmode"],
+    display: "postgresql://glance@db.example:5433/glance",
+  });
+});
+
+test("url: PostgreSQL by its socket, and what holds where nothing is said", () => {
+  const socket = postgresql("postgresql+psycopg2:///glance?host=/run/postgresql&port=5434");
+  assert.deepEqual(
+    [socket.host, socket.port, socket.display],
+    ["/run/postgresql", 5434, "postgresql:///run/postgresql:5434/glance"],
+  );
+  const bare = postgresql("postgresql:///glance");
+  assert.deepEqual([bare.user, bare.password, bare.host, bare.port, bare.tls], ["", null, "localhost", 5432, "prefer"]);
+  assert.equal(postgresql("postgresql+asyncpg://u@h/d?ssl=require").tls, "require");
 });

@@ -1,4 +1,4 @@
-// Reads `[database] connection`: the URLs SQLAlchemy takes for MySQL, MariaDB and SQLite. Never repeats a password, not even in an error.
+// Reads `[database] connection`: the URLs SQLAlchemy takes for MySQL, MariaDB, PostgreSQL and SQLite. Never repeats a password, not even in an error.
 import { ServiceError } from "../core/errors.ts";
 
 export type MysqlUrl = {
@@ -36,7 +36,37 @@ export type SqliteUrl = {
   readonly display: string;
 };
 
-export type DatabaseUrl = MysqlUrl | SqliteUrl;
+/** What libpq's sslmode asks for. `allow` is read as `prefer`: in both, a server that insists on either way is reached. */
+export type PostgresqlTlsMode = "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+export type PostgresqlUrl = {
+  readonly dialect: "postgresql";
+  /** Empty: the name of the operating system's user, as libpq has it. */
+  readonly user: string;
+  /** null: libpq's own ways to find one. */
+  readonly password: string | null;
+  /** A name, an address, or the folder of the server's Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly connectTimeoutMs: number;
+  readonly tls: PostgresqlTlsMode;
+  /** Paths of PEM files; `system` as caPath: the authorities of this machine. */
+  readonly tlsFiles: {
+    readonly caPath: string | null;
+    readonly certPath: string | null;
+    readonly keyPath: string | null;
+  };
+  readonly applicationName: string | null;
+  /** Options for the server process, e.g. `-c search_path=glance`. */
+  readonly options: string | null;
+  /** Query parameters that we do not know, for a warning. */
+  readonly ignored: readonly string[];
+  /** For people: where it leads, without the password. */
+  readonly display: string;
+};
+
+export type DatabaseUrl = MysqlUrl | PostgresqlUrl | SqliteUrl;
 
 const connectTimeoutSecondsDefault = 10;
 // `rest` of name://rest. As SQLAlchemy: a password may hold anything, but "@" and "/" are better written %40 and %2F.
@@ -49,45 +79,124 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   const [name] = scheme.toLowerCase().split("+", 1);
   if (name === "mysql" || name === "mariadb") return parseMysql(rest);
   if (name === "sqlite") return parseSqlite(rest);
-  if (name === "postgresql" || name === "postgres")
-    throw invalid("PostgreSQL is not supported; use mysql:// (MySQL, MariaDB) or sqlite://");
+  if (name === "postgresql" || name === "postgres") return parsePostgresql(rest);
   throw invalid(
     scheme === ""
-      ? "it is no URL of the form mysql://user:password@host/database or sqlite:////path"
-      : `${scheme}:// is unknown; use mysql:// or sqlite://`,
+      ? "it is no URL of the form mysql://user:password@host/database, postgresql://user:password@host/database or sqlite:////path"
+      : `${scheme}:// is unknown; use mysql:// (MySQL, MariaDB), postgresql:// or sqlite://`,
   );
 }
 
-function parseMysql(rest: string): MysqlUrl {
+type Server = {
+  readonly user: string;
+  /** null: there is none in the URL. */
+  readonly password: string | null;
+  /** Empty: there is none in the URL. */
+  readonly host: string;
+  readonly port: string;
+  readonly database: string;
+  readonly known: ReadonlyMap<string, string>;
+  readonly ignored: readonly string[];
+};
+
+/** What URLs of servers have in common. `form`: for the error. */
+function parseServer(rest: string, form: string, parameters: ReadonlySet<string>): Server {
   const parts = partsPattern.exec(rest)?.groups;
   if (!parts)
     throw invalid(
-      "mysql://user:password@host:port/database is expected; write special characters of the password as %XX",
+      `${form}://user:password@host:port/database is expected; write special characters of the password as %XX`,
     );
   const database = decode(parts.database ?? "");
-  if (database === "") throw invalid("the database name is missing: mysql://user:password@host/database");
-  const { known, ignored } = readQuery(parts.query ?? "", mysqlParameters);
-  const host = (parts.host6 ?? decode(parts.host ?? "")) || "localhost";
-  const port = parts.port === undefined || parts.port === "" ? 3306 : Number(parts.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(`the port is no number from 1 to 65535`);
-  const user = decode(parts.user ?? "");
+  if (database === "") throw invalid(`the database name is missing: ${form}://user:password@host/database`);
+  return {
+    user: decode(parts.user ?? ""),
+    password: parts.password === undefined ? null : decode(parts.password),
+    host: parts.host6 ?? decode(parts.host ?? ""),
+    port: parts.port ?? "",
+    database,
+    ...readQuery(parts.query ?? "", parameters),
+  };
+}
+
+function parseMysql(rest: string): MysqlUrl {
+  const { user, password, database, known, ignored, ...server } = parseServer(rest, "mysql", mysqlParameters);
+  const host = server.host || "localhost";
+  const port = readPort(server.port, 3306);
   const socketPath = known.get("unix_socket") ?? null;
-  const seconds = Number(known.get("connect_timeout") ?? connectTimeoutSecondsDefault);
-  if (!(seconds > 0 && seconds <= 3600)) throw invalid("connect_timeout is no number of seconds from 1 to 3600");
-  const place = socketPath ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  const place = socketPath ?? placeOf(host, port);
   return {
     dialect: "mysql",
     user,
-    password: decode(parts.password ?? ""),
+    password: password ?? "",
     host,
     port,
     socketPath,
     database,
-    connectTimeoutMs: seconds * 1_000,
+    connectTimeoutMs: readConnectTimeoutMs(known),
     tls: readTls(known),
     ignored,
     display: `mysql://${user}@${place}/${database}`,
   };
+}
+
+function parsePostgresql(rest: string): PostgresqlUrl {
+  const server = parseServer(rest, "postgresql", postgresqlParameters);
+  const { user, password, database, known, ignored } = server;
+  const host = known.get("host") || server.host || "localhost";
+  if (host.includes(",")) throw invalid("one host is expected; put a balancer or a virtual address before several");
+  const port = readPort(known.get("port") ?? server.port, 5432);
+  return {
+    dialect: "postgresql",
+    user,
+    password: known.get("password") ?? password,
+    host,
+    port,
+    database,
+    connectTimeoutMs: readConnectTimeoutMs(known),
+    tls: readTlsMode(known),
+    tlsFiles: {
+      caPath: known.get("sslrootcert") ?? null,
+      certPath: known.get("sslcert") ?? null,
+      keyPath: known.get("sslkey") ?? null,
+    },
+    applicationName: known.get("application_name") ?? null,
+    options: known.get("options") ?? null,
+    ignored,
+    display: `postgresql://${user}${user === "" ? "" : "@"}${placeOf(host, port)}/${database}`,
+  };
+}
+
+/** `ssl` is what asyncpg calls sslmode. */
+function readTlsMode(known: ReadonlyMap<string, string>): PostgresqlTlsMode {
+  const mode = known.get("sslmode") ?? known.get("ssl") ?? "prefer";
+  const found = tlsModes.get(isTrue(mode) ? "require" : mode);
+  if (found === undefined) throw invalid(`sslmode is none of ${[...tlsModes.keys()].join(", ")}`);
+  return found;
+}
+
+const tlsModes: ReadonlyMap<string, PostgresqlTlsMode> = new Map([
+  ["disable", "disable"],
+  ["allow", "prefer"],
+  ["prefer", "prefer"],
+  ["require", "require"],
+  ["verify-ca", "verify-ca"],
+  ["verify-full", "verify-full"],
+]);
+
+function readPort(text: string, usual: number): number {
+  const port = text === "" ? usual : Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid("the port is no number from 1 to 65535");
+  return port;
+}
+
+function readConnectTimeoutMs(known: ReadonlyMap<string, string>): number {
+  const seconds = Number(known.get("connect_timeout") ?? connectTimeoutSecondsDefault);
+  if (!(seconds > 0 && seconds <= 3600)) throw invalid("connect_timeout is no number of seconds from 1 to 3600");
+  return seconds * 1_000;
+}
+
+function placeOf(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function readTls(known: ReadonlyMap<string, string>): MysqlTls | null {
@@ -133,6 +242,11 @@ function parseSqlite(rest: string): SqliteUrl {
 
 const mysqlParameters = new Set(
   "charset use_unicode unix_socket connect_timeout ssl ssl_ca ssl_cert ssl_key ssl_cipher ssl_mode ssl_disabled ssl_verify_cert ssl_verify_identity ssl_check_hostname".split(
+    " ",
+  ),
+);
+const postgresqlParameters = new Set(
+  "host port password sslmode ssl sslrootcert sslcert sslkey connect_timeout application_name options client_encoding".split(
     " ",
   ),
 );

@@ -96,7 +96,7 @@ async function addProperties(
   now: string,
 ): Promise<void> {
   const gone = await tx.query<{ id: number; name: string }>(
-    "select id, name from image_properties where image_id = ? and deleted = 1 order by id",
+    "select id, name from image_properties where image_id = ? and deleted = true order by id",
     [imageId],
   );
   const unused = new Set(gone);
@@ -110,7 +110,7 @@ async function addProperties(
       continue;
     }
     unused.delete(row);
-    await tx.run("update image_properties set name = ?, value = ?, deleted = 0, updated_at = ? where id = ?", [
+    await tx.run("update image_properties set name = ?, value = ?, deleted = false, updated_at = ? where id = ?", [
       name,
       value,
       now,

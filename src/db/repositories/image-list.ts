@@ -25,7 +25,7 @@ export function createImageList(db: Database, capabilities: Capabilities): (quer
     const visible = visibleById(query.viewer, capabilities);
     const keys = query.sort.map(({ key }) => `i.${key}`).join(", ");
     const [row] = await db.query<Record<SortKey, SqlValue> & { visible: unknown }>(
-      `select ${visible.sql} as visible, ${keys} from images i where i.id = ? and i.deleted = 0`,
+      `select ${visible.sql} as visible, ${keys} from images i where i.id = ? and i.deleted = false`,
       [...visible.params, marker],
     );
     if (!row || !Number(row.visible))

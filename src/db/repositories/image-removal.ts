@@ -22,7 +22,7 @@ export async function removeImage(
 ): Promise<RemovedImage | undefined> {
   const { now, dialect, cleanup } = options;
   const [image] = await tx.query<{ id: string; protected: unknown }>(
-    `select id, protected from images where id = ? and deleted = 0${dialect.forUpdate}`,
+    `select id, protected from images where id = ? and deleted = false${dialect.forUpdate}`,
     [options.id],
   );
   if (!image) return undefined;
@@ -38,7 +38,7 @@ export async function removeImage(
     id,
     id,
   ]);
-  await tx.run("update images set status = 'deleted', deleted = 1, deleted_at = ?, updated_at = ? where id = ?", [
+  await tx.run("update images set status = 'deleted', deleted = true, deleted_at = ?, updated_at = ? where id = ?", [
     now,
     now,
     id,

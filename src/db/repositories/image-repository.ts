@@ -80,7 +80,7 @@ export function createImageRepository(
       // A queued image has no data, so it has no size either.
       const cleared = to === "queued" ? ", size = null, virtual_size = null" : "";
       const { rowsAffected } = await db.run(
-        `update images set status = ?, updated_at = ?${cleared} where id = ? and deleted = 0 and status in (${from.map(() => "?").join(", ")})`,
+        `update images set status = ?, updated_at = ?${cleared} where id = ? and deleted = false and status in (${from.map(() => "?").join(", ")})`,
         [to, now(), id, ...from],
       );
       return rowsAffected > 0;
@@ -114,7 +114,9 @@ export function createImageRepository(
 
     async removeTag(id, tag) {
       return await db.transaction(async (tx) => {
-        const [image] = await tx.query(`select id from images where id = ? and deleted = 0${dialect.forUpdate}`, [id]);
+        const [image] = await tx.query(`select id from images where id = ? and deleted = false${dialect.forUpdate}`, [
+          id,
+        ]);
         // Compared here: collations take `A` for `a`.
         const rows = image ? (await liveTags(tx, id)).filter((row) => row.value === tag) : [];
         if (rows.length === 0) return false;
@@ -145,11 +147,13 @@ async function takeImage(
   const assignments = Object.keys(values).map((column) => `${column} = ?`);
   const condition = whileStatus ? ` and status in (${whileStatus.map(() => "?").join(", ")})` : "";
   const { rowsAffected } = await tx.run(
-    `update images set ${assignments.join(", ")} where id = ? and deleted = 0${condition}`,
+    `update images set ${assignments.join(", ")} where id = ? and deleted = false${condition}`,
     [...Object.values(values), id, ...(whileStatus ?? [])],
   );
   if (rowsAffected > 0) return;
-  const [row] = await tx.query<{ status: ImageStatus }>("select status from images where id = ? and deleted = 0", [id]);
+  const [row] = await tx.query<{ status: ImageStatus }>("select status from images where id = ? and deleted = false", [
+    id,
+  ]);
   if (!row) throw notFound(id);
   throw new ServiceError("images.status_conflict", `Image ${id} is ${row.status}, which does not allow this change.`, {
     facts: { imageId: id, status: row.status },

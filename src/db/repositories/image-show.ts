@@ -41,7 +41,7 @@ export function createImageShow(dialect: Dialect, capabilities: Capabilities): I
   ].join(" union all ");
 
   const select = (visible: SqlCondition) =>
-    `select ${kindNumbers.image} as child_kind, ${visible.sql} as visible, ${imagePart} from images i where i.id = ? and i.deleted = 0 union all ${children}`;
+    `select ${kindNumbers.image} as child_kind, ${visible.sql} as visible, ${imagePart} from images i where i.id = ? and i.deleted = false union all ${children}`;
 
   async function read(db: Queryable, id: string, viewer: Viewer) {
     const visible = visibleById(viewer, capabilities);

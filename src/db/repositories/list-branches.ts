@@ -50,11 +50,11 @@ function byVisibility(sight: Sight): readonly Branch[] {
 
 function byIsPublic(sight: Sight): readonly Branch[] {
   const { viewer, visibility } = sight.query;
-  const isPublic = (flag: 0 | 1): Branch => branch(isPublicIndex, `i.is_public = ${flag}`);
-  if (visibility === "public") return [isPublic(1)];
+  const isPublic = (flag: boolean): Branch => branch(isPublicIndex, `i.is_public = ${flag}`);
+  if (visibility === "public") return [isPublic(true)];
   if (visibility === "community") return [];
   if (viewer.isAdmin) {
-    if (visibility === "private") return [isPublic(0)];
+    if (visibility === "private") return [isPublic(false)];
     if (visibility === "shared")
       return [inAll(`exists (select 1 from image_members m where m.image_id = i.id and m.${isLive})`)];
     return [inAll()];
@@ -62,8 +62,8 @@ function byIsPublic(sight: Sight): readonly Branch[] {
   // Members work on every image there; `shared` is what others let us see, whatever became of the image since.
   if (visibility === "shared") return memberImages(sight);
   if (visibility === "private")
-    return [...ownImages(sight, " and i.is_public = 0"), ...memberImages(sight, " and i.is_public = 0")];
-  return [isPublic(1), ...ownImages(sight), ...memberImages(sight)];
+    return [...ownImages(sight, " and i.is_public = false"), ...memberImages(sight, " and i.is_public = false")];
+  return [isPublic(true), ...ownImages(sight), ...memberImages(sight)];
 }
 
 function branch(index: ListIndex, sql: string, params: readonly SqlValue[] = []): Branch {
@@ -89,7 +89,7 @@ function memberImages({ query }: Sight, and = ""): readonly Branch[] {
       through: "members",
       index: memberIndex,
       where: {
-        sql: `m.member = ? and m.deleted = 0${status.length > 0 ? " and m.status = ?" : ""}${and}`,
+        sql: `m.member = ? and m.deleted = false${status.length > 0 ? " and m.status = ?" : ""}${and}`,
         params: [projectId, ...status],
       },
     },

@@ -8,7 +8,7 @@ import { isLive } from "./live-row.ts";
 const numbers: ReadonlySet<FilterColumn> = new Set(["size", "virtual_size", "min_disk", "min_ram", "protected"]);
 
 /** Deleted images, and killed ones of v1 days, are in no list. */
-export const listed: SqlCondition = { sql: "i.deleted = 0 and i.status <> 'killed'", params: [] };
+export const listed: SqlCondition = { sql: "i.deleted = false and i.status <> 'killed'", params: [] };
 
 export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondition {
   switch (filter.kind) {

@@ -2,7 +2,7 @@
 import type { Dialect, Queryable } from "../database.ts";
 
 /**
- * Not `deleted = 0`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
+ * Not `deleted = false`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
  * index on image_id, and MySQL may intersect the two, and lock what it walks.
  */
 export const isLive = "deleted <> TRUE";
@@ -29,7 +29,7 @@ export async function softDelete(
   for (let from = 0; from < sorted.length; from += idsMax) {
     const part = sorted.slice(from, from + idsMax);
     const { rowsAffected } = await tx.run(
-      `update ${table}${dialect.byPrimaryKey} set deleted = 1, deleted_at = ?, updated_at = ?${more} where id in (${part.map(() => "?").join(", ")}) and ${isLive}`,
+      `update ${table}${dialect.byPrimaryKey} set deleted = true, deleted_at = ?, updated_at = ?${more} where id in (${part.map(() => "?").join(", ")}) and ${isLive}`,
       [now, now, ...part],
     );
     marked += rowsAffected;

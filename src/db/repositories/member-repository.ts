@@ -52,7 +52,7 @@ export function createMemberRepository(
   /** Locks the image's row. */
   async function requireSharable(tx: Queryable, imageId: string): Promise<void> {
     const [image] = await tx.query<{ is_public?: unknown; visibility?: unknown }>(
-      `select ${visibilityStoredAs} from images where id = ? and deleted = 0${dialect.forUpdate}`,
+      `select ${visibilityStoredAs} from images where id = ? and deleted = false${dialect.forUpdate}`,
       [imageId],
     );
     if (!image) throw new ServiceError("images.not_found", `There is no image ${imageId}.`, { facts: { imageId } });
@@ -92,7 +92,7 @@ export function createMemberRepository(
         const at = now();
         const removed = rows.at(-1);
         if (removed)
-          await tx.run("update image_members set deleted = 0, status = 'pending', updated_at = ? where id = ?", [
+          await tx.run("update image_members set deleted = false, status = 'pending', updated_at = ? where id = ?", [
             at,
             removed.id,
           ]);

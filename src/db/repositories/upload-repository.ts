@@ -34,7 +34,7 @@ export function createUploadRepository(db: Database, clock: Clock = systemClock)
       try {
         return await db.transaction(async (tx) => {
           const { rowsAffected } = await tx.run(
-            "update images set status = 'saving', updated_at = ? where id = ? and deleted = 0 and status = 'queued'",
+            "update images set status = 'saving', updated_at = ? where id = ? and deleted = false and status = 'queued'",
             [now(), lease.imageId],
           );
           if (rowsAffected === 0) return false;
@@ -50,7 +50,7 @@ export function createUploadRepository(db: Database, clock: Clock = systemClock)
 
     async renew(lease, leaseSeconds) {
       if (!(await extendLease(db, lease, { leaseSeconds, dialect }))) return "lease_lost";
-      const [image] = await db.query("select id from images where id = ? and deleted = 0 and status = 'saving'", [
+      const [image] = await db.query("select id from images where id = ? and deleted = false and status = 'saving'", [
         lease.imageId,
       ]);
       return image ? "held" : "image_gone";

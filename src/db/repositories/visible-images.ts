@@ -10,7 +10,7 @@ const memberExists = `exists (select 1 from image_members m where m.image_id = i
 export function visibleById({ isAdmin, projectId }: Viewer, capabilities: Capabilities): SqlCondition {
   if (isAdmin) return { sql: "1", params: [] };
   const forAll =
-    capabilities.visibilityStoredAs === "is_public" ? "i.is_public = 1" : "i.visibility in ('public', 'community')";
+    capabilities.visibilityStoredAs === "is_public" ? "i.is_public = true" : "i.visibility in ('public', 'community')";
   const open = `i.owner is null or ${forAll}`;
   if (projectId === null) return { sql: `case when ${open} then 1 else 0 end`, params: [] };
   // A membership of any status opens the image to who knows its id.

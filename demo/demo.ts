@@ -1,9 +1,12 @@
-// The demo's course: a fleet at Newton, images, steady traffic, a control window, the rollout, and every image compared at the end.
+// The demo's course: a fleet at one release, images, steady traffic, a control window, the rollout, and every image compared at the end.
 // The upgrade tests take the same course and look at the same outcome.
 import { setTimeout as sleep } from "node:timers/promises";
+import { noFeatures } from "../src/releases/api-versions.ts";
+import { type ReleaseId, releaseOf } from "../src/releases/catalogue.ts";
 import type { JournalEvent } from "../src/rollout/journal-event.ts";
 import { checkImages, type ImageCheck } from "./check-images.ts";
-import { type DatabaseKind, type RunningFleet, startFleet } from "./fleet.ts";
+import type { DatabaseKind } from "./database.ts";
+import { type RunningFleet, startFleet } from "./fleet.ts";
 import { sampleImages } from "./images.ts";
 import { openRegistry, type RegistryRow } from "./registry.ts";
 import { startRollout } from "./rollout-process.ts";
@@ -13,13 +16,16 @@ import { loadSamples } from "./traffic/load.ts";
 import { Recorder } from "./traffic/recorder.ts";
 import { SlowTransfers } from "./traffic/slow.ts";
 import { makeActors, startTraffic } from "./traffic/traffic.ts";
-import { announcedMinor } from "./traffic/versions.ts";
+import { announcedVersions } from "./traffic/versions.ts";
 
 export type DemoOptions = {
   folder: string;
   nodes: number;
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
+  /** A release of the catalogue, and a newer one. */
+  from: ReleaseId;
+  to: ReleaseId;
   seed: number;
   keep: boolean;
 };
@@ -30,6 +36,8 @@ export type StopView = { readonly node: string; readonly uploads: number; readon
 /** All that can be looked at while the demo runs; the screen draws it. */
 export type DemoState = {
   activity: string;
+  readonly from: ReleaseId;
+  readonly to: ReleaseId;
   readonly recorder: Recorder;
   registry: readonly RegistryRow[];
   readonly events: JournalEvent[];
@@ -42,8 +50,10 @@ export type DemoOutcome = {
   readonly images: ImageCheck;
   readonly rollout: { readonly code: number; readonly stderr: string; readonly seconds: number };
   readonly contracted: boolean;
-  /** What clients are told the service is at in the end. */
-  readonly release: "newton" | "ocata";
+  readonly from: ReleaseId;
+  readonly to: ReleaseId;
+  /** What the service is at in the end, by what clients are told. */
+  readonly release: ReleaseId;
   readonly seconds: number;
 };
 
@@ -53,13 +63,13 @@ const clientCount = 12;
 const slowClientCount = 4;
 const requestsPerSecond = 130;
 const controlMs = 7_000;
-/** A rollout on a fast machine ends before there was much traffic; some more of it then shows the fleet at Ocata. */
+/** A rollout on a fast machine ends before there was much traffic; some more of it then shows the upgraded fleet. */
 const requestsMin = 3_200;
 const afterMsMax = 20_000;
 const registryEveryMs = 400;
 
-export function initialState(): DemoState {
-  return { activity: "", recorder: new Recorder(), registry: [], events: [], stops: [] };
+export function initialState({ from, to }: Pick<DemoOptions, "from" | "to">): DemoState {
+  return { activity: "", from, to, recorder: new Recorder(), registry: [], events: [], stops: [] };
 }
 
 /** Ends early, with everything it started gone, when `signal` aborts. */
@@ -89,7 +99,7 @@ async function withFleet(
   options: DemoOptions,
   state: DemoState,
 ): Promise<Omit<DemoOutcome, "seconds">> {
-  const { seed } = options;
+  const { seed, from, to } = options;
   const { recorder } = state;
   const { origin } = fleet;
   const images = sampleImages({ seed, count: imageCount, projects });
@@ -104,10 +114,10 @@ async function withFleet(
   watch.catch(() => undefined);
   try {
     recorder.window = "control";
-    state.activity = "control window: the fleet as it is, at Newton";
+    state.activity = `control window: the fleet as it is, at ${from}`;
     await sleep(controlMs);
     recorder.window = "rollout";
-    state.activity = "rollout to Ocata";
+    state.activity = `rollout to ${to}`;
     const rollout = await roll(fleet, state, slow);
     recorder.window = "after";
     state.activity = "traffic on the upgraded fleet";
@@ -125,14 +135,16 @@ async function withFleet(
         state.activity = `comparing images byte by byte: ${count}`;
       },
     });
-    const version = await fleet.manage("db", "version");
+    const due = await fleet.manage("db", "check");
     return {
       recorder,
+      from,
+      to,
       stops: state.stops,
       images: checked,
       rollout,
-      contracted: version.stdout.includes("ocata_contract01"),
-      release: await announcedRelease(origin, recorder),
+      contracted: due.code === 0,
+      release: (await serves(origin, recorder, to, await registry.rows())) ? to : from,
     };
   } finally {
     watching.abort();
@@ -188,9 +200,18 @@ async function watchRegistry(
   }
 }
 
-async function announcedRelease(origin: string, recorder: Recorder): Promise<"newton" | "ocata"> {
+/** Clients are told the release's versions; and where those are not new with it, every node says that it runs as it. */
+async function serves(
+  origin: string,
+  recorder: Recorder,
+  release: ReleaseId,
+  rows: readonly RegistryRow[],
+): Promise<boolean> {
   const client = new HttpClient(origin, recorder);
   const answer = await client.call({ kind: "versions", method: "GET", path: "/versions", expect: [200] });
   client.close();
-  return answer && announcedMinor(answer) >= 5 ? "ocata" : "newton";
+  const { apiVersions } = releaseOf(release);
+  const expected = apiVersions(noFeatures).map(({ id, status }) => `${id} ${status}`);
+  const announced = answer && announcedVersions(answer).map(({ id, status }) => `${id} ${status}`);
+  return announced?.join() === expected.join() && rows.every((row) => row.release === release);
 }

@@ -1,6 +1,7 @@
 // The files of a fleet as an operator would write them: glance-api.conf for each node, and fleet.yaml.
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { ReleaseId } from "../src/releases/catalogue.ts";
 
 export type NodeFiles = { readonly name: string; readonly address: string; readonly folder: string };
 
@@ -10,7 +11,7 @@ export function nodeConfig(options: {
   connection: string;
   /** Where all nodes keep image data. */
   imageFolder: string;
-  release: string;
+  release: ReleaseId;
 }): string {
   const { node, connection, imageFolder, release } = options;
   const [host, port] = node.address.split(":");
@@ -53,11 +54,12 @@ export function fleetFile(options: {
   nodes: readonly NodeFiles[];
   connection: string;
   balancer: BalancerFile;
+  target: ReleaseId;
 }): string {
-  const { folder, nodes, connection, balancer } = options;
+  const { folder, nodes, connection, balancer, target } = options;
   return stringify({
     name: "demo",
-    target: "ocata",
+    target,
     journal: join(folder, "journal"),
     database: { connection },
     backup: { directory: join(folder, "backup") },

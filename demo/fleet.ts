@@ -1,19 +1,18 @@
-// Builds a whole fleet in a folder of its own: a database at Newton, real glance-api processes on it, a balancer before them, and the
-// fleet.yaml that a rollout reads. The demo, the upgrade tests and the client tests stand on it.
-import { randomBytes } from "node:crypto";
+// Builds a whole fleet in a folder of its own: a database at one release, real glance-api processes on it, a balancer before them, and
+// the fleet.yaml by which a rollout takes it to another. The demo, the upgrade tests and the client tests stand on it.
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shareCompileCache } from "../scripts/compile-cache.ts";
 import { StopStack } from "../src/core/lifecycle.ts";
+import type { ReleaseId } from "../src/releases/catalogue.ts";
 import { eventually } from "../test/servers/eventually.ts";
 import { freePorts } from "../test/servers/free-port.ts";
 import { startHaproxy } from "../test/servers/haproxy.ts";
-import { type MariadbServer, startMariadb } from "../test/servers/mariadb.ts";
+import { type DatabaseKind, makeDatabase } from "./database.ts";
 import { type BalancerFile, fleetFile, type NodeFiles, nodeConfig } from "./fleet-files.ts";
 import { binary, type Finished, finish, guardFolder, startDetached } from "./processes.ts";
 
-export type DatabaseKind = "sqlite" | "mariadb";
 /** none: clients ask the nodes themselves; there is no fleet.yaml then. */
 export type BalancerKind = "builtin" | "haproxy" | "none";
 
@@ -23,6 +22,10 @@ export type FleetOptions = {
   nodes: number;
   database: DatabaseKind;
   balancer: BalancerKind;
+  /** What database and nodes are at when it stands. Default newton. */
+  from?: ReleaseId;
+  /** Where rollouts and glance-manage lead. Default ocata. */
+  to?: ReleaseId;
   keep?: boolean;
   /** Says what is being done, for people who wait. */
   progress?: (text: string) => void;
@@ -37,8 +40,10 @@ export type RunningFleet = {
   readonly origin: string;
   readonly connection: string;
   readonly nodes: readonly FleetNode[];
-  /** What glance-manage reads; its target is the newest release. */
+  /** What glance-manage reads; its target is `to`. */
   readonly config: string;
+  /** From now on rollouts and glance-manage lead to this release. */
+  aim(target: ReleaseId): Promise<void>;
   /** glance-manage on the fleet's database. */
   manage(...args: string[]): Promise<Finished>;
   startNode(node: FleetNode): Promise<void>;
@@ -66,56 +71,48 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
 }
 
 async function build(options: FleetOptions, servers: StopStack): Promise<Omit<RunningFleet, "stop">> {
-  const { folder, progress = () => undefined } = options;
+  const { folder, from = "newton", to = "ocata", progress = () => undefined } = options;
   const imageFolder = join(folder, "images");
   await mkdir(imageFolder, { recursive: true });
-  const connection = await makeDatabase(options, servers, progress);
+  const database = await makeDatabase(options.database, { folder, progress });
+  servers.defer(() => database.stop());
+  const { connection } = database;
   const ports = await freePorts(options.nodes + 1);
   const nodes = await Promise.all(
     ports.slice(1).map(async (port, index) => {
       const node = describeNode(folder, `n${index + 1}`, `127.0.0.1:${port}`);
       await mkdir(node.folder, { recursive: true });
-      await writeFile(node.config, nodeConfig({ node, connection, imageFolder, release: "newton" }));
+      await writeFile(node.config, nodeConfig({ node, connection, imageFolder, release: from }));
       return node;
     }),
   );
-  progress("creating the database at Newton");
-  const { config, manage } = await createDatabase(folder, connection, imageFolder);
-
-  progress(`starting ${nodes.length} nodes at Newton, balancer: ${options.balancer}`);
+  const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
   const file = join(folder, "fleet.yaml");
-  let origin = `http://${nodes[0]?.address}`;
-  if (options.balancer !== "none") {
-    const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
-    await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file }));
-    origin = balancer.origin;
-  }
+  const config = join(folder, "manage.conf");
+  const aim = async (target: ReleaseId) => {
+    const manager = { name: "manage", address: "127.0.0.1:9292", folder };
+    await writeFile(config, nodeConfig({ node: manager, connection, imageFolder, release: target }));
+    if (balancer) await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file, target }));
+  };
+  await aim(to);
+  const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", config, ...args]);
+  progress(`creating the database at ${from}`);
+  const created = await manage("db", "sync", "--to", from);
+  if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
+
+  progress(`starting ${nodes.length} nodes at ${from}, balancer: ${options.balancer}`);
   if (options.balancer === "builtin")
     startDetached([...binary("glance-rollout"), "balancer", "--fleet", file], {
       logFile: join(folder, "balancer.log"),
       cwd: folder,
     });
+  const origin = balancer?.origin ?? `http://${nodes[0]?.address}`;
   await Promise.all(nodes.map(startNode));
   await eventually("every node is in rotation", () => allServe(origin, nodes.length), {
     msMax: 30_000,
     everyMs: 100,
   });
-  return { folder, file, origin, connection, nodes, config, manage, startNode, pidOf };
-}
-
-/** A database at Newton, and the configuration by which glance-manage takes it further. */
-async function createDatabase(folder: string, connection: string, imageFolder: string) {
-  const write = async (name: string, release: string) => {
-    const file = join(folder, name);
-    const node = { name: "manage", address: "127.0.0.1:9292", folder };
-    await writeFile(file, nodeConfig({ node, connection, imageFolder, release }));
-    return file;
-  };
-  const run = (file: string, ...args: string[]) => finish([...binary("glance-manage"), "--config-file", file, ...args]);
-  const created = await run(await write("create.conf", "newton"), "db", "sync");
-  if (created.code !== 0) throw new Error(`glance-manage db sync failed (${created.code}): ${created.stderr}`);
-  const config = await write("manage.conf", "ocata");
-  return { config, manage: (...args: string[]) => run(config, ...args) };
+  return { folder, file, origin, connection, nodes, config, aim, manage, startNode, pidOf };
 }
 
 function describeNode(folder: string, name: string, address: string): FleetNode {
@@ -123,20 +120,13 @@ function describeNode(folder: string, name: string, address: string): FleetNode 
   return { name, address, folder: own, config: join(own, "glance-api.conf"), pidFile: join(own, "glance-api.pid") };
 }
 
-async function makeDatabase(options: FleetOptions, servers: StopStack, progress: (text: string) => void) {
-  if (options.database === "sqlite") return `sqlite:///${join(options.folder, "glance.sqlite")}`;
-  progress("starting a private MariaDB");
-  const server: MariadbServer = await startMariadb();
-  servers.defer(() => server.stop());
-  return server.createDatabase(`glance_${randomBytes(4).toString("hex")}`);
-}
-
 async function planBalancer(
   options: FleetOptions,
   nodes: readonly FleetNode[],
   port: number,
   servers: StopStack,
-): Promise<{ origin: string; file: BalancerFile }> {
+): Promise<{ origin: string; file: BalancerFile } | undefined> {
+  if (options.balancer === "none") return undefined;
   if (options.balancer === "builtin") {
     const listen = `127.0.0.1:${port}`;
     return {

@@ -1,16 +1,19 @@
-// `npm run demo`: three nodes move from Newton to Ocata under live traffic, on this machine alone.
+// `npm run demo`: three nodes move from Newton to Ocata, or from any release to any newer one, under live traffic, on this machine alone.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type ReleaseId, releaseIds, releaseOf } from "../src/releases/catalogue.ts";
+import { type DatabaseKind, databaseKinds } from "./database.ts";
 import { initialState, runDemo } from "./demo.ts";
-import type { DatabaseKind } from "./fleet.ts";
 import { isSuccess, reportText, summarize } from "./report.ts";
 import { startScreen } from "./screen.ts";
 
 type Flags = {
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
+  from: ReleaseId;
+  to: ReleaseId;
   nodes: number;
   seed: number;
   keep: boolean;
@@ -26,24 +29,35 @@ const whole = (min: number, max: number) => (text: string) => {
 
 const command = new Command("npm run demo --")
   .description(
-    "A fleet moves from Newton to Ocata under live traffic. Exit code 0: no request failed, no transfer was cut, no byte is wrong.",
+    "A fleet moves to a newer release under live traffic. Exit code 0: no request failed, no transfer was cut, no byte is wrong.",
   )
   .addOption(
-    new Option("--database <kind>", "mariadb starts a private one").choices(["sqlite", "mariadb"]).default("sqlite"),
+    new Option("--database <kind>", "all but sqlite start a private server").choices(databaseKinds).default("sqlite"),
   )
   .addOption(
     new Option("--balancer <kind>", "what stands before the nodes").choices(["builtin", "haproxy"]).default("builtin"),
   )
+  .addOption(new Option("--from <release>", "what the fleet is at").choices(releaseIds).default("newton"))
+  .addOption(new Option("--to <release>", "where it goes").choices(releaseIds).default("ocata"))
   .option("--nodes <n>", "nodes in the fleet, 2 to 9", whole(2, 9), 3)
   .option("--seed <n>", "what images and traffic follow from", whole(0, 2 ** 31), 1)
   .option("--keep", "leave the fleet's folder behind, and say where it is", false)
   .option("--json", "print one JSON object on stdout and nothing else", false)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  npm run demo
+  npm run demo -- --from newton --to 2026.1 --database mariadb --balancer haproxy`,
+  )
   .action(main);
 await command.parseAsync();
 
 async function main(flags: Flags): Promise<void> {
+  if (releaseOf(flags.to).order <= releaseOf(flags.from).order)
+    command.error(`error: --to ${flags.to} is not newer than --from ${flags.from}: name a newer release`);
   const folder = await mkdtemp(join(tmpdir(), "perennial-demo-"));
-  const state = initialState();
+  const state = initialState(flags);
   const screen = flags.json ? undefined : startScreen(state);
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());

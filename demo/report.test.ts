@@ -18,6 +18,8 @@ function outcome(changes: Partial<DemoOutcome> = {}): DemoOutcome {
     images: { checked: 24, wrong: [] },
     rollout: { code: 0, stderr: "", seconds: 21.5 },
     contracted: true,
+    from: "newton",
+    to: "ocata",
     release: "ocata",
     seconds: 48.2,
     ...changes,
@@ -49,8 +51,8 @@ test("report: success means that nothing failed and the rollout ended", () => {
 });
 
 test("screen: the picture shows phases and nodes, and no line is wider than a terminal", () => {
-  const state = initialState();
-  state.activity = "rollout to Ocata";
+  const state = initialState({ from: "newton", to: "ocata" });
+  state.activity = "rollout to ocata";
   state.registry = [{ name: "n1", release: "newton", state: "serving", uploads: 1, downloads: 0 }];
   const time = "2026-11-23T00:00:00Z";
   state.events.push({ seq: 1, time, kind: "result", phase: "backup", text: "", data: { do: "back-up", ok: true } });

@@ -1,7 +1,7 @@
 // What the demo ends with: a table for people, or one JSON object for programs.
 
+import type { DatabaseKind } from "./database.ts";
 import type { DemoOutcome } from "./demo.ts";
-import type { DatabaseKind } from "./fleet.ts";
 
 export type DemoSummary = {
   requests: number;
@@ -42,7 +42,7 @@ export function summarize(
 /** Nothing failed, nothing was cut, nothing is wrong, and the rollout really ended. */
 export function isSuccess(outcome: DemoOutcome, summary: DemoSummary): boolean {
   const clean = summary.failed === 0 && summary.transfersCut === 0 && summary.imagesWrong === 0;
-  return clean && outcome.rollout.code === 0 && summary.contracted && summary.release === "ocata";
+  return clean && outcome.rollout.code === 0 && summary.contracted && summary.release === outcome.to;
 }
 
 const failuresShownMax = 10;
@@ -72,7 +72,7 @@ export function reportText(outcome: DemoOutcome, summary: DemoSummary): string {
     ...(rollout.code === 0 ? [] : [`the rollout ended with exit code ${rollout.code}: ${rollout.stderr.trim()}`]),
     "",
     `${isSuccess(outcome, summary) ? "Nobody noticed" : "NOT CLEAN"}: ${summary.requests} requests, ${summary.failed} failed, ` +
-      `newton to ${summary.release} in ${rollout.seconds} s (${summary.database}, ${summary.balancer}; ${summary.seconds} s in all)`,
+      `${outcome.from} to ${summary.release} in ${rollout.seconds} s (${summary.database}, ${summary.balancer}; ${summary.seconds} s in all)`,
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -40,7 +40,7 @@ export function picture(state: DemoState, seconds: number, perSecond: number): s
   const { p50Ms, p99Ms, maxMs } = recorder.latency(recorder.window);
   const cells = (...texts: (string | number)[]) => texts.map((text) => String(text).padEnd(11)).join("");
   return [
-    `Perennial  newton → ocata${`${seconds.toFixed(0)} s`.padStart(50)}`,
+    `Perennial  ${state.from} → ${state.to}${`${seconds.toFixed(0)} s`.padStart(50)}`,
     "",
     `  ${marks.join("   ")}`,
     "",

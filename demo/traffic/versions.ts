@@ -4,10 +4,18 @@ import type { Answer } from "./http-client.ts";
 
 const highestSeen = new WeakMap<object, number>();
 
+export type AnnouncedVersion = { readonly id: string; readonly status: string };
+
+/** In the order of the answer. */
+export function announcedVersions(answer: Answer): readonly AnnouncedVersion[] {
+  return (JSON.parse(answer.body) as { versions: readonly AnnouncedVersion[] }).versions;
+}
+
 /** The minor number of the CURRENT version; throws where none is announced. */
-export function announcedMinor(answer: Answer): number {
-  const { versions } = JSON.parse(answer.body) as { versions: readonly { id: string; status: string }[] };
-  const current = versions.find((version) => version.status === "CURRENT")?.id.match(/^v2\.(\d+)$/)?.[1];
+function announcedMinor(answer: Answer): number {
+  const current = announcedVersions(answer)
+    .find((version) => version.status === "CURRENT")
+    ?.id.match(/^v2\.(\d+)$/)?.[1];
   if (current === undefined) throw new Error("no version of v2 is announced as CURRENT");
   return Number(current);
 }

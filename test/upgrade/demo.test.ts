@@ -65,6 +65,8 @@ test("demo: an option it does not know, or a value out of bounds, is refused in 
   for (const [args, said] of [
     [["--database", "oracle"], /sqlite, mariadb/],
     [["--nodes", "1"], /from 2 to 9/],
+    [["--from", "icehouse"], /newton, ocata/],
+    [["--from", "pike", "--to", "ocata"], /ocata is not newer than --from pike/],
     [["--bogus"], /unknown option/],
   ] as const) {
     const { code, stdout, stderr } = await finish([process.execPath, script, ...args]);

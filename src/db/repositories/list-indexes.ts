@@ -1,5 +1,5 @@
-// Our own indexes on Glance's tables, as data: the lists of image-list.ts walk them, the schema engine creates them where their
-// columns exist. With them a page costs the same at any size of the table, however deep, and whoever looks.
+// Our own indexes on Glance's tables, as data: the lists of image-list.ts walk them, the schema engine creates them for the releases
+// whose nodes may run. With them a page costs the same at any size of the table, however deep, and whoever looks.
 import type { Capabilities } from "../../releases/capabilities.ts";
 
 export type ListIndex = {
@@ -8,16 +8,19 @@ export type ListIndex = {
   readonly columns: readonly string[];
 };
 
-/** A list page walks one of these backwards from the marker: equality on what stands before created_at, then order for free. */
+/**
+ * A list page walks one of these backwards from the marker: equality on what stands before created_at, then order for free. The status at
+ * its end lets a walk pass over what is not listed without looking at the rows, which lie scattered over a large table.
+ */
 const pageIndex = (name: string, ...equal: readonly string[]): ListIndex => ({
   name,
   table: "images",
-  columns: [...equal, "deleted", "created_at", "id"],
+  columns: [...equal, "deleted", "created_at", "id", "status"],
 });
 
 export const createdIndex = pageIndex("perennial_images_created");
 export const ownerIndex = pageIndex("perennial_images_owner", "owner");
-/** Of releases that keep visibility as is_public, and of those that keep it as visibility; an expanded schema has both. */
+/** Of releases that keep visibility as is_public, and of those that keep it as visibility. */
 export const isPublicIndex = pageIndex("perennial_images_is_public", "is_public");
 export const visibilityIndex = pageIndex("perennial_images_visibility", "visibility");
 /** Clients look images up by name more than by anything else but the id. */
@@ -29,17 +32,8 @@ export const memberIndex: ListIndex = {
   columns: ["member", "deleted", "status", "image_id"],
 };
 
-export const listIndexes: readonly ListIndex[] = [
-  createdIndex,
-  ownerIndex,
-  isPublicIndex,
-  visibilityIndex,
-  nameIndex,
-  memberIndex,
-];
-
-/** Those that a release asks for by name; an expanded schema has the other's, too. */
-export function indexesOf({ visibilityStoredAs }: Capabilities): readonly ListIndex[] {
-  const foreign = visibilityStoredAs === "is_public" ? visibilityIndex : isPublicIndex;
-  return listIndexes.filter((index) => index !== foreign);
+/** Those that nodes of a release ask for by name. */
+export function indexesOf({ visibilityStoredAs }: Pick<Capabilities, "visibilityStoredAs">): readonly ListIndex[] {
+  const kindIndex = visibilityStoredAs === "is_public" ? isPublicIndex : visibilityIndex;
+  return [createdIndex, ownerIndex, kindIndex, nameIndex, memberIndex];
 }

@@ -149,7 +149,9 @@ async function contractReleases(
       }
       await progress.save(contractProgressName(release), { cursor: contractBegun, rowsDone: 0, finished: true });
     }
-    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+    const { level } = run.target;
+    const levels = { contractLevel: level, expandLevel: Math.max(standing.expandLevel, level) };
+    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), levels));
     return heads;
   });
 }

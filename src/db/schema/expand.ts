@@ -63,7 +63,13 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
     await clearLeftovers(run, executor, before);
     const pending = await hasPendingData(run, standing);
     const later = pending ? openReleases(standing, run.target).flatMap((one) => stepsOf(one.id).columnsComing) : [];
-    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), { later }));
+    await runSteps(
+      run,
+      executor,
+      "indexes",
+      run.target.id,
+      indexSteps(await executor.introspect(), standing, { later }),
+    );
     const { heads } = standing;
     if (before.contractLevel >= run.target.level) return { outcome: "finished", heads };
     const changed = applied > 0 || heads.join() !== before.heads.join();

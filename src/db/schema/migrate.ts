@@ -46,14 +46,14 @@ export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLi
       rows += result.rows;
       complete &&= result.complete;
     }
-  if (complete) await buildIndexes(run);
+  if (complete) await buildIndexes(run, standing);
   return { outcome: worked ? "migrated" : "up_to_date", rows, complete };
 }
 
 /** Expand left them for now, when their rows are filled: one build costs less than a million insertions. */
-async function buildIndexes(run: EngineRun): Promise<void> {
+async function buildIndexes(run: EngineRun, standing: Standing): Promise<void> {
   await withExecutor(run.db, run.limits, async (executor) =>
-    runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect())),
+    runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect(), standing)),
   );
 }
 

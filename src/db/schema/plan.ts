@@ -54,7 +54,12 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
   for (const release of open)
     for (const step of contractStepsOf(release)) add("contract", release, step, appliedContract(step, schema, release));
   const coming = open.flatMap((release) => stepsOf(release.id).columnsComing);
-  for (const step of indexSteps(schema, { coming })) add("indexes", target, step, false);
+  for (const step of indexSteps(
+    schema,
+    { ...standing, expandLevel: Math.max(standing.expandLevel, target.level) },
+    { coming },
+  ))
+    add("indexes", target, step, false);
   return plan;
 }
 

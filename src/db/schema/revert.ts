@@ -135,6 +135,7 @@ async function takeBack(
   const progress = await DatabaseProgress.open(run.db);
   return withExecutor(run.db, run.limits, async (executor) => {
     let { heads } = standing;
+    const expandLevel = Math.max(standing.contractLevel, run.target.level);
     for (const release of going) {
       const { expand, migrate, columnsComing } = stepsOf(release.id);
       for (const { undo, name } of migrate) {
@@ -152,7 +153,13 @@ async function takeBack(
         await stamp(run.db, heads);
       }
     }
-    await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+    await runSteps(
+      run,
+      executor,
+      "indexes",
+      run.target.id,
+      indexSteps(await executor.introspect(), { ...standing, expandLevel }),
+    );
     return { outcome: going.length > 0 ? "reverted" : "up_to_date", heads };
   });
 }

@@ -5,7 +5,7 @@ import { type EngineOptions, withEngineLock } from "./engine-run.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { ensureOwnTables } from "./own-tables.ts";
-import { readHeads, revisionNamed, stamp } from "./revisions.ts";
+import { readHeads, revisionNamed, stamp, standingOf } from "./revisions.ts";
 import { runSteps } from "./run-steps.ts";
 import { withExecutor } from "./schema-tools.ts";
 
@@ -19,7 +19,9 @@ export function versionControl(options: EngineOptions & { version: string }): Pr
       const before = await headsBefore(session, await executor.introspect());
       await ensureOwnTables(run.db);
       await stamp(run.db, [revision]);
-      await runSteps(run, executor, "indexes", run.target.id, indexSteps(await executor.introspect()));
+      const schema = await executor.introspect();
+      const levels = standingOf({ heads: [revision], legacy: false });
+      await runSteps(run, executor, "indexes", run.target.id, indexSteps(schema, levels));
       return { revision, before };
     }),
   );

@@ -3,6 +3,8 @@ import { dbCheck } from "./commands/db-check.ts";
 import { dbContract } from "./commands/db-contract.ts";
 import { dbExpand } from "./commands/db-expand.ts";
 import { dbMigrate } from "./commands/db-migrate.ts";
+import { dbPurge } from "./commands/db-purge.ts";
+import { dbPurgeImagesTable } from "./commands/db-purge-images-table.ts";
 import { dbRevert } from "./commands/db-revert.ts";
 import { dbSync } from "./commands/db-sync.ts";
 import { dbUpgrade } from "./commands/db-upgrade.ts";
@@ -16,6 +18,8 @@ export const manageCommands: readonly ManageCommand[] = [
   dbContract,
   dbExpand,
   dbMigrate,
+  dbPurge,
+  dbPurgeImagesTable,
   dbRevert,
   dbSync,
   dbUpgrade,

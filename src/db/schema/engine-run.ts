@@ -26,7 +26,7 @@ export type EngineEvent =
   /** At most one every half second while rows are worked on, and one at the end. */
   | {
       readonly event: "progress";
-      readonly phase: "migrate" | "verify";
+      readonly phase: "migrate" | "verify" | "purge";
       readonly release: ReleaseId;
       readonly step: string;
       readonly rowsDone: number;

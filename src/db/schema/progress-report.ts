@@ -6,13 +6,13 @@ type Subject = Pick<Extract<EngineEvent, { event: "progress" }>, "phase" | "rele
 const everyMs = 500;
 
 export class ProgressReport {
-  readonly #run: EngineRun;
+  readonly #run: Pick<EngineRun, "on">;
   readonly #subject: Subject;
   readonly #startMs = performance.now();
   #toldMs = Number.NEGATIVE_INFINITY;
   #batchRows = 0;
 
-  constructor(run: EngineRun, subject: Subject) {
+  constructor(run: Pick<EngineRun, "on">, subject: Subject) {
     this.#run = run;
     this.#subject = subject;
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { loadConfig } from "../core/config.ts";
 import { isServiceError } from "../core/errors.ts";
+import { noFeatures } from "../releases/api-versions.ts";
 import { type ApiSettings, apiOptionGroups, readApiSettings } from "./config.ts";
 import { startApi } from "./testing/api-server.ts";
 
@@ -57,6 +58,7 @@ test("config: the API's options have Glance's defaults", () => {
     requestIdCharsMax: 64,
     schemeHeader: null,
     trustProxyHeaders: false,
+    features: noFeatures,
   });
 });
 

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Image } from "../images/image.ts";
+import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { imageJson, pageJson } from "./image-view.ts";
 import { newImage } from "./testing/sample-image.ts";
 
-const plain = { showDirectUrl: false, showLocations: false };
+const { capabilities: ocata } = releaseOf("ocata");
+const plain = { showDirectUrl: false, showLocations: false, ...ocata };
+const open = { showDirectUrl: true, showLocations: true, ...ocata };
 
 test("view: an image has all attributes, null where unset, and its links", () => {
   const image = newImage({
@@ -43,14 +46,42 @@ test("view: an image has all attributes, null where unset, and its links", () =>
 
 test("view: locations and the direct URL appear only where the operator shows them", () => {
   const image = newImage({ locations: [{ url: "file:///x/i1", metadata: { store: "s" }, status: "active" }] });
-  const shown = JSON.parse(imageJson(image, { showDirectUrl: true, showLocations: true }));
+  const shown = JSON.parse(imageJson(image, open));
   assert.equal(shown.direct_url, "file:///x/i1");
   assert.deepEqual(shown.locations, [{ url: "file:///x/i1", metadata: { store: "s" } }]);
   const hidden = JSON.parse(imageJson(image, plain));
   assert(!("direct_url" in hidden) && !("locations" in hidden));
-  const empty = JSON.parse(imageJson(newImage({}), { showDirectUrl: true, showLocations: true }));
+  const empty = JSON.parse(imageJson(newImage({}), open));
   assert(!("direct_url" in empty));
   assert.deepEqual(empty.locations, []);
+});
+
+test("view: what a later release brought appears there, and hides an older release's property of that name", () => {
+  const properties = {
+    os_hidden: "yes",
+    os_hash_algo: "crc",
+    os_glance_stage_host: "h",
+    os_glance_hash_op_host: "h",
+    k: "v",
+  };
+  const image = newImage({ hidden: true, hashAlgorithm: "sha512", hashValue: "ab", properties });
+  const shown = (release: ReleaseId) => {
+    const view = JSON.parse(imageJson(image, { ...plain, ...releaseOf(release).capabilities }));
+    return [
+      view.os_hidden,
+      view.os_hash_algo,
+      view.os_hash_value,
+      view.os_glance_stage_host,
+      view.os_glance_hash_op_host,
+    ];
+  };
+  for (const release of ["newton", "queens"] as const)
+    assert.deepEqual(shown(release), ["yes", "crc", undefined, "h", "h"], release);
+  for (const release of ["rocky", "victoria"] as const)
+    assert.deepEqual(shown(release), [true, "sha512", "ab", "h", "h"], release);
+  assert.deepEqual(shown("wallaby"), [true, "sha512", "ab", undefined, "h"]);
+  for (const release of ["2024.2", "2026.1"] as const)
+    assert.deepEqual(shown(release), [true, "sha512", "ab", undefined, undefined], release);
 });
 
 test("view: whatever names and texts an image has, each is there once and unchanged", () => {

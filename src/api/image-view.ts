@@ -2,8 +2,12 @@
 // engine's own stringifier were the fastest of what was tried, text written by hand included.
 import type { Image } from "../images/image.ts";
 import type { ImagePage } from "../images/services.ts";
+import type { ImageSettings } from "../images/settings.ts";
+import type { Capabilities } from "../releases/capabilities.ts";
 
-export type ImageViewOptions = { readonly showDirectUrl: boolean; readonly showLocations: boolean };
+/** What the operator lets clients see, and what the release has to show. */
+export type ImageViewOptions = Pick<ImageSettings, "showDirectUrl" | "showLocations"> &
+  Pick<Capabilities, "hiding" | "multihash" | "unshownProperties">;
 type View = Record<string, unknown>;
 
 export function imageJson(image: Image, options: ImageViewOptions): string {
@@ -43,16 +47,22 @@ function imageView(image: Image, options: ImageViewOptions): View {
     file: `${self}/file`,
     schema: "/v2/schemas/image",
   };
+  if (options.hiding) view.os_hidden = image.hidden;
+  if (options.multihash) {
+    view.os_hash_algo = image.hashAlgorithm;
+    view.os_hash_value = image.hashValue;
+  }
   const [location] = image.locations;
   if (options.showDirectUrl && location) view.direct_url = location.url;
   if (options.showLocations) view.locations = image.locations.map(({ url, metadata }) => ({ url, metadata }));
-  addProperties(view, image.properties);
+  addProperties(view, image.properties, options.unshownProperties);
   return view;
 }
 
 /** Custom properties are top-level members; one that is called like an attribute (old rows may be) does not hide it. */
-function addProperties(view: View, properties: Image["properties"]): void {
+function addProperties(view: View, properties: Image["properties"], unshown: readonly string[]): void {
   for (const name of Object.keys(properties)) {
+    if (unshown.includes(name)) continue;
     // Nulls are left over from version 1 of the API, whose clients could write them.
     const value = properties[name] ?? "";
     if (name === "__proto__") Object.defineProperty(view, name, { value, enumerable: true, configurable: true });

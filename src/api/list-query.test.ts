@@ -4,23 +4,64 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isServiceError } from "../core/errors.ts";
 import type { ListImagesRequest } from "../images/services.ts";
-import { releaseOf } from "../releases/catalogue.ts";
+import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { parseTime } from "./filter-values.ts";
 import { pageLinks } from "./list-links.ts";
 import { parseListQuery } from "./list-query.ts";
 import { formatQuery, parseQuery } from "./query-string.ts";
 
-const { capabilities } = releaseOf("ocata");
-const parse = (query: string): ListImagesRequest => parseListQuery(parseQuery(query), capabilities);
-const refused = (query: string) =>
+const parse = (query: string, release: ReleaseId = "ocata"): ListImagesRequest =>
+  parseListQuery(parseQuery(query), releaseOf(release).capabilities);
+const refused = (query: string, release?: ReleaseId) =>
   assert.throws(
-    () => parse(query),
+    () => parse(query, release),
     (error) => isServiceError(error, "images.bad_query"),
     query,
   );
 
 test("list query: nothing asked for is the default page", () => {
   assert.deepEqual(parse(""), { filters: [], memberStatus: "accepted", sort: [], limit: null });
+});
+
+test("list query: os_hidden is a parameter since Rocky, in any case; before, a property of that name", () => {
+  for (const release of ["rocky", "2026.1"] as const) {
+    assert.equal(parse("", release).hidden, undefined);
+    for (const [text, hidden] of [
+      ["true", true],
+      ["True", true],
+      ["FALSE", false],
+    ] as const)
+      assert.deepEqual(parse(`os_hidden=${text}`, release), { ...parse("", release), hidden });
+    for (const query of ["os_hidden=", "os_hidden=1", "os_hidden=yes", "os_hidden_min=1"]) refused(query, release);
+  }
+  for (const release of ["newton", "queens"] as const)
+    assert.deepEqual(parse("os_hidden=True", release).filters, [
+      { kind: "property", name: "os_hidden", value: "True" },
+    ]);
+});
+
+test("list query: os_hash_value and os_hash_algo are columns since Rocky; before, properties", () => {
+  for (const name of ["os_hash_value", "os_hash_algo"]) {
+    const [column] = parse(`${name}=ab`, "rocky").filters;
+    assert.deepEqual(column, { kind: "column", column: name, values: ["ab"] });
+    const [property] = parse(`${name}=ab`, "queens").filters;
+    assert.deepEqual(property, { kind: "property", name, value: "ab" });
+  }
+});
+
+test("list query: visibility takes what the release knows: shared at all, community since Ocata, all since Stein", () => {
+  for (const [release, known] of [
+    ["newton", ["public", "private", "shared"]],
+    ["ocata", ["public", "private", "shared", "community"]],
+    ["rocky", ["public", "private", "shared", "community"]],
+    ["stein", ["public", "private", "shared", "community", "all"]],
+    ["2026.1", ["public", "private", "shared", "community", "all"]],
+  ] as const) {
+    for (const value of ["public", "private", "shared", "community", "all", "ALL", ""])
+      if ((known as readonly string[]).includes(value))
+        assert.equal(parse(`visibility=${value}`, release).visibility, value);
+      else refused(`visibility=${value}`, release);
+  }
 });
 
 test("list query: limit is a whole number from 0", () => {

@@ -20,10 +20,12 @@ const sortKeys: readonly SortKey[] = [
 const memberStatuses: readonly (MemberStatus | "all")[] = ["pending", "accepted", "rejected", "all"];
 const listColumns: readonly FilterColumn[] = ["name", "id", "status", "container_format", "disk_format"];
 const textColumns: readonly FilterColumn[] = ["owner", "checksum"];
+const hashColumns: readonly FilterColumn[] = ["os_hash_algo", "os_hash_value"];
 const numberColumns: readonly NumberColumn[] = ["size", "virtual_size", "min_disk", "min_ram"];
 /** Attributes of an image that are no values to compare with; the reference fails on them. */
 const notFilters: readonly string[] = ["locations", "members", "properties", "tags"];
-const otherColumns: readonly string[] = [...listColumns, ...textColumns, "protected", "created_at", "updated_at"];
+/** `deleted` is accepted and has no effect: deleted images are never shown. */
+const parameters: readonly string[] = ["limit", "marker", "sort", "visibility", "member_status", "deleted"];
 /** Each tag and property is a join; databases allow some 60. */
 const joinsMax = 40;
 
@@ -40,16 +42,19 @@ export function parseListQuery(pairs: QueryPairs, capabilities: Capabilities): L
   }
   const filters: ImageFilter[] = repeated.tag.map((tag) => ({ kind: "tag", tag }));
   for (const [name, value] of single) {
-    if (isParameter(name)) continue;
-    filters.push(filterOf(name, value));
+    if (parameters.includes(name) || (capabilities.hiding && name === "os_hidden")) continue;
+    filters.push(filterOf(name, value, capabilities));
   }
   const joins = filters.filter((filter) => filter.kind === "tag" || filter.kind === "property").length;
   if (joins > joinsMax) throw badQuery("tag", `More than ${joinsMax} filters on tags and custom properties.`);
   const marker = single.get("marker");
   const visibility = visibilityOf(single.get("visibility"), capabilities);
+  const hidden = capabilities.hiding ? single.get("os_hidden") : undefined;
   return {
     filters,
     ...(visibility === undefined ? {} : { visibility }),
+    // In any case: the openstack CLI writes True.
+    ...(hidden === undefined ? {} : { hidden: booleanOf("os_hidden", hidden.toLowerCase()) }),
     memberStatus: memberStatusOf(single.get("member_status")),
     ...sortOf(single.get("sort"), repeated.sort_key, repeated.sort_dir),
     ...(marker === undefined ? {} : { marker }),
@@ -57,12 +62,8 @@ export function parseListQuery(pairs: QueryPairs, capabilities: Capabilities): L
   };
 }
 
-/** `deleted` is accepted and has no effect: deleted images are never shown. */
-function isParameter(name: string): boolean {
-  return ["limit", "marker", "sort", "visibility", "member_status", "deleted"].includes(name);
-}
-
-function filterOf(name: string, value: string): ImageFilter {
+/** What a later release made a column of is at this one a custom property like any other. */
+function filterOf(name: string, value: string, capabilities: Capabilities): ImageFilter {
   if (name === "changes-since")
     throw badQuery(name, 'Version 2 has no filter "changes-since"; use updated_at=gte:TIME.');
   if (notFilters.includes(name)) throw badQuery(name, `Images cannot be filtered by "${name}".`);
@@ -71,7 +72,7 @@ function filterOf(name: string, value: string): ImageFilter {
   if (name === "protected") return { kind: "column", column: name, values: [booleanOf(name, value)] };
   const listColumn = listColumns.find((column) => column === name);
   if (listColumn) return { kind: "column", column: listColumn, values: parseEquality(name, value) };
-  const textColumn = textColumns.find((column) => column === name);
+  const textColumn = textColumnsOf(capabilities).find((column) => column === name);
   if (textColumn) return { kind: "column", column: textColumn, values: [value] };
   const numberColumn = numberColumns.find((column) => column === name);
   if (numberColumn) return { kind: "column", column: numberColumn, values: [integerOf(name, value)] };
@@ -79,9 +80,18 @@ function filterOf(name: string, value: string): ImageFilter {
   const boundColumn = numberColumns.find((column) => column === base);
   if (boundColumn && (bound === "min" || bound === "max"))
     return { kind: "bound", column: boundColumn, bound, value: integerOf(name, value) };
-  if (bound && (otherColumns.includes(base) || notFilters.includes(base)))
+  if (bound && (otherColumnsOf(capabilities).includes(base) || notFilters.includes(base)))
     throw badQuery(name, `Images cannot be filtered by "${name}": ${base} is not a number.`);
   return { kind: "property", name, value };
+}
+
+function textColumnsOf({ multihash }: Capabilities): readonly FilterColumn[] {
+  return multihash ? [...textColumns, ...hashColumns] : textColumns;
+}
+
+function otherColumnsOf(capabilities: Capabilities): readonly string[] {
+  const flags = capabilities.hiding ? ["protected", "os_hidden"] : ["protected"];
+  return [...listColumns, ...textColumnsOf(capabilities), ...flags, "created_at", "updated_at"];
 }
 
 function integerOf(name: string, text: string): number {

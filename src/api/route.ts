@@ -8,6 +8,7 @@ import type { Release } from "../releases/catalogue.ts";
 import type { Answer } from "./answer.ts";
 import { baseUrlOf } from "./base-url.ts";
 import type { ApiSettings } from "./config.ts";
+import type { ImageViewOptions } from "./image-view.ts";
 import { parseQuery, type QueryPairs } from "./query-string.ts";
 import { clientGone, readJson } from "./request-body.ts";
 
@@ -24,6 +25,7 @@ export type RouteDeps = {
   readonly release: Release;
   readonly capabilities: Capabilities;
   readonly images: ImageSettings;
+  readonly view: ImageViewOptions;
   readonly settings: ApiSettings;
 };
 

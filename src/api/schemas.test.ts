@@ -23,6 +23,7 @@ const settings: ImageSettings = {
   showLocations: false,
   containerFormats: ["bare", "ovf"],
   diskFormats: ["raw", "qcow2"],
+  hashAlgorithm: null,
 };
 
 test("schemas: each is served, the image's with the formats of this service and null", async () => {
@@ -37,20 +38,70 @@ test("schemas: each is served, the image's with the formats of this service and 
   assert.deepEqual(properties.disk_format.enum, [null, "raw", "qcow2"]);
 });
 
+test("schemas: each release describes what it has, and nothing that came later", () => {
+  const described = releases.map(({ id, capabilities }) => {
+    const { properties } = JSON.parse(createSchemas(capabilities, { ...settings, ...capabilities }).image);
+    return { id, properties };
+  });
+  const since = (
+    holds: (properties: Record<string, { enum?: unknown[]; items?: { properties?: object } }>) => boolean,
+  ) => {
+    const having = described.filter(({ properties }) => holds(properties)).map(({ id }) => id);
+    assert.deepEqual(
+      having,
+      releases.slice(-having.length).map(({ id }) => id),
+      "once there, it stays",
+    );
+    return having[0];
+  };
+  assert.equal(
+    since(({ visibility }) => visibility?.enum?.includes("community") ?? false),
+    "ocata",
+  );
+  assert.equal(
+    since(({ disk_format }) => disk_format?.enum?.includes("ploop") ?? false),
+    "ocata",
+  );
+  assert.equal(
+    since(({ status }) => status?.enum?.includes("importing") ?? false),
+    "pike",
+  );
+  for (const name of ["os_hidden", "os_hash_algo", "os_hash_value", "stores"])
+    assert.equal(
+      since((properties) => name in properties),
+      "rocky",
+      name,
+    );
+  assert.equal(
+    since(({ locations }) => "validation_data" in (locations?.items?.properties ?? {})),
+    "stein",
+  );
+  assert.equal(
+    since(({ container_format }) => container_format?.enum?.includes("compressed") ?? false),
+    "train",
+  );
+  assert.equal(
+    since((properties) => "cinder_encryption_key_id" in properties),
+    "train",
+  );
+});
+
 for (const { id, capabilities } of releases) {
   const ajv = new Ajv({ strict: false });
   const fits = ajv.compile(JSON.parse(createSchemas(capabilities, settings).image));
   const anyValue = fc.oneof(
     fc.jsonValue(),
     fc.constantFrom(...capabilities.visibilities, "raw", "bare", "x".repeat(256), 2 ** 31, 1.5, -1),
+    fc.constantFrom(true, null, "sha512", "do_not_delete", "x".repeat(129)),
     fc.uuid(),
   );
   const name = fc.constantFrom("id", "name", "visibility", "protected", "owner", "container_format", "disk_format");
   const other = fc.constantFrom("min_disk", "min_ram", "tags", "kernel_id", "os_distro", "anything");
+  const later = fc.constantFrom("os_hidden", "os_hash_algo", "os_hash_value", "cinder_encryption_key_deletion_policy");
 
   test(`schemas: what ${id} accepts for a new image, its schema accepts`, () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.oneof(name, other), anyValue, { maxKeys: 3 }), (attributes) => {
+      fc.property(fc.dictionary(fc.oneof(name, other, later), anyValue, { maxKeys: 3 }), (attributes) => {
         try {
           newImageDraft(admin, attributes, { capabilities, settings, policy: defaultPolicy });
         } catch (error) {
@@ -66,8 +117,12 @@ for (const { id, capabilities } of releases) {
   test(`schemas: images of ${id} are shown as its schema says`, () => {
     const image = newImage({ visibility: capabilities.visibilityDefault, properties: { k: "v", old: null } });
     const active = newImage({ status: "active", sizeBytes: 5, checksum: "0".repeat(32), diskFormat: "raw" });
-    for (const shown of [image, active])
+    const hashed = newImage({ ...active, hidden: true, hashAlgorithm: "sha512", hashValue: "0".repeat(128) });
+    for (const shown of [image, active, hashed])
       for (const showLocations of [true, false])
-        assert(fits(JSON.parse(imageJson(shown, { showDirectUrl: true, showLocations }))), ajv.errorsText(fits.errors));
+        assert(
+          fits(JSON.parse(imageJson(shown, { showDirectUrl: true, showLocations, ...capabilities }))),
+          ajv.errorsText(fits.errors),
+        );
   });
 }

@@ -1,5 +1,6 @@
 // The JSON Schemas clients fetch: glanceclient builds its models and its help from them, Nova reads the disk formats. They follow the
 // release and the operator's formats, and are made once.
+import { volumeKeyPolicy } from "../images/attributes.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 
@@ -8,6 +9,7 @@ type Schema = Readonly<Record<string, unknown>>;
 
 const uuidPattern = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
 const statuses = ["queued", "saving", "active", "killed", "deleted", "pending_delete", "deactivated"];
+const importStatuses = ["uploading", "importing"];
 const memberStatuses = ["pending", "accepted", "rejected"];
 const nullableText = ["null", "string"];
 
@@ -18,7 +20,11 @@ export function createSchemas(
 ): Readonly<Record<SchemaName, string>> {
   const image: Schema = {
     name: "image",
-    properties: { ...baseProperties(capabilities, formats), ...knownProperties },
+    properties: {
+      ...baseProperties(capabilities, formats),
+      ...knownProperties,
+      ...(capabilities.volumeKeys ? volumeKeyProperties : {}),
+    },
     additionalProperties: { type: "string" },
     links: [
       { rel: "self", href: "{self}" },
@@ -53,18 +59,25 @@ export function createSchemas(
   };
 }
 
+const readOnly = (description: string, type: unknown = "string"): Schema => ({ type, description, readOnly: true });
+
 function baseProperties(
   capabilities: Capabilities,
   formats: Pick<ImageSettings, "containerFormats" | "diskFormats">,
 ): Schema {
-  const readOnly = (description: string, type: unknown = "string"): Schema => ({ type, description, readOnly: true });
+  const { hiding, multihash, importing, locationStoreKey, locationValidation } = capabilities;
   return {
     id: { type: "string", description: "Identifier of the image.", pattern: uuidPattern },
     name: { type: nullableText, description: "Name of the image, for people.", maxLength: 255 },
-    status: { ...readOnly("What the image can be used for at the moment."), enum: statuses },
+    status: {
+      ...readOnly("What the image can be used for at the moment."),
+      enum: importing ? [...statuses, ...importStatuses] : statuses,
+    },
     visibility: { type: "string", description: "Who may use the image.", enum: capabilities.visibilities },
     protected: { type: "boolean", description: "Whether the image is kept from being deleted." },
+    ...(hiding ? hidingProperties : {}),
     checksum: { ...readOnly("MD5 of the image data, in hex.", nullableText), maxLength: 32 },
+    ...(multihash ? hashProperties : {}),
     owner: { type: nullableText, description: "Project the image belongs to.", maxLength: 255 },
     size: readOnly("Size of the image data, in bytes.", ["null", "integer"]),
     virtual_size: readOnly("Size of the disk the image describes, in bytes.", ["null", "integer"]),
@@ -90,18 +103,46 @@ function baseProperties(
     min_disk: { type: "integer", description: "Disk space needed to boot the image, in GiB." },
     self: readOnly("Path of the image."),
     file: readOnly("Path of the image data."),
+    // Described whether or not this service has several stores.
+    ...(locationStoreKey === null ? {} : { stores: readOnly("Stores that hold the image data, separated by commas.") }),
     schema: readOnly("Path of this schema."),
     locations: {
       type: "array",
       description: "Where the image data lies, with what the store notes about each place.",
       items: {
         type: "object",
-        properties: { url: { type: "string", maxLength: 255 }, metadata: { type: "object" } },
+        properties: {
+          url: { type: "string", maxLength: 255 },
+          metadata: { type: "object" },
+          ...(locationValidation ? { validation_data: validationData } : {}),
+        },
         required: ["url", "metadata"],
       },
     },
   };
 }
+
+const hidingProperties: Schema = {
+  os_hidden: { type: "boolean", description: "Whether lists leave the image out unless asked for hidden images." },
+};
+
+const hashProperties: Schema = {
+  os_hash_algo: { ...readOnly("Algorithm of os_hash_value.", nullableText), maxLength: 64 },
+  os_hash_value: { ...readOnly("Hash of the image data, in hex.", nullableText), maxLength: 128 },
+};
+
+const validationData: Schema = {
+  type: "object",
+  description: "What the data of a new location hashes to.",
+  writeOnly: true,
+  additionalProperties: false,
+  properties: {
+    checksum: { type: "string", minLength: 32, maxLength: 32 },
+    os_hash_algo: { type: "string", maxLength: 64 },
+    os_hash_value: { type: "string", maxLength: 128 },
+  },
+  required: ["os_hash_algo", "os_hash_value"],
+};
 
 /** Custom properties that many clouds share; `is_base` tells clients that they are no attributes of the service. */
 const knownProperties: Schema = {
@@ -127,6 +168,21 @@ const knownProperties: Schema = {
   os_version: {
     type: "string",
     description: "Version of the operating system, as its maker gives it.",
+    is_base: false,
+  },
+};
+
+const volumeKeyProperties: Schema = {
+  description: { type: "string", description: "What people should know of the image.", is_base: false },
+  cinder_encryption_key_id: {
+    type: "string",
+    description: "Key of the encrypted volume the image was made from, in the key manager.",
+    is_base: false,
+  },
+  [volumeKeyPolicy.property]: {
+    type: "string",
+    description: "What becomes of that key when the image is deleted.",
+    enum: volumeKeyPolicy.values,
     is_base: false,
   },
 };

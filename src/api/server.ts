@@ -50,7 +50,8 @@ const allMethods = METHODS.filter((method) => method !== "CONNECT");
 /** Ready, not listening: give its `server` a socket. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const rewriteUrl = createUrlRewrite(deps.release, deps.settings.features);
-  const routeDeps: RouteDeps = { ...deps, capabilities: deps.release.capabilities };
+  const { capabilities } = deps.release;
+  const routeDeps: RouteDeps = { ...deps, capabilities, view: { ...deps.images, ...capabilities } };
   const routes = routesOf(routeDeps);
   const exchanges = new Exchanges(deps);
   const app = fastify({

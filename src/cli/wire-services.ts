@@ -39,7 +39,7 @@ export async function openServices(
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
-    uploads: createUploadRepository(db),
+    uploads: createUploadRepository(db, capabilities),
     store,
     stores: createStoreRegistry([store]),
     policy: defaultPolicy,

@@ -11,6 +11,7 @@ export const writableAttributes = {
   name: "name",
   visibility: "visibility",
   protected: "protected",
+  os_hidden: "hidden",
   owner: "owner",
   container_format: "containerFormat",
   disk_format: "diskFormat",
@@ -24,27 +25,45 @@ export type WritableAttribute = keyof typeof writableAttributes;
 const setByService = ["status", "created_at", "updated_at", "checksum", "size", "virtual_size"] as const;
 const links = ["self", "file", "schema", "direct_url"] as const;
 
-/** Names that POST refuses (403). `location` is an ordinary property there, as at the reference until Wallaby. */
-export const refusedOnCreate: ReadonlySet<string> = new Set([
-  ...setByService,
-  ...links,
-  "locations",
-  "deleted",
-  "deleted_at",
-]);
+const refusedByAll = [...setByService, ...links, "deleted", "deleted_at"];
+const refusedOnCreate: ReadonlySet<string> = new Set([...refusedByAll, "locations"]);
+const refusedOnUpdate: ReadonlySet<string> = new Set([...refusedByAll, "id", "location"]);
 
-/** Names that PATCH refuses (403), whatever the operation. */
-export const refusedOnUpdate: ReadonlySet<string> = new Set([
-  ...setByService,
-  ...links,
-  "id",
-  "location",
-  "deleted",
-  "deleted_at",
-]);
+/** Set by uploads alone. A new image may come with values for them, as one copied from another cloud does; they are checked and forgotten. */
+const hashes: Readonly<Record<string, { readonly charsMax: number }>> = {
+  os_hash_algo: { charsMax: 64 },
+  os_hash_value: { charsMax: 128 },
+};
 
-export function isWritableAttribute(name: string): name is WritableAttribute {
-  return Object.hasOwn(writableAttributes, name);
+/** What POST refuses (403). Other names, `location` at most releases, are ordinary properties there. */
+export function isRefusedOnCreate(name: string, capabilities: Capabilities): boolean {
+  return refusedOnCreate.has(name) || capabilities.refusedOnCreate.includes(name) || isReserved(name, capabilities);
+}
+
+/** What PATCH refuses (403), whatever the operation. */
+export function isRefusedOnUpdate(name: string, capabilities: Capabilities): boolean {
+  return refusedOnUpdate.has(name) || isHash(name, capabilities) || isReserved(name, capabilities);
+}
+
+/** Properties that are the service's own. */
+export function isReserved(name: string, { reservedProperties }: Capabilities): boolean {
+  return reservedProperties?.test(name) ?? false;
+}
+
+export function isHash(name: string, { multihash }: Capabilities): boolean {
+  return multihash && Object.hasOwn(hashes, name);
+}
+
+/** Throws images.invalid where it is no hash at all. */
+export function checkGivenHash(name: string, value: unknown): void {
+  const { charsMax = 0 } = hashes[name] ?? {};
+  if (value !== null && (typeof value !== "string" || codePoints(value, charsMax) > charsMax))
+    throw invalid(name, `it must be null or a string of at most ${charsMax} characters`);
+}
+
+/** Elsewhere the name of an attribute that a later release brought is that of a property. */
+export function isWritableAttribute(name: string, { hiding }: Capabilities): name is WritableAttribute {
+  return Object.hasOwn(writableAttributes, name) && (hiding || name !== "os_hidden");
 }
 
 const textLengthMax = 255;
@@ -56,8 +75,14 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Properties of the reference's own schema-image.json that are more than strings: the id of another image, or null. */
 const imageIdProperties: ReadonlySet<string> = new Set(["kernel_id", "ramdisk_id"]);
 
+/** What becomes of the key of an encrypted volume when its image is deleted. */
+export const volumeKeyPolicy = {
+  property: "cinder_encryption_key_deletion_policy",
+  values: ["on_image_deletion", "do_not_delete"],
+} as const;
+
 export type AttributeRules = {
-  readonly capabilities: Pick<Capabilities, "visibilities">;
+  readonly capabilities: Capabilities;
   readonly settings: Pick<ImageSettings, "containerFormats" | "diskFormats">;
 };
 
@@ -80,10 +105,8 @@ const parsers: Parsers = {
     if (found) return found;
     throw invalid("visibility", `it must be one of ${capabilities.visibilities.join(", ")}`);
   },
-  protected: (value) => {
-    if (typeof value === "boolean") return value;
-    throw invalid("protected", "it must be true or false");
-  },
+  protected: (value) => parseFlag("protected", value),
+  os_hidden: (value) => parseFlag("os_hidden", value),
   container_format: (value, { settings }) => parseFormat("container_format", value, settings.containerFormats),
   disk_format: (value, { settings }) => parseFormat("disk_format", value, settings.diskFormats),
   min_disk: (value) => parseNumber("min_disk", value),
@@ -109,7 +132,7 @@ export function parseTag(value: unknown): string {
 }
 
 /** A custom property's value; null only where the reference's schema has it. Throws images.invalid. */
-export function parseProperty(name: string, value: unknown): string | null {
+export function parseProperty(name: string, value: unknown, { volumeKeys }: Capabilities): string | null {
   if (name.length > textLengthMax) throw invalid(name, `a property's name has at most ${textLengthMax} characters`);
   requireStorable(name, name);
   if (imageIdProperties.has(name)) {
@@ -117,6 +140,8 @@ export function parseProperty(name: string, value: unknown): string | null {
     throw invalid(name, "it must be the UUID of an image, or null");
   }
   if (typeof value !== "string") throw invalid(name, "it must be a string");
+  if (volumeKeys && name === volumeKeyPolicy.property && !volumeKeyPolicy.values.some((known) => known === value))
+    throw invalid(name, `it must be one of ${volumeKeyPolicy.values.join(", ")}`);
   requireStorable(name, value);
   if (Buffer.byteLength(value) > propertyBytesMax) throw invalid(name, `it has at most ${propertyBytesMax} bytes`);
   return value;
@@ -131,7 +156,8 @@ export const visibilityPolicies: Readonly<Partial<Record<Visibility, string>>> =
 /** Throws images.invalid where `value` is no text of 255 characters that every database of ours can hold. */
 export function parseText(name: string, value: unknown): string {
   if (typeof value !== "string") throw invalid(name, "it must be a string");
-  if (codePoints(value) > textLengthMax) throw invalid(name, `it has at most ${textLengthMax} characters`);
+  if (codePoints(value, textLengthMax) > textLengthMax)
+    throw invalid(name, `it has at most ${textLengthMax} characters`);
   requireStorable(name, value);
   return value;
 }
@@ -139,6 +165,11 @@ export function parseText(name: string, value: unknown): string {
 function parseFormat(name: string, value: unknown, formats: readonly string[]): string | null {
   if (value === null || (typeof value === "string" && formats.includes(value))) return value;
   throw invalid(name, `it must be null or one of ${formats.join(", ")}`);
+}
+
+function parseFlag(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalid(name, "it must be true or false");
 }
 
 function parseNumber(name: string, value: unknown): number {
@@ -152,8 +183,9 @@ function requireStorable(name: string, text: string): void {
     throw invalid(name, "characters beyond Unicode's basic plane cannot be stored");
 }
 
-function codePoints(text: string): number {
-  return text.length <= textLengthMax ? text.length : [...text].length;
+/** Only counted where it matters: no text has more of them than it has units. */
+function codePoints(text: string, enough: number): number {
+  return text.length <= enough ? text.length : [...text].length;
 }
 
 function invalid(name: string, what: string): ServiceError {

@@ -1,5 +1,6 @@
 // Options of glance-api.conf that the domain reads: quotas, paging, what clients see of locations, the formats, and what it refuses.
 import { optionGroup } from "../core/options.ts";
+import { hashAlgorithms } from "./hash-algorithms.ts";
 
 const quota = (help: string) => ({ type: "integer", default: 128, help: `${help} Negative: no limit.` }) as const;
 
@@ -23,6 +24,12 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
     type: "string",
     default: "0",
     help: "Storage of all images of one project: a number, directly followed by B, KB, MB, GB or TB (multiples of 1024) or by nothing for bytes. 0: no limit.",
+  },
+  hashing_algorithm: {
+    type: "string",
+    default: "sha512",
+    choices: hashAlgorithms,
+    help: "Hash of uploaded data beside MD5, computed at the same time (os_hash_algo, os_hash_value; from Rocky on). MD5 here means that there is no second one to compute.",
   },
   limit_param_default: {
     type: "integer",
@@ -68,6 +75,11 @@ export const unsupportedImageOptions = optionGroup("DEFAULT", {
     type: "string",
     default: null,
     help: "Not supported yet: refused where set. Properties are their image's owner's to change.",
+  },
+  enabled_backends: {
+    type: "string",
+    default: null,
+    help: "Not supported yet: refused where set, from Rocky on (before, there was no such option). New data goes to the one store of [glance_store].",
   },
   owner_is_tenant: {
     type: "boolean",

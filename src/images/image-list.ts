@@ -1,19 +1,25 @@
 // Completes what a client asked of a list: default and cap of its length, and a sort order without ties.
+import type { Capabilities } from "../releases/capabilities.ts";
 import type { Image } from "./image.ts";
 import type { ImageQuery, SortDirection, Viewer } from "./ports.ts";
 import type { ImagePage, ListImagesRequest } from "./services.ts";
 import type { ImageSettings } from "./settings.ts";
 
-type PageSettings = Pick<ImageSettings, "pageImagesDefault" | "pageImagesMax">;
+type ListRules = {
+  readonly settings: Pick<ImageSettings, "pageImagesDefault" | "pageImagesMax">;
+  readonly capabilities: Pick<Capabilities, "hiding">;
+};
 
 /** The query that answers the request as this viewer. */
-export function toQuery(viewer: Viewer, request: ListImagesRequest, settings: PageSettings): ImageQuery {
-  const { filters, visibility, memberStatus, marker } = request;
+export function toQuery(viewer: Viewer, request: ListImagesRequest, rules: ListRules): ImageQuery {
+  const { filters, visibility, memberStatus, marker, hidden = false } = request;
+  const { settings, capabilities } = rules;
   return {
     viewer,
     filters,
     memberStatus,
     ...(visibility === undefined ? {} : { visibility }),
+    ...(capabilities.hiding ? { hidden } : {}),
     ...(marker === undefined ? {} : { marker }),
     sort: completeSort(request),
     limit: Math.min(request.limit ?? settings.pageImagesDefault, settings.pageImagesMax),

@@ -54,7 +54,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
 
     async list(caller, request) {
       if (!policy.allows("get_images", caller, {})) throw forbidden("You may not list images: policy get_images.");
-      const query = toQuery(viewerOf(caller), request, settings);
+      const query = toQuery(viewerOf(caller), request, { settings, capabilities });
       const found = query.limit === 0 ? [] : await images.list(query);
       return imagePage(
         found.map((image) => shown(caller, image)),

@@ -17,6 +17,8 @@ export type Image = {
   readonly status: ImageStatus;
   readonly visibility: Visibility;
   readonly protected: boolean;
+  /** Left out of lists unless asked for. False on releases that hide no images. */
+  readonly hidden: boolean;
   /** Project id; null for images made without identity. */
   readonly owner: string | null;
   readonly diskFormat: string | null;
@@ -27,6 +29,9 @@ export type Image = {
   readonly virtualSizeBytes: number | null;
   /** MD5 of the data, 32 hex digits. */
   readonly checksum: string | null;
+  /** Another hash of the data, hex, and its algorithm; null where a node uploaded it whose release has none. */
+  readonly hashAlgorithm: string | null;
+  readonly hashValue: string | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
   readonly tags: readonly string[];
@@ -43,6 +48,7 @@ export type ImageDraft = Pick<
   | "name"
   | "visibility"
   | "protected"
+  | "hidden"
   | "owner"
   | "diskFormat"
   | "containerFormat"

@@ -5,10 +5,12 @@ import { ServiceError } from "../core/errors.ts";
 import { forbidden, requireVisibilityAllowed } from "./access.ts";
 import {
   type AttributeRules,
+  checkGivenHash,
+  isHash,
+  isRefusedOnCreate,
   isWritableAttribute,
   parseAttribute,
   parseProperty,
-  refusedOnCreate,
 } from "./attributes.ts";
 import type { ImageDraft } from "./image.ts";
 import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
@@ -18,16 +20,21 @@ type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy">;
 
 /** Throws images.invalid, images.forbidden, images.over_limit. */
 export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules: Rules): ImageDraft {
+  const { capabilities } = rules;
   const properties: [string, string | null][] = [];
   for (const [name, value] of Object.entries(attributes)) {
-    if (refusedOnCreate.has(name)) throw forbidden(`Attribute ${name} is set by the service alone.`);
-    if (!isWritableAttribute(name)) properties.push([name, parseProperty(name, value)]);
+    if (isRefusedOnCreate(name, capabilities))
+      throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
+    if (isHash(name, capabilities)) checkGivenHash(name, value);
+    else if (!isWritableAttribute(name, capabilities))
+      properties.push([name, parseProperty(name, value, capabilities)]);
   }
   const draft: ImageDraft = {
     id: given("id", attributes, rules) ?? randomUUID(),
     name: given("name", attributes, rules) ?? null,
-    visibility: given("visibility", attributes, rules) ?? rules.capabilities.visibilityDefault,
+    visibility: given("visibility", attributes, rules) ?? capabilities.visibilityDefault,
     protected: given("protected", attributes, rules) ?? false,
+    hidden: (capabilities.hiding ? given("os_hidden", attributes, rules) : undefined) ?? false,
     owner: Object.hasOwn(attributes, "owner") ? parseAttribute("owner", attributes.owner, rules) : caller.projectId,
     containerFormat: given("container_format", attributes, rules) ?? null,
     diskFormat: given("disk_format", attributes, rules) ?? null,

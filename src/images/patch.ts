@@ -5,10 +5,11 @@ import type { Visibility } from "../releases/capabilities.ts";
 import { forbidden } from "./access.ts";
 import {
   type AttributeRules,
+  isRefusedOnUpdate,
+  isReserved,
   isWritableAttribute,
   parseAttribute,
   parseProperty,
-  refusedOnUpdate,
   type WritableAttribute,
   writableAttributes,
 } from "./attributes.ts";
@@ -38,15 +39,17 @@ export function checkPatch(operations: readonly PatchOperation[], rules: CheckRu
 
 function checkOperation(operation: PatchOperation, rules: CheckRules): Change {
   const { op, path, value } = operation;
+  const { capabilities } = rules;
   const [name] = path;
   if (name === undefined || name === "") throw badPath(path, "names no attribute");
   if (name === "locations") return parseLocationChange(operation, rules.settings);
   if (path.length !== 1) throw badPath(path, "leads into an attribute");
-  if (refusedOnUpdate.has(name)) throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
+  if (isRefusedOnUpdate(name, capabilities))
+    throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
   if (op !== "remove" && value === undefined)
     throw new ServiceError("images.bad_patch", `Operation ${op} of /${name.slice(0, 80)} needs a value.`);
-  if (!isWritableAttribute(name))
-    return { of: "property", op, name, value: op === "remove" ? null : parseProperty(name, value) };
+  if (!isWritableAttribute(name, capabilities))
+    return { of: "property", op, name, value: op === "remove" ? null : parseProperty(name, value, capabilities) };
   if (op === "remove") throw forbidden(`Attribute ${name} cannot be removed.`);
   parseAttribute(name, value, rules);
   return { of: "attribute", op, name, value };
@@ -99,7 +102,10 @@ class PatchedImage {
     const set = [...this.#properties].filter(([name, value]) => !before.has(name) || before.get(name) !== value);
     const remove = [...before.keys()].filter((name) => !this.#properties.has(name));
     // Images that are over a quota lowered since may still be changed, only not grow.
-    if (set.some(([name]) => !before.has(name))) requirePropertyQuota(this.#properties.size, this.#rules.settings);
+    if (set.some(([name]) => !before.has(name))) {
+      const own = [...this.#properties.keys()].filter((name) => !isReserved(name, this.#rules.capabilities));
+      requirePropertyQuota(own.length, this.#rules.settings);
+    }
     return {
       set: this.#set,
       ...(this.#tags && !sameSet(this.#tags, this.#image.tags) ? { tags: this.#tags } : {}),

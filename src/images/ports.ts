@@ -1,6 +1,6 @@
 // What the domain needs of a database. Implemented by db/repositories; the rules of a release (which column holds the
 // visibility, who may see what) reach the implementation through the release's capabilities.
-import type { Visibility } from "../releases/capabilities.ts";
+import type { VisibilityFilter } from "../releases/capabilities.ts";
 import type { Image, ImageDraft, ImageLocation, ImageMember, MemberStatus, Timestamp } from "./image.ts";
 import type { ImageStatus } from "./status.ts";
 
@@ -48,13 +48,17 @@ export type FilterColumn =
   | "disk_format"
   | "owner"
   | "checksum"
+  | "os_hash_algo"
+  | "os_hash_value"
   | "protected";
 
 export type ImageQuery = {
   readonly viewer: Viewer;
   readonly filters: readonly ImageFilter[];
   /** Absent: all that the viewer's default list holds (community images of others only when asked for). */
-  readonly visibility?: Visibility;
+  readonly visibility?: VisibilityFilter;
+  /** Either the hidden images or the others; absent where the release hides none. */
+  readonly hidden?: boolean;
   /** Which memberships make another project's image listed; default accepted. */
   readonly memberStatus: MemberStatus | "all";
   /** Complete, ties broken: ends with created_at and id. */
@@ -129,11 +133,16 @@ export interface MemberRepository {
   remove(imageId: string, memberId: string): Promise<boolean>;
 }
 
+/** What the API calls multihash: hex, and how it was made. */
+export type ContentHash = { readonly algorithm: string; readonly value: string };
+
 export type StoredData = {
   readonly url: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly sizeBytes: number;
   readonly checksum: string;
+  /** null where the release has none. */
+  readonly hash: ContentHash | null;
   readonly virtualSizeBytes: number | null;
 };
 
@@ -168,9 +177,9 @@ export interface UploadRepository {
   begin(lease: UploadLease, leaseSeconds: number): Promise<boolean>;
   /** Extends the lease. Anything but `held` ends the upload. */
   renew(lease: UploadLease, leaseSeconds: number): Promise<LeaseState>;
-  /** saving -> active, size, checksum and location row, lease gone, in one transaction: `held` says that all this was done. */
+  /** saving -> active, size, checksum, hash and location row, lease gone, in one transaction: `held` says that all this was done. */
   finish(lease: UploadLease, data: StoredData): Promise<LeaseState>;
-  /** Gives the lease up: row gone, and an image still in saving becomes queued, size cleared. Changes nothing at all where the lease is lost. */
+  /** Gives the lease up: row gone, and an image still in saving becomes queued, size and hashes cleared. Changes nothing at all where the lease is lost. */
   abandon(lease: UploadLease): Promise<void>;
   /**
    * Takes over leases that have expired: each is re-leased to `node` under a new leaseId, so that exactly one process cleans up.

@@ -5,7 +5,7 @@ import type { Caller, Policy } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
-import type { Capabilities, Visibility } from "../releases/capabilities.ts";
+import type { Capabilities, VisibilityFilter } from "../releases/capabilities.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import type { RangeRequest } from "./byte-range.ts";
@@ -43,7 +43,9 @@ export type ImagePatch = {
 
 export type ListImagesRequest = {
   readonly filters: readonly ImageFilter[];
-  readonly visibility?: Visibility;
+  readonly visibility?: VisibilityFilter;
+  /** Absent: those that are not hidden. */
+  readonly hidden?: boolean;
   readonly memberStatus: MemberStatus | "all";
   /** As asked for, empty for the default; ties are broken by the service. */
   readonly sort: readonly { readonly key: SortKey; readonly direction: SortDirection }[];

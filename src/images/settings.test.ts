@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Config } from "../core/config.ts";
+import { type Config, loadConfig } from "../core/config.ts";
+import { isServiceError } from "../core/errors.ts";
 import type { GroupValues, OptionGroup } from "../core/options.ts";
-import { releaseOf } from "../releases/catalogue.ts";
+import { newestRelease, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
+import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { parseStorageQuota, readImageSettings } from "./settings.ts";
 import { withCode } from "./testing/fixture.ts";
 
@@ -15,7 +17,7 @@ const configOf = (values: Readonly<Record<string, unknown>>): Pick<Config, "read
 });
 
 test("settings: the defaults are the reference's, the formats those of the release", () => {
-  for (const release of ["newton", "ocata"] as const) {
+  for (const release of ["newton", "ocata", "rocky", "2026.1"] as const) {
     const { capabilities } = releaseOf(release);
     const settings = readImageSettings(configOf({}), capabilities);
     assert.deepEqual(settings, {
@@ -30,6 +32,7 @@ test("settings: the defaults are the reference's, the formats those of the relea
       showLocations: false,
       containerFormats: capabilities.containerFormats,
       diskFormats: capabilities.diskFormats,
+      hashAlgorithm: capabilities.multihash ? "sha512" : null,
     });
   }
   const own = readImageSettings(
@@ -37,6 +40,26 @@ test("settings: the defaults are the reference's, the formats those of the relea
     releaseOf("ocata").capabilities,
   );
   assert.deepEqual([own.diskFormats, own.projectBytesMax], [["raw"], 2 * 2 ** 40]);
+});
+
+test("settings: another hash is chosen by its name; one that is none is refused with file, section and option", () => {
+  const read = (text: string) => {
+    const source = { file: "/etc/glance/glance-api.conf", text: `[DEFAULT]\nhashing_algorithm = ${text}\n` };
+    const config = loadConfig({
+      files: [source],
+      groups: [imageDefaultOptions, imageFormatOptions, unsupportedImageOptions],
+    });
+    return readImageSettings(config, newestRelease.capabilities).hashAlgorithm;
+  };
+  assert.deepEqual(["sha256", "md5", "sha3_512"].map(read), ["sha256", "md5", "sha3_512"]);
+  for (const text of ["", "sha9", "shake_128"])
+    assert.throws(
+      () => read(text),
+      (error) =>
+        isServiceError(error, "config.invalid") &&
+        /glance-api\.conf, line 2: \[DEFAULT\] hashing_algorithm: .*sha512/.test(error.message),
+      text,
+    );
 });
 
 test("settings: a storage quota is a number with a unit, and nothing else", () => {
@@ -51,6 +74,13 @@ test("settings: a storage quota is a number with a unit, and nothing else", () =
   ]);
   for (const text of ["", "1 GB", "1gb", "1.5GB", "-1", "GB", "1PB", "9999999999999TB"])
     assert.throws(() => parseStorageQuota(text), withCode("config.invalid"), text);
+});
+
+test("settings: several stores are refused where the release knows them, and mean nothing where it does not", () => {
+  const read = (release: ReleaseId) =>
+    readImageSettings(configOf({ enabled_backends: "fast:file,slow:file" }), releaseOf(release).capabilities);
+  for (const release of ["rocky", "2026.1"] as const) assert.throws(() => read(release), withCode("config.invalid"));
+  for (const release of ["newton", "queens"] as const) assert.equal(read(release).membersMax, 128);
 });
 
 test("settings: what would be silently ignored is refused instead", () => {

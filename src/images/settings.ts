@@ -1,8 +1,10 @@
 // The operator's settings in the shape the domain uses: numbers with units, formats of the release filled in.
+import assert from "node:assert/strict";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
+import { type HashAlgorithm, hashAlgorithms } from "./hash-algorithms.ts";
 
 /** Limits below zero mean no limit. */
 export type ImageSettings = {
@@ -18,6 +20,8 @@ export type ImageSettings = {
   readonly showLocations: boolean;
   readonly containerFormats: readonly string[];
   readonly diskFormats: readonly string[];
+  /** Of the hash beside MD5; null where the release has none. */
+  readonly hashAlgorithm: HashAlgorithm | null;
 };
 
 const bytesByUnit: Readonly<Record<string, number>> = {
@@ -31,7 +35,7 @@ const bytesByUnit: Readonly<Record<string, number>> = {
 
 /** Throws config.invalid where user_storage_quota is not a size, or an option is set that would need what is not supported yet. */
 export function readImageSettings(config: Pick<Config, "read">, capabilities: Capabilities): ImageSettings {
-  refuseUnsupported(config);
+  refuseUnsupported(config, capabilities);
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
   return {
@@ -46,13 +50,20 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     showLocations: options.show_multiple_locations,
     containerFormats: formats.container_formats.length > 0 ? formats.container_formats : capabilities.containerFormats,
     diskFormats: formats.disk_formats.length > 0 ? formats.disk_formats : capabilities.diskFormats,
+    hashAlgorithm: capabilities.multihash ? hashAlgorithmOf(options.hashing_algorithm) : null,
   };
 }
 
-function refuseUnsupported(config: Pick<Config, "read">): void {
+/** The option's choices are the algorithms. */
+function hashAlgorithmOf(text: string): HashAlgorithm {
+  return hashAlgorithms.find((known) => known === text) ?? assert.fail(`${text} is no hash we know`);
+}
+
+function refuseUnsupported(config: Pick<Config, "read">, { locationStoreKey }: Capabilities): void {
   const { options } = unsupportedImageOptions;
+  const known = (option: string) => option !== "enabled_backends" || locationStoreKey !== null;
   for (const [option, value] of Object.entries(config.read(unsupportedImageOptions)))
-    if (value !== options[option as keyof typeof options].default)
+    if (known(option) && value !== "" && value !== options[option as keyof typeof options].default)
       throw new ServiceError(
         "config.invalid",
         `[DEFAULT] ${option} is set, and this version does not support it yet: a node that ignored it would not do what you asked for. Take it out.`,

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { finished, type Readable, Transform, type TransformCallback } from "node:stream";
 import { ServiceError } from "../core/errors.ts";
-import { StreamMd5 } from "./stream-md5.ts";
+import type { HashAlgorithm } from "./hash-algorithms.ts";
+import type { ContentHash } from "./ports.ts";
+import { type Digests, StreamHashes } from "./stream-hashes.ts";
 
 export type UploadLimits = {
   /** null where the client announced nothing. */
@@ -13,23 +15,28 @@ export type UploadLimits = {
   readonly bytesMaxOf: string;
 };
 
-export class UploadMeter extends Transform {
-  readonly #md5 = new StreamMd5();
-  readonly #limits: UploadLimits;
-  readonly #onBytes: (bytes: number) => void;
-  #bytes = 0;
-  #checksum: string | undefined;
+export type UploadMeterOptions = UploadLimits & {
+  /** Computed beside MD5; null: nothing else is. */
+  readonly hashAlgorithm: HashAlgorithm | null;
+  readonly onBytes: (bytes: number) => void;
+};
 
-  constructor(limits: UploadLimits, onBytes: (bytes: number) => void) {
+export class UploadMeter extends Transform {
+  readonly #hashes: StreamHashes;
+  readonly #options: UploadMeterOptions;
+  #bytes = 0;
+  #digests: Digests | undefined;
+
+  constructor(options: UploadMeterOptions) {
     // The store takes a megabyte at a time: enough is ready while it writes.
     super({ readableHighWaterMark: 1_048_576 });
-    this.#limits = limits;
-    this.#onBytes = onBytes;
+    this.#options = options;
+    this.#hashes = new StreamHashes(options.hashAlgorithm === null ? ["md5"] : ["md5", options.hashAlgorithm]);
   }
 
   /** The meter, fed by `source`. The source itself is never destroyed: the API still has to answer on its connection. */
-  static of(source: Readable, limits: UploadLimits, onBytes: (bytes: number) => void): UploadMeter {
-    const meter = new UploadMeter(limits, onBytes);
+  static of(source: Readable, options: UploadMeterOptions): UploadMeter {
+    const meter = new UploadMeter(options);
     finished(source, { writable: false }, (error) => {
       // A source destroyed after its last byte, but before it said so, counts as finished there; nothing would ever end the meter.
       if (error || !source.readableEnded)
@@ -41,33 +48,42 @@ export class UploadMeter extends Transform {
 
   /** MD5 of all that passed, hex; known once the meter has ended. */
   get checksum(): string {
-    assert(this.#checksum !== undefined, "asked for before the end");
-    return this.#checksum;
+    return this.#digest("md5");
+  }
+
+  /** The other hash of all that passed; known once the meter has ended. */
+  get hash(): ContentHash | null {
+    const algorithm = this.#options.hashAlgorithm;
+    return algorithm === null ? null : { algorithm, value: this.#digest(algorithm) };
+  }
+
+  #digest(algorithm: HashAlgorithm): string {
+    return this.#digests?.get(algorithm) ?? assert.fail("asked for before the end");
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#bytes += chunk.length;
-    const { announcedBytes, bytesMax, bytesMaxOf } = this.#limits;
+    const { announcedBytes, bytesMax, bytesMaxOf, onBytes } = this.#options;
     if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
     else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));
     else {
-      this.#onBytes(chunk.length);
-      this.#md5.add(chunk).then(() => done(null, chunk), done);
+      onBytes(chunk.length);
+      this.#hashes.add(chunk).then(() => done(null, chunk), done);
     }
   }
 
   override _flush(done: TransformCallback): void {
-    const { announcedBytes } = this.#limits;
+    const { announcedBytes } = this.#options;
     if (announcedBytes !== null && this.#bytes < announcedBytes) done(wrongSize(announcedBytes, "fewer"));
     else
-      this.#md5.digest().then((checksum) => {
-        this.#checksum = checksum;
+      this.#hashes.digests().then((digests) => {
+        this.#digests = digests;
         done();
       }, done);
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#checksum === undefined) this.#md5.discard();
+    if (this.#digests === undefined) this.#hashes.discard();
     done(error);
   }
 }

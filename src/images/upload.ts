@@ -30,7 +30,9 @@ export async function upload(
   if (!held) throw notQueued(image.id);
   const transfer = deps.transfers.begin({ kind: "upload", imageId: image.id, bytesTotal: options.announcedBytes });
   try {
-    const data = await store(deps, held, UploadMeter.of(source, limits, transfer.progress), options);
+    const { hashAlgorithm } = deps.settings;
+    const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, onBytes: transfer.progress });
+    const data = await store(deps, held, meter, options);
     await finish(deps, held, data);
   } finally {
     transfer.end();
@@ -78,7 +80,7 @@ async function store(
       expectedBytes: announcedBytes,
     });
     await held.stop();
-    return { url, metadata: {}, sizeBytes, checksum: meter.checksum, virtualSizeBytes: null };
+    return { url, metadata: {}, sizeBytes, checksum: meter.checksum, hash: meter.hash, virtualSizeBytes: null };
   } catch (error) {
     await held.stop();
     // Complete data that this upload did not write is not this upload's to remove.

@@ -2,20 +2,34 @@
 
 export type Visibility = "public" | "private" | "shared" | "community";
 
+export type VisibilityFilter = Visibility | "all";
+
 export type Capabilities = {
   /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
   readonly visibilityStoredAs: "is_public" | "visibility";
   /** Values an image may be given. */
   readonly visibilities: readonly Visibility[];
   readonly visibilityDefault: Visibility;
-  /** Values `GET /v2/images?visibility=` takes. */
-  readonly visibilityFilters: readonly Visibility[];
+  /** Values `GET /v2/images?visibility=` takes; `all` is whatever the caller may see, other projects' community images too. */
+  readonly visibilityFilters: readonly VisibilityFilter[];
   /** Since Ocata members exist on shared images only; before, on every image that is not public. */
   readonly membersOnSharedOnly: boolean;
   /** Images may be hidden from lists (images.os_hidden). */
   readonly hiding: boolean;
   /** Uploads also record a second, configurable hash (images.os_hash_algo, os_hash_value). */
   readonly multihash: boolean;
+  /** Images may be staged and imported, and are `uploading` and `importing` on the way. */
+  readonly importing: boolean;
+  /** Names that a new image may not have as properties, beside those which every release refuses. */
+  readonly refusedOnCreate: readonly string[];
+  /** Properties that are the service's own: clients neither set nor remove them, and they count against no quota. null: there are none. */
+  readonly reservedProperties: RegExp | null;
+  /** Of these, the ones that no answer shows. */
+  readonly unshownProperties: readonly string[];
+  /** Who adds a location may say what its data must hash to. */
+  readonly locationValidation: boolean;
+  /** An image may carry the key of an encrypted volume, under properties that the schema knows. */
+  readonly volumeKeys: boolean;
   /** Tasks know their image, request and user (tasks.image_id, request_id, user_id). */
   readonly tasksOfImages: boolean;
   /** The key under which a location's metadata names its store, where there are several stores; null: there never are. */
@@ -39,6 +53,12 @@ export const firstCapabilities: Capabilities = {
   membersOnSharedOnly: false,
   hiding: false,
   multihash: false,
+  importing: false,
+  refusedOnCreate: [],
+  reservedProperties: null,
+  unshownProperties: [],
+  locationValidation: false,
+  volumeKeys: false,
   tasksOfImages: false,
   locationStoreKey: null,
   cacheInDatabase: false,
@@ -55,13 +75,38 @@ export const ocataCapabilities: Partial<Capabilities> = {
   diskFormats: [...diskFormats, "ploop"],
 };
 
+export const pikeCapabilities: Partial<Capabilities> = { importing: true };
+
 export const rockyCapabilities: Partial<Capabilities> = {
   hiding: true,
   multihash: true,
   locationStoreKey: "backend",
 };
 
+export const steinCapabilities: Partial<Capabilities> = {
+  visibilityFilters: ["public", "private", "shared", "community", "all"],
+  locationValidation: true,
+};
+
 export const trainCapabilities: Partial<Capabilities> = {
+  volumeKeys: true,
   locationStoreKey: "store",
   containerFormats: [...containerFormats, "compressed"],
+};
+
+export const ussuriCapabilities: Partial<Capabilities> = {
+  refusedOnCreate: ["stores"],
+  reservedProperties: /^os_glance_import_task$/,
+};
+
+export const wallabyCapabilities: Partial<Capabilities> = {
+  refusedOnCreate: ["stores", "location"],
+  reservedProperties: /^os_glance/,
+  unshownProperties: ["os_glance_stage_host"],
+  tasksOfImages: true,
+};
+
+/** Data may be hashed after the upload, by a node that notes its name. */
+export const laterHashCapabilities: Partial<Capabilities> = {
+  unshownProperties: ["os_glance_stage_host", "os_glance_hash_op_host"],
 };

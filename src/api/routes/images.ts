@@ -19,14 +19,14 @@ export const imageRoutes: readonly Route[] = [
 async function list(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   const query = request.query();
   const page = await deps.services.images.list(request.caller, parseListQuery(query, deps.capabilities));
-  return jsonAnswer(200, pageJson(page, pageLinks("/v2/images", query, page.nextMarker), deps.images));
+  return jsonAnswer(200, pageJson(page, pageLinks("/v2/images", query, page.nextMarker), deps.view));
 }
 
 async function create(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   const attributes = await request.json();
   if (Array.isArray(attributes)) throw new ServiceError("api.bad_request", "An image is a JSON object, not a list.");
   const image = await deps.services.images.create(request.caller, attributes as Record<string, unknown>);
-  return jsonAnswer(201, imageJson(image, deps.images), {
+  return jsonAnswer(201, imageJson(image, deps.view), {
     ...jsonHeaders,
     location: `${request.baseUrl()}/v2/images/${image.id}`,
   });
@@ -34,14 +34,14 @@ async function create(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
 
 async function show(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   const image = await deps.services.images.show(request.caller, request.param("imageId"));
-  return jsonAnswer(200, imageJson(image, deps.images));
+  return jsonAnswer(200, imageJson(image, deps.view));
 }
 
 async function update(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   const form = patchFormOf(request.header("content-type"));
   const patch = parsePatch(form, await request.json());
   const image = await deps.services.images.update(request.caller, request.param("imageId"), patch);
-  return jsonAnswer(200, imageJson(image, deps.images));
+  return jsonAnswer(200, imageJson(image, deps.view));
 }
 
 async function remove(request: ApiRequest, deps: RouteDeps): Promise<Answer> {

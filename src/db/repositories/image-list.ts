@@ -8,7 +8,7 @@ import { type ImageRow, imageColumns, readImage } from "./image-row.ts";
 import { IndexProbe } from "./index-probe.ts";
 import { type Branch, branchesOf } from "./list-branches.ts";
 import { readChildrenOf } from "./list-children.ts";
-import { filterCondition, listed } from "./list-filters.ts";
+import { filterCondition, hiddenCondition, listed } from "./list-filters.ts";
 import { createdIndex, indexesOf, type ListIndex, nameIndex, ownerIndex } from "./list-indexes.ts";
 import { behind, isIndexOrder, orderBy } from "./list-order.ts";
 import { visibleById } from "./visible-images.ts";
@@ -39,6 +39,7 @@ export function createImageList(db: Database, capabilities: Capabilities): (quer
     const place = query.marker === undefined ? null : await markerPlace(query, query.marker);
     const conditions = [
       listed,
+      ...(query.hidden === undefined ? [] : [hiddenCondition(query.hidden)]),
       ...query.filters.map((filter) => filterCondition(filter, dialect)),
       ...(place === null ? [] : [place]),
     ];
@@ -105,7 +106,7 @@ function imagesHint(branch: Branch, query: ImageQuery, hint: Hint): string {
       (filter: ImageFilter) =>
         filter.kind === "column" && filter.column === column && filter.values.every((value) => value !== null),
     );
-  if (equal("id") || equal("checksum")) return "";
+  if (equal("id") || equal("checksum") || equal("os_hash_value")) return "";
   if (equal("name")) return hint(nameIndex);
   if (branch.index === createdIndex && equal("owner")) return hint(ownerIndex);
   return isIndexOrder(query.sort) || branch.index === ownerIndex ? hint(branch.index) : "";

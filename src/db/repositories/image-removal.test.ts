@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { testOnDatabases } from "../testing/databases.ts";
 import { draft, nodeOf, ocata } from "../testing/images.ts";
 
-const data = (url: string) => ({ url, metadata: {}, sizeBytes: 3, checksum: "0".repeat(32), virtualSizeBytes: null });
+const data = (url: string) => ({
+  url,
+  metadata: {},
+  sizeBytes: 3,
+  checksum: "0".repeat(32),
+  hash: null,
+  virtualSizeBytes: null,
+});
 const cleanup = { leaseId: "cleaner", node: "n2", leaseSeconds: 60 };
 
 testOnDatabases("removal: the deletion itself leases the data to its cleaner", "ocata", async ({ db }) => {

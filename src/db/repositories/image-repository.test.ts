@@ -183,7 +183,14 @@ testOnDatabases("images: storage is counted by location, of live images with dat
     const { id } = await images.create(draft({ owner }));
     const lease = { imageId: id, leaseId: "l", node: "n", urls: ["file:///x"] };
     assert(await uploads.begin(lease, 60));
-    const data = { url: "file:///x", metadata: {}, sizeBytes, checksum: "0".repeat(32), virtualSizeBytes: null };
+    const data = {
+      url: "file:///x",
+      metadata: {},
+      sizeBytes,
+      checksum: "0".repeat(32),
+      hash: null,
+      virtualSizeBytes: null,
+    };
     assert.equal(await uploads.finish(lease, data), "held");
     return id;
   };

@@ -180,12 +180,14 @@ const columnOf = {
  * The columns that a draft or a change names. The visibility is written only under the name this release has for it: in an expanded
  * schema the triggers derive the other one, and refuse rows that name both.
  */
-function columnValues(values: Settable, { visibilityStoredAs }: Capabilities): Record<string, SqlValue> {
+function columnValues(values: Settable, capabilities: Capabilities): Record<string, SqlValue> {
+  const { visibilityStoredAs, hiding } = capabilities;
   const row: Record<string, SqlValue> = {};
   for (const [name, column] of Object.entries(columnOf)) {
     const value = values[name as keyof typeof columnOf];
     if (value !== undefined) row[column] = value;
   }
+  if (hiding && values.hidden !== undefined) row.os_hidden = values.hidden;
   if (values.visibility !== undefined)
     row[visibilityStoredAs] = storedVisibility(values.visibility, visibilityStoredAs);
   return row;
@@ -203,6 +205,8 @@ function newImage(draft: ImageDraft, tags: readonly string[], createdAt: string)
     sizeBytes: null,
     virtualSizeBytes: null,
     checksum: null,
+    hashAlgorithm: null,
+    hashValue: null,
     createdAt,
     updatedAt: createdAt,
     locations: [],

@@ -24,11 +24,19 @@ const columnsOfEveryRelease = [
 export type ImageRow = Record<(typeof columnsOfEveryRelease)[number], unknown> & {
   readonly is_public?: unknown;
   readonly visibility?: unknown;
+  readonly os_hidden?: unknown;
+  readonly os_hash_algo?: unknown;
+  readonly os_hash_value?: unknown;
 };
 
 /** Named one by one, never `*`: other columns come and go while we serve. */
-export function imageColumns({ visibilityStoredAs }: Capabilities): readonly string[] {
-  return [...columnsOfEveryRelease, visibilityStoredAs];
+export function imageColumns({ visibilityStoredAs, hiding, multihash }: Capabilities): readonly string[] {
+  return [
+    ...columnsOfEveryRelease,
+    visibilityStoredAs,
+    ...(hiding ? ["os_hidden"] : []),
+    ...(multihash ? ["os_hash_algo", "os_hash_value"] : []),
+  ];
 }
 
 /** What a row of a child table says, under names that all three tables share. */
@@ -70,6 +78,8 @@ export function readImage(row: ImageRow, children: readonly ChildRow[], dialect:
     status: row.status as ImageStatus,
     visibility: readVisibility(row),
     protected: Boolean(row.protected),
+    // A release without these columns neither reads nor writes them: what it stores is shown, and has one hash.
+    hidden: Boolean(row.os_hidden ?? false),
     owner: row.owner as string | null,
     diskFormat: row.disk_format as string | null,
     containerFormat: row.container_format as string | null,
@@ -78,6 +88,8 @@ export function readImage(row: ImageRow, children: readonly ChildRow[], dialect:
     sizeBytes: readBytes(row.size),
     virtualSizeBytes: readBytes(row.virtual_size),
     checksum: row.checksum as string | null,
+    hashAlgorithm: (row.os_hash_algo ?? null) as string | null,
+    hashValue: (row.os_hash_value ?? null) as string | null,
     createdAt,
     updatedAt: row.updated_at === null ? createdAt : dialect.decodeTime(String(row.updated_at)),
     ...readChildren(children),

@@ -33,6 +33,7 @@ function byVisibility(sight: Sight): readonly Branch[] {
   const { viewer, visibility } = sight.query;
   if (visibility === "public" || visibility === "community") return [withVisibility(visibility)];
   if (viewer.isAdmin) {
+    if (visibility === "all") return [inAll()];
     if (visibility) return [withVisibility(visibility)];
     // Another project's community images are found only when asked for, even by an admin.
     const own = viewer.projectId === null ? [] : [viewer.projectId];
@@ -45,7 +46,12 @@ function byVisibility(sight: Sight): readonly Branch[] {
       ...ownImages(sight, " and i.visibility = 'shared'"),
       ...memberImages(sight, " and i.visibility = 'shared'"),
     ];
-  return [withVisibility("public"), ...ownImages(sight), ...memberImages(sight, " and i.visibility = 'shared'")];
+  return [
+    withVisibility("public"),
+    ...(visibility === "all" ? [withVisibility("community")] : []),
+    ...ownImages(sight),
+    ...memberImages(sight, " and i.visibility = 'shared'"),
+  ];
 }
 
 function byIsPublic(sight: Sight): readonly Branch[] {

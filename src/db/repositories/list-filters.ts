@@ -10,6 +10,14 @@ const numbers: ReadonlySet<FilterColumn> = new Set(["size", "virtual_size", "min
 /** Deleted images, and killed ones of v1 days, are in no list. */
 export const listed: SqlCondition = { sql: "i.deleted = false and i.status <> 'killed'", params: [] };
 
+/**
+ * Not equality: for that servers offer Glance's index on os_hidden, which holds the whole table. The hidden images are few, and those that
+ * are not hidden are nearly all.
+ */
+export function hiddenCondition(hidden: boolean): SqlCondition {
+  return { sql: `i.os_hidden <> ${hidden ? "FALSE" : "TRUE"}`, params: [] };
+}
+
 export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondition {
   switch (filter.kind) {
     case "column":

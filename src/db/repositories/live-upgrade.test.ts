@@ -33,6 +33,7 @@ function keepBusy(node: Node, visibilities: readonly ("public" | "private" | "sh
         metadata: {},
         sizeBytes: 3,
         checksum: "0".repeat(32),
+        hash: null,
         virtualSizeBytes: null,
       };
       assert.equal(await node.uploads.finish(lease, data), "held");

@@ -105,7 +105,14 @@ line("uploads and deletions of one release are the other's", async (fleet) => {
     const { id } = await writer.images.create(draft({ visibility: "public" }));
     const lease = { imageId: id, leaseId: "l", node: "n", urls: ["file:///x"] };
     assert(await reader.uploads.begin(lease, 60));
-    const data = { url: "file:///x", metadata: {}, sizeBytes: 1, checksum: "0".repeat(32), virtualSizeBytes: null };
+    const data = {
+      url: "file:///x",
+      metadata: {},
+      sizeBytes: 1,
+      checksum: "0".repeat(32),
+      hash: null,
+      virtualSizeBytes: null,
+    };
     assert.equal(await writer.uploads.finish(lease, data), "held");
     assert.equal((await reader.images.find(id, project("bob")))?.status, "active");
     const removed = await reader.images.remove(id, { leaseId: "c", node: "n", leaseSeconds: 60 });

@@ -15,6 +15,7 @@ const data = (imageId: string) => ({
   metadata: { store: "fäst" },
   sizeBytes: 2 ** 40 + 1,
   checksum: "d41d8cd98f00b204e9800998ecf8427e",
+  hash: null,
   virtualSizeBytes: null,
 });
 

@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { isServiceError } from "../../core/errors.ts";
-import type { LeaseState, UploadLease, UploadRepository } from "../../images/ports.ts";
+import type { LeaseState, StoredData, UploadLease, UploadRepository } from "../../images/ports.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Queryable } from "../database.ts";
 import { insertLocation } from "./image-children.ts";
 import { extendLease, insertLease } from "./upload-lease.ts";
@@ -10,9 +11,14 @@ import { extendLease, insertLease } from "./upload-lease.ts";
 /** After finish found the image gone, its caller has this long to remove the data before the reaper does. */
 const afterFinishSeconds = 60;
 
-/** Nothing here depends on the release: no column of it is read or written. */
-export function createUploadRepository(db: Database, clock: Clock = systemClock): UploadRepository {
+/** Of the release only this matters: whether there are columns for a hash beside the checksum. */
+export function createUploadRepository(
+  db: Database,
+  { multihash }: Pick<Capabilities, "multihash">,
+  clock: Clock = systemClock,
+): UploadRepository {
   const { dialect } = db;
+  const hashesCleared = multihash ? ", os_hash_algo = null, os_hash_value = null" : "";
   const now = () => dialect.encodeTime(new Date(clock.nowMs()).toISOString());
 
   /** Locks the image's row and tells whether the upload still is wanted; then the lease's, and whether it still is ours. */
@@ -62,10 +68,13 @@ export function createUploadRepository(db: Database, clock: Clock = systemClock)
         if (state === "image_gone") await extendLease(tx, lease, { leaseSeconds: afterFinishSeconds, dialect });
         if (state !== "held") return state;
         const at = now();
-        await tx.run(
-          "update images set status = 'active', size = ?, virtual_size = ?, checksum = ?, updated_at = ? where id = ?",
-          [data.sizeBytes, data.virtualSizeBytes, data.checksum, at, lease.imageId],
-        );
+        const hashes = { checksum: data.checksum, ...(multihash ? hashColumns(data) : {}) };
+        const values = { size: data.sizeBytes, virtual_size: data.virtualSizeBytes, ...hashes, updated_at: at };
+        const assignments = Object.keys(values).map((column) => `${column} = ?`);
+        await tx.run(`update images set status = 'active', ${assignments.join(", ")} where id = ?`, [
+          ...Object.values(values),
+          lease.imageId,
+        ]);
         await insertLocation(tx, lease.imageId, data, at);
         await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
         return state;
@@ -79,7 +88,7 @@ export function createUploadRepository(db: Database, clock: Clock = systemClock)
         await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
         if (state === "image_gone") return;
         await tx.run(
-          "update images set status = 'queued', size = null, virtual_size = null, checksum = null, updated_at = ? where id = ?",
+          `update images set status = 'queued', size = null, virtual_size = null, checksum = null${hashesCleared}, updated_at = ? where id = ?`,
           [now(), lease.imageId],
         );
       });
@@ -103,4 +112,8 @@ export function createUploadRepository(db: Database, clock: Clock = systemClock)
       return taken;
     },
   };
+}
+
+function hashColumns({ hash }: StoredData): { os_hash_algo: string | null; os_hash_value: string | null } {
+  return { os_hash_algo: hash?.algorithm ?? null, os_hash_value: hash?.value ?? null };
 }

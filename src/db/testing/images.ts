@@ -20,6 +20,7 @@ export function draft(changes: Partial<ImageDraft> = {}): ImageDraft {
     name: "cirros",
     visibility: "private",
     protected: false,
+    hidden: false,
     owner: "alice",
     diskFormat: "qcow2",
     containerFormat: "bare",
@@ -36,6 +37,6 @@ export function nodeOf(db: Database, capabilities: typeof newton) {
   return {
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
-    uploads: createUploadRepository(db),
+    uploads: createUploadRepository(db, capabilities),
   };
 }

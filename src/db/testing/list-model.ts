@@ -17,7 +17,8 @@ export function expectedIds(world: World, query: ImageQuery, capabilities: Capab
 
 /** Whether the marker is in the unpaged list: paging with another one is not compared. */
 export function isListed(world: World, image: Image, query: ImageQuery, capabilities: Capabilities): boolean {
-  const { viewer, visibility, memberStatus } = query;
+  const { viewer, visibility, memberStatus, hidden } = query;
+  if (hidden !== undefined && image.hidden !== hidden) return false;
   const own = viewer.projectId !== null && image.owner === viewer.projectId;
   const memberships = world.members.filter((member) => member.imageId === image.id);
   const member = memberships.some(
@@ -29,8 +30,8 @@ export function isListed(world: World, image: Image, query: ImageQuery, capabili
     if (visibility && image.visibility !== visibility) return false;
     return viewer.isAdmin || image.visibility === "public" || own || member;
   }
-  if (visibility && image.visibility !== visibility) return false;
-  if (image.visibility === "community") return own || visibility === "community";
+  if (visibility && visibility !== "all" && image.visibility !== visibility) return false;
+  if (image.visibility === "community") return own || visibility === "community" || visibility === "all";
   return viewer.isAdmin || image.visibility === "public" || own || (image.visibility === "shared" && member);
 }
 

@@ -84,6 +84,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   showLocations: false,
   containerFormats: releaseOf(release).capabilities.containerFormats,
   diskFormats: releaseOf(release).capabilities.diskFormats,
+  hashAlgorithm: releaseOf(release).capabilities.multihash ? "sha512" : null,
   ...changes,
 });
 

@@ -84,6 +84,8 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
         sizeBytes: null,
         virtualSizeBytes: null,
         checksum: null,
+        hashAlgorithm: null,
+        hashValue: null,
       };
       database.images.set(draft.id, { ...draft, ...made, status: "queued", deleted: false });
       return database.write(draft.id, {});
@@ -92,8 +94,10 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       const row = database.live(id);
       return row && visible(row, viewer) ? row : undefined;
     },
-    async list({ viewer, limit, marker }) {
-      const rows = [...database.images.values()].filter((row) => !row.deleted && visible(row, viewer)).reverse();
+    async list({ viewer, limit, marker, hidden }) {
+      const rows = [...database.images.values()]
+        .filter((row) => !row.deleted && visible(row, viewer) && (hidden === undefined || row.hidden === hidden))
+        .reverse();
       const from = marker === undefined ? 0 : rows.findIndex((row) => row.id === marker) + 1;
       return rows.slice(from, from + limit);
     },
@@ -201,11 +205,12 @@ export function memoryUploads(database: MemoryDatabase): UploadRepository {
       if (state !== "lease_lost") database.leases.set(lease.imageId, { ...lease, expiresMs: until(leaseSeconds) });
       return state;
     },
-    async finish(lease, { url, metadata, sizeBytes, checksum, virtualSizeBytes }) {
+    async finish(lease, { url, metadata, sizeBytes, checksum, hash, virtualSizeBytes }) {
       const state = stateOf(lease);
       if (state !== "held") return state;
       const locations = [{ url, metadata, status: "active" }];
-      database.write(lease.imageId, { status: "active", sizeBytes, checksum, virtualSizeBytes, locations });
+      const hashes = { checksum, hashAlgorithm: hash?.algorithm ?? null, hashValue: hash?.value ?? null };
+      database.write(lease.imageId, { status: "active", sizeBytes, ...hashes, virtualSizeBytes, locations });
       database.leases.delete(lease.imageId);
       return state;
     },

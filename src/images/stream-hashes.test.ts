@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { test } from "node:test";
+import { type HashAlgorithm, hashAlgorithms, openSslName } from "./hash-algorithms.ts";
+import { type Digests, StreamHashes } from "./stream-hashes.ts";
+
+const both: readonly HashAlgorithm[] = ["md5", "sha512"];
+
+const expected = (chunks: readonly Buffer[], algorithms = both): Digests =>
+  new Map(algorithms.map((algorithm) => [algorithm, inOnePiece(algorithm, chunks)]));
+
+function inOnePiece(algorithm: HashAlgorithm, chunks: readonly Buffer[]): string {
+  const hash = createHash(openSslName(algorithm));
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+async function digestsOf(chunks: readonly Buffer[], algorithms = both): Promise<Digests> {
+  const stream = new StreamHashes(algorithms);
+  for (const chunk of chunks) await stream.add(chunk);
+  return stream.digests();
+}
+
+test("hashes: the same as in one piece, whatever the chunks", async () => {
+  for (const sizes of [
+    [],
+    [0],
+    [1],
+    [262_144],
+    [262_145],
+    [524_288, 524_288],
+    [3_000_000],
+    [1, 524_287, 1],
+    Array(200).fill(9_999),
+    [100_000, 0, 200_000, 5],
+  ]) {
+    const chunks = sizes.map((size) => randomBytes(size));
+    assert.deepEqual(await digestsOf(chunks), expected(chunks), sizes.slice(0, 4).join());
+  }
+});
+
+test("hashes: every algorithm an operator may name, under the name and with the value that clients compute", async () => {
+  const data = randomBytes(300_000);
+  for (const algorithm of hashAlgorithms) {
+    const digests = await digestsOf([data], ["md5", algorithm]);
+    assert.deepEqual(digests, expected([data], ["md5", algorithm]));
+    assert((digests.get(algorithm)?.length ?? 0) <= 128, "os_hash_value holds it");
+  }
+  // Known answers for "abc", of which the names of those libraries alone could lead astray.
+  const abc = await digestsOf([Buffer.from("abc")], ["sha512", "sha3_224", "blake2s"]);
+  assert.match(abc.get("sha512") ?? "", /^ddaf35a193617aba/);
+  assert.equal(abc.get("sha3_224"), "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf");
+  assert.equal(abc.get("blake2s"), "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
+});
+
+test("hashes: one named twice is one, and alone it needs no other", async () => {
+  const data = randomBytes(1_000_000);
+  assert.deepEqual(await digestsOf([data], ["md5", "md5"]), expected([data], ["md5"]));
+  assert.deepEqual(await digestsOf([data], ["sha1"]), expected([data], ["sha1"]));
+});
+
+test("hashes: many streams at once do not mix", async () => {
+  const streams = Array.from({ length: 12 }, (_, n) => Array.from({ length: n * 3 }, () => randomBytes(100_000)));
+  assert.deepEqual(
+    await Promise.all(streams.map((chunks) => digestsOf(chunks))),
+    streams.map((chunks) => expected(chunks)),
+  );
+});
+
+test("hashes: the slower thread sets the pace, so that what waits for it is bounded", async () => {
+  const stream = new StreamHashes(["md5", "sha3_512"]);
+  const chunk = randomBytes(524_288);
+  await stream.add(chunk);
+  await stream.add(chunk);
+  // Two pieces are under way; the third finds room only when both threads have read one of them.
+  let added = false;
+  const third = stream.add(chunk).then(() => {
+    added = true;
+  });
+  await Promise.resolve();
+  assert.equal(added, false);
+  await third;
+  assert.deepEqual(await stream.digests(), expected([chunk, chunk, chunk], ["md5", "sha3_512"]));
+});
+
+test("hashes: streams that are given up, small or large, in whatever state, leave the others alone", async () => {
+  const data = Array.from({ length: 30 }, () => randomBytes(100_000));
+  for (const chunks of [0, 1, 5, 30]) {
+    const stream = new StreamHashes(both);
+    const adding = (async () => {
+      for (const chunk of data.slice(0, chunks)) await stream.add(chunk);
+    })();
+    stream.discard();
+    stream.discard();
+    await adding.catch(() => undefined);
+    stream.discard();
+  }
+  assert.deepEqual(await digestsOf(data), expected(data));
+});
+
+test("hashes: the event loop stays free while a gigabyte's worth of work is done elsewhere", async () => {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  const chunk = randomBytes(65_536);
+  delay.enable();
+  const stream = new StreamHashes(both);
+  for (let n = 0; n < 1_000; n++) await stream.add(chunk);
+  await stream.digests();
+  delay.disable();
+  // A tenth of a second of hashing in one go would show; a busy machine's own pauses are shorter.
+  assert(delay.percentile(50) < 50e6, `half of the delays are under 50 ms: ${delay.percentile(50) / 1e6}`);
+});

@@ -1,0 +1,222 @@
+// Several hashes of one stream, computed in threads beside the event loop, a thread for each: hashing costs more than all else an upload
+// does, and other requests must not wait for it; together the hashes take as long as the slowest of them alone. Pieces travel in shared
+// memory, which all threads read: copied once and never allocated again. What is small is hashed on the spot.
+import { createHash } from "node:crypto";
+import { Worker } from "node:worker_threads";
+import { type HashAlgorithm, openSslName } from "./hash-algorithms.ts";
+import type { HashOrder, HashReply, HashThreadData } from "./hash-thread.ts";
+
+const pieceBytes = 524_288;
+/** Two: one is filled while the other is hashed. */
+const piecesMax = 2;
+/** Up to here, two milliseconds at most, no thread is asked. */
+const inlineBytesMax = 262_144;
+
+/** Hex, by algorithm. */
+export type Digests = ReadonlyMap<HashAlgorithm, string>;
+
+export class StreamHashes {
+  readonly #algorithms: readonly HashAlgorithm[];
+  /** Held back until it is clear that the stream is not a small one. */
+  #small: Buffer[] = [];
+  #smallBytes = 0;
+  #threads: ThreadedHashes | undefined;
+
+  /** One named twice is computed once. */
+  constructor(algorithms: readonly HashAlgorithm[]) {
+    this.#algorithms = [...new Set(algorithms)];
+  }
+
+  /** Resolves when there is room for more. Rejects where a thread died. One call at a time. */
+  async add(chunk: Buffer): Promise<void> {
+    if (this.#threads) return this.#threads.add(chunk);
+    this.#small.push(chunk);
+    this.#smallBytes += chunk.length;
+    if (this.#smallBytes <= inlineBytesMax) return;
+    this.#threads = new ThreadedHashes(this.#algorithms);
+    const held = this.#small;
+    this.#small = [];
+    for (const one of held) await this.#threads.add(one);
+  }
+
+  /** Once, after the last `add`. */
+  async digests(): Promise<Digests> {
+    if (this.#threads) return this.#threads.digests();
+    const digestOf = (algorithm: HashAlgorithm) => {
+      const hash = createHash(openSslName(algorithm));
+      for (const chunk of this.#small) hash.update(chunk);
+      return hash.digest("hex");
+    };
+    return new Map(this.#algorithms.map((algorithm) => [algorithm, digestOf(algorithm)]));
+  }
+
+  /** Lets go of a stream that will not end. Harmless after `digests`, and twice. */
+  discard(): void {
+    this.#small = [];
+    this.#threads?.discard();
+  }
+}
+
+type Piece = {
+  readonly number: number;
+  readonly bytes: Buffer;
+  used: number;
+  /** Threads that have not hashed it yet; it may be filled again when there is none. */
+  readers: number;
+};
+
+type Lane = { readonly algorithm: HashAlgorithm; readonly thread: HashThread; readonly stream: number };
+
+/** One stream's part of the threads. The slowest of them sets the pace, for no piece is filled before all have read it. */
+class ThreadedHashes {
+  readonly #lanes: readonly Lane[];
+  readonly #free: Piece[] = [];
+  readonly #pieces: Piece[] = [];
+  readonly #made = new Map<HashAlgorithm, string>();
+  #filling: Piece | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #digests: PromiseWithResolvers<Digests> | undefined;
+  #failure: Error | undefined;
+
+  constructor(algorithms: readonly HashAlgorithm[]) {
+    this.#lanes = algorithms.map((algorithm) => {
+      const thread = HashThread.shared(algorithm);
+      const stream = thread.open({
+        reply: (reply) => this.#onReply(algorithm, reply),
+        fail: (error) => this.#fail(error),
+      });
+      return { algorithm, thread, stream };
+    });
+  }
+
+  async add(chunk: Buffer): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      this.#filling ??= await this.#freePiece();
+      const piece = this.#filling;
+      const copied = rest.copy(piece.bytes, piece.used);
+      piece.used += copied;
+      rest = rest.subarray(copied);
+      if (piece.used === piece.bytes.length) this.#post();
+    }
+  }
+
+  async digests(): Promise<Digests> {
+    if (this.#failure) throw this.#failure;
+    if (this.#filling) this.#post();
+    this.#digests = Promise.withResolvers();
+    for (const { thread, stream } of this.#lanes) thread.order({ stream, do: "digest" });
+    return this.#digests.promise.finally(() => {
+      for (const { thread, stream } of this.#lanes) thread.close(stream);
+    });
+  }
+
+  discard(): void {
+    if (!this.#digests) this.#fail(new Error("the stream was given up"));
+  }
+
+  async #freePiece(): Promise<Piece> {
+    while (!this.#failure) {
+      const free = this.#free.pop();
+      if (free) return free;
+      if (this.#pieces.length < piecesMax) {
+        const bytes = Buffer.from(new SharedArrayBuffer(pieceBytes));
+        const made = { number: this.#pieces.length, bytes, used: 0, readers: 0 };
+        this.#pieces.push(made);
+        return made;
+      }
+      this.#waiting = Promise.withResolvers();
+      await this.#waiting.promise;
+    }
+    throw this.#failure;
+  }
+
+  #post(): void {
+    const piece = this.#filling;
+    this.#filling = undefined;
+    if (!piece) return;
+    const { number, bytes, used } = piece;
+    piece.readers = this.#lanes.length;
+    for (const { thread, stream } of this.#lanes)
+      thread.order({ stream, do: "hash", piece: bytes, number, length: used });
+  }
+
+  #onReply(algorithm: HashAlgorithm, reply: HashReply): void {
+    if ("digest" in reply) {
+      this.#made.set(algorithm, reply.digest);
+      if (this.#made.size === this.#lanes.length) this.#digests?.resolve(this.#made);
+      return;
+    }
+    const piece = this.#pieces[reply.free];
+    if (!piece) return;
+    piece.readers -= 1;
+    if (piece.readers > 0) return;
+    piece.used = 0;
+    this.#free.push(piece);
+    this.#waiting?.resolve();
+  }
+
+  /** Where one thread ended, the others need not go on. */
+  #fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    for (const { thread, stream } of this.#lanes) {
+      thread.order({ stream, do: "forget" });
+      thread.close(stream);
+    }
+    this.#waiting?.resolve();
+    this.#digests?.reject(error);
+  }
+}
+
+type Client = { readonly reply: (reply: HashReply) => void; readonly fail: (error: Error) => void };
+
+/** The one thread of this process for an algorithm, started by the first stream that needs it. It keeps the process alive only while a stream is open. */
+class HashThread {
+  static readonly #running = new Map<HashAlgorithm, HashThread>();
+  readonly #algorithm: HashAlgorithm;
+  readonly #worker: Worker;
+  readonly #clients = new Map<number, Client>();
+  #streams = 0;
+
+  static shared(algorithm: HashAlgorithm): HashThread {
+    const thread = HashThread.#running.get(algorithm) ?? new HashThread(algorithm);
+    HashThread.#running.set(algorithm, thread);
+    return thread;
+  }
+
+  private constructor(algorithm: HashAlgorithm) {
+    this.#algorithm = algorithm;
+    const module = import.meta.url.endsWith(".ts") ? "./hash-thread.ts" : "./hash-thread.js";
+    const workerData: HashThreadData = { openSslName: openSslName(algorithm) };
+    this.#worker = new Worker(new URL(module, import.meta.url), { workerData });
+    this.#worker.on("message", (reply: HashReply) => this.#clients.get(reply.stream)?.reply(reply));
+    this.#worker.on("error", (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on("exit", (code) => this.#fail(new Error(`the thread of ${algorithm} ended (${code})`)));
+    this.#worker.unref();
+  }
+
+  open(client: Client): number {
+    const stream = ++this.#streams;
+    this.#clients.set(stream, client);
+    this.#worker.ref();
+    return stream;
+  }
+
+  close(stream: number): void {
+    this.#clients.delete(stream);
+    if (this.#clients.size === 0) this.#worker.unref();
+  }
+
+  order(order: HashOrder): void {
+    this.#worker.postMessage(order);
+  }
+
+  /** Uploads under way fail and can be tried again; the next one starts a new thread. */
+  #fail(error: Error): void {
+    if (HashThread.#running.get(this.#algorithm) === this) HashThread.#running.delete(this.#algorithm);
+    const clients = [...this.#clients.values()];
+    this.#clients.clear();
+    for (const client of clients) client.fail(error);
+  }
+}

@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startMariadb } from "../test/servers/mariadb.ts";
+import { startPostgresql } from "../test/servers/postgresql.ts";
 
-export const databaseKinds = ["sqlite", "mariadb"] as const;
+export const databaseKinds = ["sqlite", "mariadb", "postgresql"] as const;
 export type DatabaseKind = (typeof databaseKinds)[number];
 
 /** The connection as the fleet's files name it, and what ends its server. */
@@ -19,6 +20,11 @@ const makers: Record<DatabaseKind, Make> = {
     progress("starting a private MariaDB");
     const server = await startMariadb();
     return { connection: await server.createDatabase(name), stop: () => server.stop() };
+  },
+  async postgresql({ name, progress }) {
+    progress("starting a private PostgreSQL");
+    const server = await startPostgresql();
+    return { connection: await server.createDatabase({ name }), stop: () => server.stop() };
   },
 };
 

@@ -44,12 +44,14 @@ export class Recorder {
   readonly #kinds = new Map<string, KindEntry>();
   readonly #windows = new Map<Window, Histogram>();
   #nextTransfer = 1;
+  readonly #awaited = new Set<{ readonly requests: number; reached(): void }>();
 
   record(outcome: Outcome): void {
     const entry = this.#kinds.get(outcome.kind) ?? { requests: 0, failed: 0, histogram: histogram() };
     this.#kinds.set(outcome.kind, entry);
     entry.requests++;
     this.requests++;
+    for (const one of this.#awaited) if (this.requests >= one.requests) one.reached();
     const endedMs = performance.now();
     const microseconds = Math.max(1, Math.round((endedMs - outcome.startedMs) * 1_000));
     entry.histogram.recordValue(microseconds);
@@ -60,6 +62,30 @@ export class Recorder {
     this.failed++;
     const { kind, startedMs, failure: what } = outcome;
     if (this.failures.length < failuresKeptMax) this.failures.push({ kind, startedMs, endedMs, what });
+  }
+
+  /** Resolves when so many more requests have ended. Rejects with the signal's reason. */
+  more(requests: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#awaited.delete(one);
+        signal.removeEventListener("abort", abandon);
+      };
+      const abandon = () => {
+        end();
+        reject(signal.reason);
+      };
+      const one = {
+        requests: this.requests + requests,
+        reached() {
+          end();
+          resolve();
+        },
+      };
+      this.#awaited.add(one);
+      signal.addEventListener("abort", abandon, { once: true });
+      if (signal.aborted) abandon();
+    });
   }
 
   beginTransfer(label: string): { end(): void } {

@@ -13,7 +13,7 @@ import { loadSamples } from "../../../demo/traffic/load.ts";
 import { type Failure, Recorder } from "../../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../../demo/traffic/traffic.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
-import { assertUpgraded } from "./upgraded.ts";
+import { assertUpgraded } from "../upgraded.ts";
 
 /** Called at each boundary: between two steps, and between a decision and its act. */
 export type Killer = (boundary: string, event: JournalEvent, hands: Hands) => void;

@@ -1,0 +1,112 @@
+// A fleet of two nodes that travels from release to release under one and the same traffic, from its first node's start to its last
+// image's comparison. Each leg is a whole rollout by glance-rollout; nothing may fail on any of them.
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkImages } from "../../../demo/check-images.ts";
+import type { DatabaseKind } from "../../../demo/database.ts";
+import { type RunningFleet, startFleet } from "../../../demo/fleet.ts";
+import { sampleImages } from "../../../demo/images.ts";
+import { startRollout } from "../../../demo/rollout-process.ts";
+import type { Actor, LoadedSample } from "../../../demo/traffic/actor.ts";
+import { loadSamples } from "../../../demo/traffic/load.ts";
+import { Recorder } from "../../../demo/traffic/recorder.ts";
+import { makeActors, startTraffic, type Traffic } from "../../../demo/traffic/traffic.ts";
+import type { ReleaseId } from "../../../src/releases/catalogue.ts";
+import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
+import { assertUpgraded } from "../upgraded.ts";
+
+const projects = ["red", "green", "blue"];
+const requestsPerSecond = 40;
+/** Requests that both releases answer side by side, before the second node goes too. */
+const mixedRequests = 60;
+const mixedMsMax = 60_000;
+
+type Parts = {
+  readonly fleet: RunningFleet;
+  readonly recorder: Recorder;
+  readonly samples: readonly LoadedSample[];
+  readonly actors: readonly Actor[];
+  readonly traffic: Traffic;
+};
+
+export class TravellingFleet {
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Starts the fleet at `from` under traffic, gives it to `travel`, and then holds everything against what must have come of it. */
+  static async run(
+    options: { database: DatabaseKind; from: ReleaseId; seed: number },
+    travel: (fleet: TravellingFleet) => Promise<void>,
+  ): Promise<{ readonly requests: number }> {
+    const { database, from, seed } = options;
+    const folder = await mkdtemp(join(tmpdir(), "perennial-pairs-"));
+    const fleet = await startFleet({ folder, nodes: 2, database, balancer: "builtin", from });
+    const recorder = new Recorder();
+    const { origin } = fleet;
+    try {
+      // Without the three large ones: they are the demo's.
+      const samples = await loadSamples(origin, recorder, sampleImages({ seed, count: 9, projects }).slice(3));
+      const actors = makeActors({ origin, recorder, samples, projects, seed, count: 6 });
+      const travelling = new TravellingFleet({
+        fleet,
+        recorder,
+        samples,
+        actors,
+        traffic: startTraffic({ actors, requestsPerSecond }),
+      });
+      await travel(travelling);
+      await travelling.#arrive();
+      return { requests: recorder.requests };
+    } finally {
+      await fleet.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  get connection(): string {
+    return this.#parts.fleet.connection;
+  }
+
+  /** One rollout. `onEvent` sees its journal. */
+  async rollTo(target: ReleaseId, onEvent: (event: JournalEvent) => void = () => undefined): Promise<void> {
+    const { fleet, recorder } = this.#parts;
+    await fleet.aim(target);
+    const mixed: Promise<void>[] = [];
+    const before = recorder.requests;
+    const rollout = startRollout(fleet.file, {
+      cwd: fleet.folder,
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.kind !== "result" || event.data?.do !== "enable" || mixed.length > 0) return;
+        // The rollout stands still while the two releases serve side by side.
+        rollout.kill("SIGSTOP");
+        mixed.push(
+          recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax)).finally(() => rollout.kill("SIGCONT")),
+        );
+        mixed[0]?.catch(() => undefined);
+      },
+    });
+    const { code, stderr } = await rollout.ended;
+    assert.equal(code, 0, `the rollout to ${target} ended with ${code}: ${stderr}`);
+    assert.equal(mixed.length, 1, `to ${target} the releases never served side by side`);
+    await mixed[0];
+    assert.deepEqual(recorder.failures, [], `failed on the way to ${target}`);
+    assert(recorder.requests - before > mixedRequests, "there was traffic");
+    await assertUpgraded(fleet, target);
+  }
+
+  async #arrive(): Promise<void> {
+    const { fleet, recorder, samples, actors, traffic } = this.#parts;
+    await traffic.stop();
+    const { wrong } = await checkImages({ origin: fleet.origin, recorder, samples, actors });
+    for (const actor of actors) actor.client.close();
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(recorder.failures, []);
+    assert.equal(recorder.failed, 0);
+  }
+}

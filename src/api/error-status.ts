@@ -19,6 +19,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "schema.preflight_failed": 500,
   "schema.unknown_revision": 500,
   "schema.would_lose": 500,
+  "metadefs.bad_file": 500,
   "images.not_found": 404,
   "images.forbidden": 403,
   "images.invalid": 400,

@@ -2,11 +2,14 @@
 import { dbCheck } from "./commands/db-check.ts";
 import { dbContract } from "./commands/db-contract.ts";
 import { dbExpand } from "./commands/db-expand.ts";
+import { dbExportMetadefs } from "./commands/db-export-metadefs.ts";
+import { dbLoadMetadefs } from "./commands/db-load-metadefs.ts";
 import { dbMigrate } from "./commands/db-migrate.ts";
 import { dbPurge } from "./commands/db-purge.ts";
 import { dbPurgeImagesTable } from "./commands/db-purge-images-table.ts";
 import { dbRevert } from "./commands/db-revert.ts";
 import { dbSync } from "./commands/db-sync.ts";
+import { dbUnloadMetadefs } from "./commands/db-unload-metadefs.ts";
 import { dbUpgrade } from "./commands/db-upgrade.ts";
 import { dbVerify } from "./commands/db-verify.ts";
 import { dbVersion } from "./commands/db-version.ts";
@@ -17,11 +20,14 @@ export const manageCommands: readonly ManageCommand[] = [
   dbCheck,
   dbContract,
   dbExpand,
+  dbExportMetadefs,
+  dbLoadMetadefs,
   dbMigrate,
   dbPurge,
   dbPurgeImagesTable,
   dbRevert,
   dbSync,
+  dbUnloadMetadefs,
   dbUpgrade,
   dbVerify,
   dbVersion,

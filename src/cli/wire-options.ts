@@ -2,6 +2,7 @@
 import { apiOptionGroups } from "../api/config.ts";
 import type { OptionGroup } from "../core/options.ts";
 import { databaseOptions } from "../db/config.ts";
+import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
@@ -14,6 +15,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   imageFormatOptions,
   unsupportedImageOptions,
   databaseOptions,
+  metadefOptions,
   fileStoreOptions,
   ...identityOptionGroups,
 ];

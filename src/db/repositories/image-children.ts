@@ -2,13 +2,11 @@
 // meet here; rows are changed by their own ids, in order, so that writers of different images do not lock each other's gaps.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { ImageLocation } from "../../images/image.ts";
-import type { Dialect, Queryable, SqlValue } from "../database.ts";
+import type { Dialect, Queryable } from "../database.ts";
 import type { ChildRow } from "./image-row.ts";
+import { insertRows } from "./insert-rows.ts";
 import { jsonText } from "./json-text.ts";
 import { softDelete } from "./live-row.ts";
-
-/** Rows written by one INSERT. */
-const insertRowsMax = 200;
 
 /** The image whose row the caller holds, and its live child rows. */
 export type HeldImage = { readonly id: string; readonly children: readonly ChildRow[] };
@@ -159,17 +157,4 @@ export async function changeLocations(
   }
   const gone = live.filter((row) => !byUrl.has(row.name));
   await softDelete(tx, "image_locations", gone.map(rowId), at);
-}
-
-async function insertRows(
-  tx: Queryable,
-  table: string,
-  columns: readonly string[],
-  rows: readonly (readonly SqlValue[])[],
-): Promise<void> {
-  const one = `(${columns.map(() => "?").join(", ")})`;
-  for (let from = 0; from < rows.length; from += insertRowsMax) {
-    const part = rows.slice(from, from + insertRowsMax);
-    await tx.run(`insert into ${table} (${columns.join(", ")}) values ${part.map(() => one).join(", ")}`, part.flat());
-  }
 }

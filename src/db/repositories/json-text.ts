@@ -1,6 +1,8 @@
 // JSON as Glance writes it into text columns, and as its data migrations search for it: a blank after each comma and colon, ASCII only.
 
+/** Raw JSON (metadefs/exact-json.ts) is written as it is. */
 export function jsonText(value: unknown): string {
+  if (JSON.isRawJSON(value)) return value.rawJSON;
   if (Array.isArray(value)) return `[${value.map(jsonText).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);

@@ -2,6 +2,7 @@
 import type { Database, Dialect, Queryable } from "../database.ts";
 import { readPressure } from "./mysql/pressure.ts";
 import { isAtLeast, readServer } from "./mysql/server.ts";
+import { limitBatch, readPressure as readPostgresqlPressure } from "./postgresql/batch.ts";
 
 export type BatchDialect = {
   /** First in each batch's transaction. */
@@ -26,11 +27,17 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
       pauseRatio: 0,
     };
   },
-  postgresql: async () => ({
-    begin: async () => ({ lockFreeRows: "FOR UPDATE SKIP LOCKED" }),
-    pressure: async () => null,
-    pauseRatio: 0,
-  }),
+  async postgresql(db) {
+    return {
+      async begin(tx) {
+        await limitBatch(tx);
+        // Not FOR UPDATE: whoever adds a property, a location or a member only asks that the image's key stays, and need not wait.
+        return { lockFreeRows: "FOR NO KEY UPDATE SKIP LOCKED" };
+      },
+      pressure: (threadsRunningMax) => readPostgresqlPressure(db, threadsRunningMax),
+      pauseRatio: 0,
+    };
+  },
   sqlite: async () => ({
     begin: async () => ({ lockFreeRows: "" }),
     pressure: async () => null,

@@ -23,7 +23,7 @@ export function dropIndex(table: string, name: string): Changes {
   return {
     mysql: () => [{ do: "alter", kind: "drop_index", table, clause: `DROP INDEX ${name}` }],
     sqlite: drop,
-    postgresql: drop,
+    postgresql: () => [{ do: "drop_index", table, name }],
   };
 }
 

@@ -44,8 +44,13 @@ const connectionQueries: Record<Dialect["name"], string | null> = {
       ON p.user <> own.user OR SUBSTRING_INDEX(p.host, ':', 1) <> own.host
     WHERE p.db = DATABASE() GROUP BY p.user, SUBSTRING_INDEX(p.host, ':', 1) ORDER BY 2, 1`,
   sqlite: null,
-  postgresql: `SELECT usename AS "user", COALESCE(host(client_addr), '') AS host, COUNT(*) AS n FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
+  // From where a connection of another role comes is shown to members of pg_read_all_stats only.
+  postgresql: `SELECT usename AS "user",
+      CASE WHEN query = '<insufficient privilege>' THEN 'a host we may not see' ELSE COALESCE(host(client_addr), '') END AS host,
+      COUNT(*) AS n
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
+      AND COALESCE(backend_type, 'client backend') = 'client backend'
       AND (usename <> current_user OR client_addr IS DISTINCT FROM inet_client_addr())
     GROUP BY 1, 2 ORDER BY 2, 1`,
 };

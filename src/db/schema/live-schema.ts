@@ -13,6 +13,8 @@ export type LiveColumn = {
 export type LiveTable = {
   readonly columns: readonly LiveColumn[];
   readonly indexes: ReadonlyMap<string, readonly string[]>;
+  /** PostgreSQL: names of indexes that serve no query, because building or dropping them was cut short (or is under way). */
+  readonly unfinishedIndexes?: readonly string[];
   /** Named CHECK constraints. SQLite's own have no name and are found by their text in `createSql`. */
   readonly checks: readonly { readonly name: string; readonly clause: string }[];
   /** SQLite: the statement the table was created by, as edited since. */

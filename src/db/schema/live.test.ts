@@ -45,7 +45,7 @@ function startWriter(write: (turn: number) => Promise<void>): Writer {
 }
 
 const base = "status, created_at, deleted, min_disk, min_ram, protected";
-const baseValues = "'active', '2016-10-01 00:00:00', 0, 0, 0, 0";
+const baseValues = "'active', '2016-10-01 00:00:00', FALSE, 0, 0, FALSE";
 
 /** As Newton nodes write: is_public always, visibility never; members without a look at the image's row. */
 function newtonWriters(db: Database, withMembers: Set<string>): readonly Writer[] {

@@ -44,12 +44,13 @@ export function indexSteps(
       !live.some((one) => isSame(one, index)) && !index.columns.some((column) => isIn(options.later, index, column)),
   );
   const stale = live.filter((one) => !wanted.some((index) => isSame(one, index)));
+  const unfinished = unfinishedIndexes(schema).filter((left) => !wanted.some((index) => index.name === left.name));
   // An index of an earlier version of this package may have the name of one that is to come.
   const [first, last] = [stale.filter(hasNameOf(missing)), stale.filter((one) => !hasNameOf(missing)(one))];
   return [
     ...first.map(({ table, name }) => removal(table, name)),
     ...missing.map(creation),
-    ...last.map(({ table, name }) => removal(table, name)),
+    ...[...last, ...unfinished].map(({ table, name }) => removal(table, name)),
   ];
 }
 
@@ -61,6 +62,13 @@ export function indexRemovals(schema: LiveSchema, table: string, column: string)
 }
 
 type LiveIndex = { readonly table: string; readonly name: string; readonly columns: readonly string[] };
+
+/** What a killed removal left. One that is wanted is replaced when it is built. */
+function unfinishedIndexes(schema: LiveSchema): readonly { table: string; name: string }[] {
+  return schema.tableNames
+    .flatMap((table) => (schema.table(table)?.unfinishedIndexes ?? []).map((name) => ({ table, name })))
+    .filter((index) => index.name.startsWith(prefix));
+}
 
 function liveIndexes(schema: LiveSchema): readonly LiveIndex[] {
   return schema.tableNames
@@ -88,7 +96,7 @@ function creation(index: LiveIndex): Walk {
 function removal(table: string, name: string): Walk {
   return {
     name: `drop index ${name} on ${table}`,
-    isDone: (schema) => !schema.hasIndex(table, name),
+    isDone: (schema) => !schema.hasIndex(table, name) && !(schema.table(table)?.unfinishedIndexes ?? []).includes(name),
     changes: dropIndex(table, name),
   };
 }

@@ -1,5 +1,5 @@
 // Perennial's own tables. They carry the prefix perennial_, which Glance ignores, and exist at every release.
-import type { Database } from "../database.ts";
+import type { Database, Queryable } from "../database.ts";
 import { presentTables } from "./schema-tools.ts";
 import { createTableSql, type TableDefinition } from "./table-definition.ts";
 
@@ -58,10 +58,16 @@ export const ownTables: readonly TableDefinition[] = [
 
 /**
  * Creates what is missing of our own tables. Safe at any time and from several processes at once. Looks before it creates, so that
- * a node may start with a database user that is not allowed to create tables, once glance-manage made them.
+ * a node may start with a database user that is not allowed to create tables, once glance-manage made them. Where the database can, a
+ * table comes with its indexes or not at all.
  */
 export async function ensureOwnTables(db: Database): Promise<void> {
   const present = await presentTables(db);
-  for (const table of ownTables.filter((one) => !present.has(one.name)))
-    for (const sql of createTableSql(table, db.dialect.name, { ifNotExists: true })) await db.run(sql);
+  for (const table of ownTables.filter((one) => !present.has(one.name))) {
+    const statements = createTableSql(table, db.dialect.name, { ifNotExists: true });
+    const create = async (on: Queryable) => {
+      for (const sql of statements) await on.run(sql);
+    };
+    await (db.dialect.transactionalDdl ? db.transaction(create) : create(db));
+  }
 }

@@ -120,7 +120,7 @@ for (const dialect of testDialects) {
       const given = { [idOf(1)]: "community", [idOf(2)]: "shared", [idOf(5)]: "private", [idOf(6)]: "private" };
       for (const [id, visibility] of Object.entries(given))
         await db.run("UPDATE images SET visibility = ? WHERE id = ?", [visibility, id]);
-      await db.run("UPDATE images SET is_public = 1 WHERE id = ?", [idOf(3)]);
+      await db.run("UPDATE images SET is_public = TRUE WHERE id = ?", [idOf(3)]);
       await migrate({ db, target: ocata });
       await migrate({ db, target: ocata });
       assert.deepEqual(await visibilityById(db), { ...migratedRows(40), ...given, [idOf(3)]: "public" });

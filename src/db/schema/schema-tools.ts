@@ -8,8 +8,11 @@ import { MysqlExecutor } from "./mysql/executor.ts";
 import { readMysqlSchema } from "./mysql/introspect.ts";
 import { mysqlPreflight } from "./mysql/preflight.ts";
 import { canSwitchColumns, costOf, readServer } from "./mysql/server.ts";
+import { classOf } from "./postgresql/ddl-class.ts";
 import { PostgresqlExecutor } from "./postgresql/executor.ts";
-import { readPostgresqlSchema } from "./postgresql/introspect.ts";
+import { tablesSql as postgresqlTablesSql, readPostgresqlSchema } from "./postgresql/introspect.ts";
+import { postgresqlPreflight } from "./postgresql/preflight.ts";
+import { readServer as readPostgresqlServer } from "./postgresql/server.ts";
 import { SqliteExecutor } from "./sqlite/executor.ts";
 import { readSqliteSchema } from "./sqlite/introspect.ts";
 import { sqlitePreflight } from "./sqlite/preflight.ts";
@@ -19,7 +22,7 @@ type Tools = {
   readonly introspect: (db: Queryable) => Promise<LiveSchema>;
   readonly tablesSql: string;
   readonly pricer: (db: Queryable) => Promise<(change: Change) => Cost>;
-  readonly preflight: (db: Queryable, phase: PreflightPhase) => Promise<Findings>;
+  readonly preflight: (db: Database, phase: PreflightPhase) => Promise<Findings>;
   readonly withExecutor: <T>(
     db: Database,
     limits: LockLimits,
@@ -57,10 +60,20 @@ const toolsByDialect: Record<Dialect["name"], Tools> = {
   },
   postgresql: {
     introspect: readPostgresqlSchema,
-    tablesSql: "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()",
-    pricer: async () => (change) => (change.do === "build_index" ? "index_build" : "instant"),
-    preflight: async () => ({ problems: [], notes: [] }),
-    withExecutor: (db, limits, work) => db.session((session) => work(new PostgresqlExecutor(session, limits), session)),
+    tablesSql: postgresqlTablesSql,
+    async pricer(db) {
+      const server = await readPostgresqlServer(db);
+      return (change) => classOf(change, server).cost;
+    },
+    preflight: postgresqlPreflight,
+    withExecutor: (db, limits, work) =>
+      db.session((session) =>
+        db.session(async (watcher) => {
+          const executor = new PostgresqlExecutor(session, watcher, await readPostgresqlServer(session), limits);
+          await executor.prepare();
+          return work(executor, session);
+        }),
+      ),
   },
 };
 

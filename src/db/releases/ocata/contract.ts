@@ -37,8 +37,11 @@ export const contract: readonly FinalStep[] = [
         })),
       // SQLite's CHECKs have no names and go with the rebuild below; is_public is nullable there, which passes.
       sqlite: () => [],
-      // A boolean needs none.
-      postgresql: () => [],
+      // A boolean needs none; what may stand there is the proof of a revert that was begun and not finished.
+      postgresql: (schema) =>
+        schema
+          .checksOn("images", "is_public")
+          .map((name) => statement("column", "images", `ALTER TABLE images DROP CONSTRAINT ${name}`)),
     },
   },
   ...[...imageTriggers, ...memberTriggers].map(dropTriggerStep),

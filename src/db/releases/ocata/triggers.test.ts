@@ -84,7 +84,7 @@ async function outcome(db: Database, id: string | undefined, statement: () => Pr
 
 async function addMember(db: Database, imageId: string, deleted: 0 | 1): Promise<void> {
   await db.run(
-    "INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status) VALUES (?, 'bob', 0, '2016-10-01 00:00:00', ?, 'pending')",
+    "INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status) VALUES (?, 'bob', FALSE, '2016-10-01 00:00:00', ?, 'pending')",
     [imageId, deleted],
   );
 }
@@ -149,12 +149,12 @@ for (const dialect of testDialects)
         const id = await insert(db, { isPublic: undefined, visibility });
         await addMember(db, id, 1);
         assert.equal((await stored(db, id))[1], visibility, "a removed member changes nothing");
-        await db.run("UPDATE image_members SET deleted = 0, status = 'accepted' WHERE image_id = ?", [id]);
+        await db.run("UPDATE image_members SET deleted = FALSE, status = 'accepted' WHERE image_id = ?", [id]);
         const shared = visibility === "private" ? "shared" : visibility;
         assert.equal((await stored(db, id))[1], shared, "added again by an UPDATE of its old row");
         await db.run("UPDATE images SET visibility = 'private' WHERE id = ?", [id]);
         await db.run("UPDATE image_members SET status = 'rejected' WHERE image_id = ?", [id]);
-        await db.run("UPDATE image_members SET deleted = 1 WHERE image_id = ?", [id]);
+        await db.run("UPDATE image_members SET deleted = TRUE WHERE image_id = ?", [id]);
         assert.equal((await stored(db, id))[1], "private", "neither an answer nor a removal shares an image");
         await db.run("DELETE FROM image_members WHERE image_id = ?", [id]);
         await addMember(db, id, 0);

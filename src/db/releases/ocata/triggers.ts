@@ -54,13 +54,19 @@ BEGIN
     WHERE id = NEW.id AND NEW.visibility IS NOT OLD.visibility;
 END`;
 
-/** CREATE OR REPLACE, because a killed run may have left the function without its trigger. */
+/** CREATE OR REPLACE, because another tool's trigger may go by our function's name. */
 function postgresql(name: string, body: string, event: string, table: string): readonly string[] {
   const call = `${functionOf(name)}()`;
   return [
     `CREATE OR REPLACE FUNCTION ${call} RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n${body}\n  RETURN NEW;\nEND\n$$`,
     `CREATE TRIGGER ${name} BEFORE ${event} ON ${table} FOR EACH ROW EXECUTE FUNCTION ${call}`,
   ];
+}
+
+/** A table that its function names is looked for where ours are, wherever the search_path of the writer leads. */
+function pinned([create = "", trigger = ""]: readonly string[], name: string): readonly string[] {
+  const pin = `EXECUTE format('ALTER FUNCTION ${functionOf(name)}() SET search_path = %I, pg_temp', current_schema())`;
+  return [create, `DO $$ BEGIN ${pin}; END $$`, trigger];
 }
 
 const refusePostgresql = `RAISE EXCEPTION '${message}' USING ERRCODE = '45000'`;
@@ -125,6 +131,9 @@ export const imageTriggers: readonly TriggerDefinition[] = [
 const memberInsertPostgresql = `  IF NOT NEW.deleted THEN ${share}; END IF;`;
 const memberUpdatePostgresql = `  IF NOT NEW.deleted AND OLD.deleted THEN ${share}; END IF;`;
 
+const memberPostgresql = (name: string, body: string, event: string) =>
+  pinned(postgresql(name, body, event, "image_members"), name);
+
 export const memberTriggers: readonly TriggerDefinition[] = [
   {
     name: "perennial_insert_member",
@@ -132,7 +141,7 @@ export const memberTriggers: readonly TriggerDefinition[] = [
     sql: {
       mysql: [memberInsertMysql],
       sqlite: [memberInsertSqlite],
-      postgresql: postgresql("perennial_insert_member", memberInsertPostgresql, "INSERT", "image_members"),
+      postgresql: memberPostgresql("perennial_insert_member", memberInsertPostgresql, "INSERT"),
     },
   },
   {
@@ -141,7 +150,7 @@ export const memberTriggers: readonly TriggerDefinition[] = [
     sql: {
       mysql: [memberUpdateMysql],
       sqlite: [memberUpdateSqlite],
-      postgresql: postgresql("perennial_update_member", memberUpdatePostgresql, "UPDATE", "image_members"),
+      postgresql: memberPostgresql("perennial_update_member", memberUpdatePostgresql, "UPDATE"),
     },
   },
 ];

@@ -13,8 +13,7 @@ export async function fillNewton(db: Database, count: number): Promise<void> {
   for (let from = 0; from < count; from += perStatement) {
     const numbers = Array.from({ length: Math.min(perStatement, count - from) }, (_, index) => from + index);
     const images = numbers.map(
-      (n) =>
-        `('${idOf(n)}', 'active', ${n % 5 === 0 ? 1 : 0}, '2016-10-01 00:00:00', ${n % 11 === 0 ? 1 : 0}, 0, 0, 0)`,
+      (n) => `('${idOf(n)}', 'active', ${n % 5 === 0}, '2016-10-01 00:00:00', ${n % 11 === 0}, 0, 0, FALSE)`,
     );
     await db.run(
       `INSERT INTO images (id, status, is_public, created_at, deleted, min_disk, min_ram, protected) VALUES ${images.join(", ")}`,
@@ -25,8 +24,8 @@ export async function fillNewton(db: Database, count: number): Promise<void> {
 
 export async function addMember(db: Database, imageId: string, live = true, member = "red"): Promise<void> {
   await db.run(
-    "INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status) VALUES (?, ?, 0, '2016-10-01 00:00:00', ?, 'pending')",
-    [imageId, member, live ? 0 : 1],
+    "INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status) VALUES (?, ?, FALSE, '2016-10-01 00:00:00', ?, 'pending')",
+    [imageId, member, !live],
   );
 }
 

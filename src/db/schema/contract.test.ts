@@ -70,7 +70,8 @@ for (const dialect of testDialects) {
     withTestDatabase(dialect, "newton", async ({ db }) => {
       await fillNewton(db, 30);
       await expand({ db, target: ocata });
-      await db.session((session) => session.run("DROP TRIGGER update_visibility"));
+      const of = { mysql: "", sqlite: "", postgresql: " ON images" };
+      await db.session((session) => session.run(`DROP TRIGGER update_visibility${of[dialect]}`));
       await db.run("UPDATE images SET visibility = 'community'");
       const events: EngineEvent[] = [];
       await assert.rejects(contract({ db, target: ocata, on: (event) => events.push(event) }), {

@@ -2,7 +2,7 @@
 import type { Release } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { hasPendingData } from "./migrate.ts";
-import { readStanding, refuseOlderTarget, releaseAt, type Standing } from "./revisions.ts";
+import { readHeads, readStanding, refuseOlderTarget, releaseAt, type Standing } from "./revisions.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 import { contractHasBegun, isExpanded, openReleases } from "./standing-facts.ts";
 
@@ -35,8 +35,7 @@ export async function check(db: Database, target: Release): Promise<CheckResult>
   return { due: "contract", ...about };
 }
 
-/** The heads alone: what `db version` prints. */
+/** The heads alone, whatever they are: what `db version` prints. Throws schema.unknown_revision for a schema older than Liberty's. */
 export async function readVersion(db: Database): Promise<Pick<Standing, "heads" | "legacy">> {
-  const { heads, legacy } = await readStanding(db, await readLiveSchema(db));
-  return { heads, legacy };
+  return readHeads(db, await readLiveSchema(db));
 }

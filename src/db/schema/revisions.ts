@@ -1,5 +1,6 @@
 // alembic_version, kept exactly as the reference keeps it: which revisions the database shows, what they mean in our catalogue, and
 // which rows stand there after each phase. A contract revision absorbs the expand revision it depends on (database.md, 3.1).
+import assert from "node:assert/strict";
 import { ServiceError } from "../../core/errors.ts";
 import { firstRevision, type Release, type RevisionPair, releases } from "../../releases/catalogue.ts";
 import type { Database, Queryable } from "../database.ts";
@@ -135,13 +136,27 @@ export function levelsOf(release: Release): readonly (RevisionPair & { readonly 
   return release.revisions.map((pair, index) => ({ ...pair, level: before + index + 1 }));
 }
 
+/**
+ * The release of this level, of 0 and more, as a target; cut off behind the pair of that level where it goes on: its earlier revisions
+ * and no more.
+ */
+export function releaseUpTo(level: number): Release {
+  const release = releases.find((one) => one.level >= level) ?? assert.fail(`the chain has a level ${level}`);
+  if (release.level === level) return release;
+  const revisions = release.revisions.slice(0, level - release.level);
+  const { expand, contract } = revisions.at(-1) ?? assert.fail("a cut release has a revision");
+  return { ...release, revisions, level, heads: { expanded: expand, contracted: contract } };
+}
+
 /** Throws schema.out_of_order where the database is finished beyond `target`: there is no way back from there. */
 export function refuseOlderTarget(standing: Standing, target: Release): void {
-  if (standing.contractLevel <= target.level) return;
-  const at = releaseAt(standing.contractLevel)?.id ?? "";
+  const { contractLevel, heads } = standing;
+  if (contractLevel <= target.level) return;
+  const next = releaseUpTo(contractLevel);
+  const at = releaseAt(contractLevel)?.id === next.id ? next.id : heads.join(", ");
   throw new ServiceError(
     "schema.out_of_order",
-    `the database is contracted to ${at}, and the target is ${target.id}, which is older: name ${at} or a newer release with --to or [perennial] release, or restore a backup of ${target.id}`,
+    `the database is contracted to ${at}, and the target is ${target.id}, which is older: name ${next.id} or a newer release with --to or [perennial] release, or restore a backup of ${target.id}`,
     { facts: { target: target.id, contracted: at } },
   );
 }

@@ -8,6 +8,12 @@ const lookAgainAfterMs = 30_000;
 /** A schema change takes several indexes away, one after the other. */
 const attemptsMax = 4;
 
+export type KnownIndexes = {
+  has(index: ListIndex): boolean;
+  /** Follows the table's name: empty where the index does not exist, or the database takes no hints. */
+  hint(index: ListIndex): string;
+};
+
 type Known = { readonly names: ReadonlySet<string>; readonly lookAgainAtMs: number };
 
 export class IndexProbe {
@@ -23,10 +29,9 @@ export class IndexProbe {
   }
 
   /**
-   * Runs `work`, telling it which hints it may give; again with fresh knowledge where an index went away under it.
-   * `hint` follows the table's name: empty where the index does not exist.
+   * Runs `work`, telling it which indexes there are and how to hint at them; again with fresh knowledge where one went away under it.
    */
-  async withHints<T>(work: (hint: (index: ListIndex) => string) => Promise<T>): Promise<T> {
+  async withHints<T>(work: (known: KnownIndexes) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const known = (attempt === 1 && this.#current()) || (await this.#look());
       try {
@@ -37,8 +42,9 @@ export class IndexProbe {
     }
   }
 
-  #hintsOf({ names }: Known): (index: ListIndex) => string {
-    return (index) => (names.has(index.name) ? this.#db.dialect.useIndex(index.name) : "");
+  #hintsOf({ names }: Known): KnownIndexes {
+    const has = (index: ListIndex) => names.has(index.name);
+    return { has, hint: (index) => (has(index) ? this.#db.dialect.useIndex(index.name) : "") };
   }
 
   /** Looking again goes on beside the request: what was known still holds, or fails and is asked for. */

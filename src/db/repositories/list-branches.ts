@@ -3,23 +3,14 @@
 import type { ImageQuery } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import type { SqlCondition, SqlValue } from "../database.ts";
-import {
-  createdIndex,
-  isPublicIndex,
-  type ListIndex,
-  memberIndex,
-  ownerIndex,
-  visibilityIndex,
-} from "./list-indexes.ts";
+import type { PageIndexes } from "./list-indexes.ts";
 import { isLive } from "./live-row.ts";
 
-export type Branch = {
-  /** `members`: reached through image_members m. */
-  readonly through: "images" | "members";
-  /** Serves the condition, and its order too unless it leads through members. */
-  readonly index: ListIndex;
-  readonly where: SqlCondition;
-};
+export type Branch =
+  /** `index` serves the condition, and its order too. */
+  | { readonly through: "images"; readonly index: keyof PageIndexes; readonly where: SqlCondition }
+  /** Reached through image_members m, by the index on members. */
+  | { readonly through: "members"; readonly where: SqlCondition };
 
 type Sight = { readonly query: ImageQuery; readonly capabilities: Capabilities };
 
@@ -56,7 +47,7 @@ function byVisibility(sight: Sight): readonly Branch[] {
 
 function byIsPublic(sight: Sight): readonly Branch[] {
   const { viewer, visibility } = sight.query;
-  const isPublic = (flag: boolean): Branch => branch(isPublicIndex, `i.is_public = ${flag}`);
+  const isPublic = (flag: boolean): Branch => branch("visibility", `i.is_public = ${flag}`);
   if (visibility === "public") return [isPublic(true)];
   if (visibility === "community") return [];
   if (viewer.isAdmin) {
@@ -72,18 +63,18 @@ function byIsPublic(sight: Sight): readonly Branch[] {
   return [isPublic(true), ...ownImages(sight), ...memberImages(sight)];
 }
 
-function branch(index: ListIndex, sql: string, params: readonly SqlValue[] = []): Branch {
+function branch(index: keyof PageIndexes, sql: string, params: readonly SqlValue[] = []): Branch {
   return { through: "images", index, where: { sql, params } };
 }
 
-const withVisibility = (visibility: string) => branch(visibilityIndex, "i.visibility = ?", [visibility]);
+const withVisibility = (visibility: string) => branch("visibility", "i.visibility = ?", [visibility]);
 
 /** An admin's view of everything; the owner of a filter by owner is found by its index. */
-const inAll = (sql = "1 = 1", params: readonly SqlValue[] = []) => branch(createdIndex, sql, params);
+const inAll = (sql = "1 = 1", params: readonly SqlValue[] = []) => branch("all", sql, params);
 
 function ownImages({ query }: Sight, and = ""): readonly Branch[] {
   const { projectId } = query.viewer;
-  return projectId === null ? [] : [branch(ownerIndex, `i.owner = ?${and}`, [projectId])];
+  return projectId === null ? [] : [branch("owner", `i.owner = ?${and}`, [projectId])];
 }
 
 function memberImages({ query }: Sight, and = ""): readonly Branch[] {
@@ -93,7 +84,6 @@ function memberImages({ query }: Sight, and = ""): readonly Branch[] {
   return [
     {
       through: "members",
-      index: memberIndex,
       where: {
         sql: `m.member = ? and m.deleted = false${status.length > 0 ? " and m.status = ?" : ""}${and}`,
         params: [projectId, ...status],

@@ -11,11 +11,12 @@ const numbers: ReadonlySet<FilterColumn> = new Set(["size", "virtual_size", "min
 export const listed: SqlCondition = { sql: "i.deleted = false and i.status <> 'killed'", params: [] };
 
 /**
- * Not equality: for that servers offer Glance's index on os_hidden, which holds the whole table. The hidden images are few, and those that
- * are not hidden are nearly all.
+ * Equality where an index of ours is walked that has the column. Elsewhere not: for that servers offer Glance's index on os_hidden, which
+ * holds the whole table.
  */
-export function hiddenCondition(hidden: boolean): SqlCondition {
-  return { sql: `i.os_hidden <> ${hidden ? "FALSE" : "TRUE"}`, params: [] };
+export function hiddenCondition(hidden: boolean, { walked }: { walked: boolean }): SqlCondition {
+  const sql = walked ? `i.os_hidden = ${hidden ? "TRUE" : "FALSE"}` : `i.os_hidden <> ${hidden ? "FALSE" : "TRUE"}`;
+  return { sql, params: [] };
 }
 
 export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondition {

@@ -8,21 +8,48 @@ export type ListIndex = {
   readonly columns: readonly string[];
 };
 
+/** The indexes that a list page walks, by what the images on it have in common. */
+export type PageIndexes = {
+  readonly all: ListIndex;
+  readonly owner: ListIndex;
+  /** Public or not, or the visibility, as the release keeps it. */
+  readonly visibility: ListIndex;
+};
+
 /**
- * A list page walks one of these backwards from the marker: equality on what stands before created_at, then order for free. The status at
- * its end lets a walk pass over what is not listed without looking at the rows, which lie scattered over a large table.
+ * Walked backwards from the marker: equality on what stands before created_at, then order for free. The status at the end lets a walk
+ * pass over what is not listed without looking at the rows, which lie scattered over a large table.
  */
 const pageIndex = (name: string, ...equal: readonly string[]): ListIndex => ({
-  name,
+  name: `perennial_images_${name}`,
   table: "images",
-  columns: [...equal, "deleted", "created_at", "id", "status"],
+  columns: [...equal, "created_at", "id", "status"],
 });
 
-export const createdIndex = pageIndex("perennial_images_created");
-export const ownerIndex = pageIndex("perennial_images_owner", "owner");
-/** Of releases that keep visibility as is_public, and of those that keep it as visibility. */
-export const isPublicIndex = pageIndex("perennial_images_is_public", "is_public");
-export const visibilityIndex = pageIndex("perennial_images_visibility", "visibility");
+/** Of releases without hidden images, and of those that have them: a list shows one kind or the other. */
+const plain = (name: string, ...equal: readonly string[]) => pageIndex(name, ...equal, "deleted");
+const shown = (name: string, ...equal: readonly string[]) =>
+  pageIndex(`shown_${name}`, ...equal, "deleted", "os_hidden");
+
+const byIsPublic: PageIndexes = {
+  all: plain("created"),
+  owner: plain("owner", "owner"),
+  visibility: plain("is_public", "is_public"),
+};
+const byVisibility: PageIndexes = { ...byIsPublic, visibility: plain("visibility", "visibility") };
+const shownByVisibility: PageIndexes = {
+  all: shown("created"),
+  owner: shown("owner", "owner"),
+  visibility: shown("visibility", "visibility"),
+};
+
+type Sight = Pick<Capabilities, "visibilityStoredAs" | "hiding">;
+
+export function pageIndexesOf({ visibilityStoredAs, hiding }: Sight): PageIndexes {
+  if (visibilityStoredAs === "is_public") return byIsPublic;
+  return hiding ? shownByVisibility : byVisibility;
+}
+
 /** Clients look images up by name more than by anything else but the id. */
 export const nameIndex: ListIndex = { name: "perennial_images_name", table: "images", columns: ["name", "deleted"] };
 /** The images that a project is a member of. */
@@ -33,7 +60,6 @@ export const memberIndex: ListIndex = {
 };
 
 /** Those that nodes of a release ask for by name. */
-export function indexesOf({ visibilityStoredAs }: Pick<Capabilities, "visibilityStoredAs">): readonly ListIndex[] {
-  const kindIndex = visibilityStoredAs === "is_public" ? isPublicIndex : visibilityIndex;
-  return [createdIndex, ownerIndex, kindIndex, nameIndex, memberIndex];
+export function indexesOf(sight: Sight): readonly ListIndex[] {
+  return [...Object.values(pageIndexesOf(sight)), nameIndex, memberIndex];
 }

@@ -1,4 +1,5 @@
 // Exit codes of all commands, in one place; docs/exit-codes.md lists them for operators.
+// glance-status ends with 0, 1 and 2 for success, warnings and failure, as the reference's does.
 // glance-manage's own 3, 4, 5 are those of `db check` in the reference implementation, whose other failures are all 1.
 
 export const exitCodes = {
@@ -22,6 +23,8 @@ export const exitCodes = {
   cannotListen: 71,
   /** A configuration or fleet file is missing or wrong. */
   badConfig: 78,
+  /** glance-status: a check itself broke. */
+  unexpected: 255,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

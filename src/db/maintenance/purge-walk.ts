@@ -48,6 +48,11 @@ export async function purgeTable(options: PurgeOptions, subject: PurgeTable, cut
   const limits = defaultBackfillLimits;
   const throttle = new Throttle(() => batches.pressure(limits.threadsRunningMax));
   const { condition, rowsTotal } = await selection(db, subject, cutoff, options.rowsMax);
+  const purged = (rows: number, dependents: number) => [
+    { table: subject.table, rows },
+    ...(subject.dependent ? [{ table: subject.dependent.table, rows: dependents }] : []),
+  ];
+  if (rowsTotal === 0) return purged(0, 0);
   const report = new ProgressReport(
     { on },
     { phase: "purge", release: options.target.id, step: subject.table, rowsTotal },
@@ -72,8 +77,7 @@ export async function purgeTable(options: PurgeOptions, subject: PurgeTable, cut
     batchRows = nextBatchRows(ids.length, tookMs, batchRows, limits);
     if (batches.pauseRatio > 0) await systemClock.sleep(Math.max(5, tookMs * batches.pauseRatio), signal);
   }
-  const purged = report.end(rows, [{ table: subject.table, rows }]);
-  return subject.dependent ? [...purged, { table: subject.dependent.table, rows: dependents }] : purged;
+  return report.end(rows, purged(rows, dependents));
 }
 
 /** Which rows: all of them, or the oldest so many, told from the rest by the youngest of these. */

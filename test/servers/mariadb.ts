@@ -2,12 +2,13 @@
 // With PERENNIAL_TEST_MARIADB (root's URL of a running server, without a database) tests share that one and only make databases on it.
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createConnection } from "mysql2/promise";
+import { type Crashable, startCrashable } from "./crashable.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { leash } from "./leash.ts";
@@ -50,15 +51,26 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
   }
 }
 
-async function startPrivate(folder: string, options: MariadbOptions): Promise<MariadbServer> {
-  const command = findServer();
+/** A private server that survives kill -9; its log is small, so that it is quick to come back. */
+export async function startCrashableMariadb(): Promise<Crashable & Pick<MariadbServer, "createDatabase">> {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-mariadb-"));
+  const { command, port } = await prepare(folder, { bufferPoolMb: 32, args: ["--innodb-log-file-size=16M"] });
+  const pidOf = () => Number(readFileSync(join(folder, "pid"), "utf8"));
+  const server = await startCrashable({ name: "MariaDB", folder, command, pidOf, answers: () => ping(port) });
+  return { ...access(port, []), ...server };
+}
+
+/** Makes the files of a new server in `folder`; returns how it is run. */
+async function prepare(folder: string, options: MariadbOptions): Promise<Launch> {
+  const program = findServer();
   const data = join(folder, "data");
   const socket = join(folder, "s");
   const user = `--user=${userInfo().username}`;
   const accounts = "--auth-root-authentication-method=normal";
   await run("mariadb-install-db", ["--no-defaults", user, accounts, "--skip-test-db", `--datadir=${data}`]);
   const port = await freePort();
-  const args = [
+  const command = [
+    program,
     "--no-defaults",
     user,
     `--datadir=${data}`,
@@ -77,7 +89,14 @@ async function startPrivate(folder: string, options: MariadbOptions): Promise<Ma
     "--max-connections=500",
     ...(options.args ?? []),
   ];
-  const server = leash([command, ...args], { folder });
+  return { command, socket, port };
+}
+
+type Launch = { readonly command: readonly string[]; readonly socket: string; readonly port: number };
+
+async function startPrivate(folder: string, options: MariadbOptions): Promise<MariadbServer> {
+  const { command, socket, port } = await prepare(folder, options);
+  const server = leash(command, { folder });
   try {
     await eventually("MariaDB answers", () => server.exitCode !== undefined || ping(port), { msMax: 60_000 });
     if (server.exitCode !== undefined) throw new Error(`MariaDB did not start:\n${server.output()}`);

@@ -2,12 +2,13 @@
 // With PERENNIAL_TEST_POSTGRESQL (URL of a running server, without a database) tests share that one and only make databases on it.
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
+import { type Crashable, startCrashable } from "./crashable.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { leash } from "./leash.ts";
@@ -55,7 +56,30 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
   }
 }
 
-async function startPrivate(folder: string, options: PostgresqlOptions): Promise<PostgresqlServer> {
+/** A private server that survives kill -9. */
+export async function startCrashablePostgresql(): Promise<Crashable & Pick<PostgresqlServer, "createDatabase">> {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-postgresql-"));
+  // What is synchronous only waits for the operating system here, which no kill takes along.
+  const { command, port } = await prepare(folder, { settings: ["full_page_writes=on", "synchronous_commit=on"] });
+  const pidOf = () => Number.parseInt(readFileSync(join(folder, "data", "postmaster.pid"), "utf8"), 10);
+  const answers = () => ping(port);
+  const server = await startCrashable({
+    name: "PostgreSQL",
+    folder,
+    command,
+    cwd: folder,
+    signal: "QUIT",
+    pidOf,
+    answers,
+  });
+  return { ...access(port, []), ...server };
+}
+
+/** Makes the files of a new server in `folder`; returns how it is run. */
+async function prepare(
+  folder: string,
+  options: PostgresqlOptions,
+): Promise<{ readonly command: readonly string[]; readonly port: number }> {
   const programs = findPrograms();
   const as = await serverUser(folder);
   const data = join(folder, "data");
@@ -86,7 +110,13 @@ async function startPrivate(folder: string, options: PostgresqlOptions): Promise
     "max_wal_size=1GB",
     ...(options.settings ?? []),
   ];
-  const server = leash([...as, join(programs, "postgres"), "-D", data, ...settings.flatMap((one) => ["-c", one])], {
+  const command = [...as, join(programs, "postgres"), "-D", data, ...settings.flatMap((one) => ["-c", one])];
+  return { command, port };
+}
+
+async function startPrivate(folder: string, options: PostgresqlOptions): Promise<PostgresqlServer> {
+  const { command, port } = await prepare(folder, options);
+  const server = leash(command, {
     folder,
     cwd: folder,
     // An immediate shutdown: unlike killed ones, the server takes its shared memory along.

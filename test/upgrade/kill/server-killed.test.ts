@@ -33,21 +33,29 @@ for (const database of databaseKinds.filter((kind) => kind !== "sqlite"))
 function upgradeDatabase(kind: DatabaseKind, kills?: string[]): Promise<Fingerprint> {
   return KeptDatabase.with(kind, images, async (kept) => {
     const passed = new Set<string>();
-    for (const phase of phases) while (!(await runOnce(kept, phase, passed, kills)));
+    for (const phase of phases) {
+      // The first moment of each phase is always one of them.
+      let first = kills !== undefined;
+      while (!(await runOnce(kept, phase, passed, { kills, first }))) first = false;
+    }
     return kept.open(fingerprint);
   });
 }
 
 /** True when the phase came to its end; each moment is a reason to kill the server only once. */
-async function runOnce(kept: KeptDatabase, phase: Phase, passed: Set<string>, kills?: string[]): Promise<boolean> {
+async function runOnce(
+  kept: KeptDatabase,
+  phase: Phase,
+  passed: Set<string>,
+  { kills, first }: { kills: string[] | undefined; first: boolean },
+): Promise<boolean> {
   const server = kept.server ?? assert.fail("SQLite has no server");
   let crash: Promise<void> | undefined;
   const { code, stderr } = await kept.run([phase], (moment) => {
     if (!kills || crash || passed.has(moment) || moment.endsWith(": applied")) return;
     passed.add(moment);
-    // The first moment of each phase is always one of them.
-    if (passed.size % every !== 0 && kills.some((one) => one.startsWith(phase))) return;
-    kills.push(moment);
+    if (passed.size % every !== 0 && !first) return;
+    kills.push(`${phase}: ${moment}`);
     crash = server.crash();
   });
   if (!crash) {

@@ -5,12 +5,12 @@ import { Command, CommanderError } from "commander";
 import { type Config, loadConfig } from "../core/config.ts";
 import { findConfigFiles } from "../core/config-files.ts";
 import { errorText } from "../core/errors.ts";
+import { packageVersion } from "../core/package-version.ts";
 import { logOptions } from "../node/config.ts";
 import { supervise } from "../node/supervisor.ts";
 import { checkConfig } from "./check-config.ts";
 import { exitCodeOf } from "./exit-code-of.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { packageVersion } from "./package-version.ts";
 import { allOptionGroups } from "./wire-options.ts";
 import { openSupervisorParts } from "./wire-supervisor.ts";
 

@@ -42,7 +42,7 @@ async function run(chosen: ChosenCommand, out: ManageOutput, signal: AbortSignal
   const files = findConfigFiles("glance-manage", globals.configFile ?? [], globals.configDir ?? []);
   const config = loadConfig({ files, groups: allOptionGroups });
   const { release } = config.read(nodeOptions);
-  const target = releaseNamed(typeof flags.to === "string" ? flags.to : release);
+  const target = releaseNamed(typeof flags.to === "string" && !command.withoutTarget ? flags.to : release);
   const debug = globals.debug === true || config.read(logOptions).debug;
   const { url, options } = readDatabaseConfig(config);
   const logger = createLogger({ level: debug ? "debug" : "warn", name: "glance-manage" });

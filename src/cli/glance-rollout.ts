@@ -1,12 +1,12 @@
 // The command glance-rollout: moves a fleet from one release to the next while it serves. The commands stand in commands/rollout-*.ts.
 import { Command, CommanderError } from "commander";
+import { packageVersion } from "../core/package-version.ts";
 import { addBalancerCommand } from "./commands/rollout-balancer.ts";
 import { failCommand } from "./commands/rollout-error.ts";
 import { addPlanCommand } from "./commands/rollout-plan.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { packageVersion } from "./package-version.ts";
 
 const exitCodeHelp = `
 Exit codes:

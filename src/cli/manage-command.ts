@@ -34,7 +34,7 @@ export type ManageCommand = {
   readonly flags: readonly ManageFlag[];
   /** Flags by name that may also be given by position, in this order, as the older spelling of Glance has it. */
   readonly positional?: readonly string[];
-  /** It goes nowhere: there is no `--to`. */
+  /** It goes to no release: there is no `--to`, or one of its own. */
   readonly withoutTarget?: true;
   run(context: ManageContext): Promise<ExitCode>;
 };

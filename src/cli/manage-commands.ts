@@ -1,4 +1,5 @@
 // All subcommands of glance-manage, in the order --help lists them.
+import { dbBackup } from "./commands/db-backup.ts";
 import { dbCheck } from "./commands/db-check.ts";
 import { dbContract } from "./commands/db-contract.ts";
 import { dbExpand } from "./commands/db-expand.ts";
@@ -7,6 +8,7 @@ import { dbLoadMetadefs } from "./commands/db-load-metadefs.ts";
 import { dbMigrate } from "./commands/db-migrate.ts";
 import { dbPurge } from "./commands/db-purge.ts";
 import { dbPurgeImagesTable } from "./commands/db-purge-images-table.ts";
+import { dbRestore } from "./commands/db-restore.ts";
 import { dbRevert } from "./commands/db-revert.ts";
 import { dbSync } from "./commands/db-sync.ts";
 import { dbUnloadMetadefs } from "./commands/db-unload-metadefs.ts";
@@ -17,6 +19,7 @@ import { dbVersionControl } from "./commands/db-version-control.ts";
 import type { ManageCommand } from "./manage-command.ts";
 
 export const manageCommands: readonly ManageCommand[] = [
+  dbBackup,
   dbCheck,
   dbContract,
   dbExpand,
@@ -25,6 +28,7 @@ export const manageCommands: readonly ManageCommand[] = [
   dbMigrate,
   dbPurge,
   dbPurgeImagesTable,
+  dbRestore,
   dbRevert,
   dbSync,
   dbUnloadMetadefs,

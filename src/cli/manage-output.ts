@@ -48,6 +48,12 @@ export class ManageOutput {
     else this.#progress(event);
   };
 
+  /** Work that is no step of the engine: a line that is rewritten, its facts for programs. */
+  working(text: string, facts: object): void {
+    if (this.json) this.#print(facts);
+    else this.#working(text);
+  }
+
   #progress(event: Extract<EngineEvent, { event: "progress" }>): void {
     this.#working(progressText(event), event.rowsDone === event.rowsTotal);
   }

@@ -2,10 +2,10 @@
 // What comes out is a command with its flags, or an exit code where all has been said.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../core/errors.ts";
+import { packageVersion } from "../core/package-version.ts";
 import { releaseIds } from "../releases/catalogue.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import type { ManageCommand } from "./manage-command.ts";
-import { packageVersion } from "./package-version.ts";
 
 const helpAfter = `
 The order of an upgrade under traffic: db expand, db migrate, then the nodes one by one, db contract. glance-rollout does all of it.

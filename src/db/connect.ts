@@ -12,7 +12,11 @@ import { type DatabaseUrl, parseDatabaseUrl } from "./url.ts";
 
 /** Opens and asks the database once. Throws config.invalid, db.unreachable, db.access_denied, db.wrong_schema (no such database). */
 export async function openDatabase(url: string, options: OpenOptions = {}): Promise<Database> {
-  const parsed = parseDatabaseUrl(url);
+  return openParsedDatabase(parseDatabaseUrl(url), options);
+}
+
+/** The same of a URL that was read already. */
+export async function openParsedDatabase(parsed: DatabaseUrl, options: OpenOptions = {}): Promise<Database> {
   const settings = withDefaults(options);
   for (const name of parsed.ignored)
     settings.logger?.warn(`[database] connection: parameter ${name} is not known and has no effect`);

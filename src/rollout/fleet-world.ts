@@ -1,12 +1,11 @@
 // The real world of a rollout: looks at the nodes, the balancer and the database, and makes the steps that were decided.
 // What it remembers, starts and passed probes, is of this run alone; a new run looks, and at worst probes once more.
-import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { ServiceError } from "../core/errors.ts";
+import { findBackup } from "../db/backup/backup-folder.ts";
 import type { SeenNode } from "../db/repositories/node-repository.ts";
 import { isReleaseId } from "../releases/catalogue.ts";
-import { backUp } from "./backup/back-up.ts";
-import { findManifest } from "./backup/manifest.ts";
+import { backUpForRollout } from "./backup/back-up.ts";
 import type { Balancer } from "./balancers/balancer.ts";
 import type { DatabaseView } from "./database-view.ts";
 import { withDeadline } from "./deadline.ts";
@@ -166,18 +165,19 @@ export class FleetWorld implements World {
 
   #backup(due: Snapshot["due"]): Snapshot["backup"] {
     const { fleet, rolloutId, clock } = this.#parts;
-    const manifest = findManifest(fleet.backup.directory, rolloutId);
-    if (!manifest) return "missing";
-    const ageMs = clock.nowMs() - Date.parse(manifest.verifiedAt);
+    const found = findBackup(fleet.backup.directory, rolloutId);
+    if (!found) return "missing";
+    const ageMs = clock.nowMs() - Date.parse(found.manifest.finishedAt);
     return due === "expand" && !(ageMs < backupFreshMs) ? "missing" : "verified";
   }
 
   async #backUp(report: Report, signal: AbortSignal): Promise<string> {
-    const { fleet, rolloutId, database, databaseUrl, clock } = this.#parts;
+    const { fleet, rolloutId, database, databaseUrl } = this.#parts;
     const { directory: folder, msMax } = fleet.backup;
     const db = await database.open(signal);
-    const made = await backUp({ db, databaseUrl, folder, rolloutId, clock, msMax, signal, report });
-    return `backup read back: ${made.rows.images} images, ${made.bytes} bytes in ${join(folder, made.file)}`;
+    const { path, manifest } = await backUpForRollout({ db, databaseUrl, folder, rolloutId, msMax, signal, report });
+    const { rows, bytes, verified } = manifest;
+    return `backup proven by ${verified}: ${rows.images} images, ${bytes} bytes in ${path}`;
   }
 
   async #actOnNode(step: NodeStep, node: FleetNode, driver: NodeDriver, signal: AbortSignal): Promise<string> {

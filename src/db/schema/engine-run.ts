@@ -3,6 +3,7 @@ import type { Release, ReleaseId } from "../../releases/catalogue.ts";
 import { withAdvisoryLock } from "../advisory-lock.ts";
 import type { Database } from "../database.ts";
 import type { LockLimits } from "./executor.ts";
+import { refuseHalfRestored } from "./restore-marker.ts";
 import type { PhaseName } from "./step.ts";
 
 export type EnginePhase = "create" | PhaseName | "verify" | "revert" | "indexes";
@@ -61,14 +62,16 @@ export type EngineRun = {
   readonly signal: AbortSignal;
 };
 
-const lockName = "perennial-schema";
+/** Of everything that changes the schema, and of what must see it unchanged. */
+export const engineLockName = "perennial-schema";
 
-/** Runs `work` alone: one engine run per database at a time. Throws schema.locked where another is under way. */
+/** Runs `work` alone: one engine run per database at a time. Throws schema.locked where another is under way, and where a restore was cut. */
 export function withEngineLock<T>(options: EngineOptions, work: (run: EngineRun) => Promise<T>): Promise<T> {
   return withAdvisoryLock(
     options.db,
-    lockName,
-    (lost) => {
+    engineLockName,
+    async (lost) => {
+      await refuseHalfRestored(options.db);
       const signal = options.signal ? AbortSignal.any([options.signal, lost]) : lost;
       const { db, target, limits = {}, on = () => undefined } = options;
       return work({ db, target, limits, on, signal });

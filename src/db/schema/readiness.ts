@@ -6,6 +6,7 @@ import type { Database } from "../database.ts";
 import { stepsOf } from "../releases/steps.ts";
 import { nodeLiveSeconds } from "./own-tables.ts";
 import { DatabaseProgress } from "./progress-store.ts";
+import { halfRestoredText, restoreMarkerTable } from "./restore-marker.ts";
 import { readStanding, releaseAt, type Standing } from "./revisions.ts";
 import { presentTables } from "./schema-tools.ts";
 import { contractAnnounced, contractBegun, contractProgressName, openReleases } from "./standing-facts.ts";
@@ -16,7 +17,7 @@ export type Readiness =
       readonly ready: false;
       /** For people: what is missing, and which command is due. */
       readonly why: string;
-      readonly due: "sync" | "expand" | "migrate" | "contract" | "newer_release";
+      readonly due: "sync" | "expand" | "migrate" | "contract" | "restore" | "newer_release";
     };
 
 const notReady = (due: Exclude<Readiness, { ready: true }>["due"], why: string): Readiness => ({
@@ -28,6 +29,7 @@ const notReady = (due: Exclude<Readiness, { ready: true }>["due"], why: string):
 /** Changes nothing. Throws db errors; what it finds about the schema is an answer, not an error. */
 export async function databaseReadiness(db: Database, release: Release): Promise<Readiness> {
   const tables = await presentTables(db);
+  if (tables.has(restoreMarkerTable)) return notReady("restore", halfRestoredText);
   let standing: Standing;
   try {
     standing = await readStanding(db, { hasTable: (name) => tables.has(name) });

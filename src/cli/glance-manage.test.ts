@@ -116,7 +116,7 @@ test("glance-manage: wrong command lines, files and databases end with one line 
     one(
       manage("db"),
       2,
-      /^Usage: glance-manage db .*\nAvailable actions for 'db':\n\tcheck\n(\t.*\n)*\tversion_control\n/,
+      /^Usage: glance-manage db .*\nAvailable actions for 'db':\n\tbackup\n\tcheck\n(\t.*\n)*\tversion_control\n/,
     ),
     one(manage("foo"), 2, /unknown command 'foo'/),
     one(manage("db", "foo"), 2, /unknown command 'foo'/),

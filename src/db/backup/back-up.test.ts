@@ -52,11 +52,11 @@ for (const dialect of testDialects) {
         for (; writing; n++)
           await db.transaction(async (tx) => {
             await tx.run(
-              "INSERT INTO images (id, status, is_public, created_at, deleted, min_disk, min_ram, protected) VALUES (?, 'queued', 0, '2016-10-01 00:00:00', 0, 0, 0, 0)",
+              "INSERT INTO images (id, status, is_public, created_at, deleted, min_disk, min_ram, protected) VALUES (?, 'queued', false, '2016-10-01 00:00:00', false, 0, 0, false)",
               [idOf(n)],
             );
             await tx.run(
-              "INSERT INTO image_properties (image_id, name, value, created_at, deleted) VALUES (?, 'a', 'b', '2016-10-01 00:00:00', 0)",
+              "INSERT INTO image_properties (image_id, name, value, created_at, deleted) VALUES (?, 'a', 'b', '2016-10-01 00:00:00', false)",
               [idOf(n)],
             );
           });

@@ -58,7 +58,8 @@ export async function runClient<T>(command: ClientCommand, transfer: (child: Cli
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-stderrCharactersMax);
   });
-  const words = () => said.split("\n").find((line) => line.trim() !== "" && !/^(Warning|NOTICE|WARNING)\b/.test(line));
+  const words = () =>
+    said.split("\n").find((line) => line.trim() !== "" && !/^Warning\b|: (NOTICE|WARNING|warning):/.test(line));
   const ended = once(child, "close").then(([code]) => {
     if (code === 0) return;
     throw command.translate(words() ?? `${command.program} ended with ${code ?? "a signal"}`);

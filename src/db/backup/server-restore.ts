@@ -6,6 +6,8 @@ import { presentTables } from "../schema/schema-tools.ts";
 import type { ReplaceOptions } from "./database-copy.ts";
 
 type Parts = {
+  /** `load` clears by itself, and does all or nothing. */
+  readonly atomic: boolean;
   /** Removes everything but the marker. */
   readonly clear: (session: Session) => Promise<void>;
   readonly load: () => Promise<void>;
@@ -13,18 +15,20 @@ type Parts = {
 
 export async function replaceMarked(db: Database, options: ReplaceOptions, parts: Parts): Promise<void> {
   const { label, seal, wasEmpty } = options;
+  let touched = !parts.atomic;
   await mark(db, label);
   try {
-    await db.session(parts.clear);
+    if (!parts.atomic) await db.session(parts.clear);
     await parts.load();
+    touched = true;
     await seal(db);
   } catch (error) {
-    // The marker stays where this fails too.
-    if (wasEmpty)
-      await db.session(parts.clear).then(
-        () => unmark(db),
-        () => undefined,
-      );
+    // The marker stays where this fails too: whoever comes next is told.
+    const undone = async () => {
+      if (wasEmpty) await db.session(parts.clear);
+      if (wasEmpty || !touched) await unmark(db);
+    };
+    await undone().catch(() => undefined);
     throw error;
   }
   await unmark(db);

@@ -11,7 +11,7 @@ export type ScratchSql = {
   /** A SELECT of database names like `?`, as column `name`. */
   readonly listSql: string;
   readonly createSql: (name: string) => Promise<string>;
-  readonly dropSql: (name: string) => string;
+  readonly dropSql: (name: string) => readonly string[];
   /** The same server, another database. */
   readonly at: (database: string) => DatabaseUrl;
   readonly load: (database: string, path: string, pass: Pass) => Promise<void>;
@@ -21,7 +21,10 @@ export function createScratches({ db, url }: CopySource, sql: ScratchSql) {
   // Other databases of the server may be backed up at this moment: their scratch databases are not ours to drop.
   const owner = createHash("sha256").update(url.display).digest("hex").slice(0, 8);
   const prefix = `perennial_check_${owner}_`;
-  const run = (statement: string) => db.session((session) => session.run(statement));
+  const run = (...statements: readonly string[]) =>
+    db.session(async (session) => {
+      for (const statement of statements) await session.run(statement);
+    });
 
   return {
     async withScratch<T>(path: string, pass: Pass, work: (scratch: Database) => Promise<T>): Promise<Scratched<T>> {
@@ -47,7 +50,7 @@ export function createScratches({ db, url }: CopySource, sql: ScratchSql) {
         }
       } finally {
         // Where even this fails the next run does it; what was found before is what counts.
-        await run(sql.dropSql(name)).catch(() => undefined);
+        await run(...sql.dropSql(name)).catch(() => undefined);
       }
     },
 
@@ -55,7 +58,7 @@ export function createScratches({ db, url }: CopySource, sql: ScratchSql) {
       const found = await db.query<{ name: string }>(sql.listSql, [`${prefix.replaceAll("_", "\\_")}%`]);
       for (const { name } of found) {
         const made = Number(name.slice(prefix.length).split("_")[0]);
-        if (Date.now() / 1_000 - made >= secondsMin) await run(sql.dropSql(name));
+        if (Date.now() / 1_000 - made >= secondsMin) await run(...sql.dropSql(name));
       }
     },
   };

@@ -12,9 +12,10 @@ import type { MysqlUrl } from "../../url.ts";
 import { type ClientCommand, runClient, secretPath, versionOf } from "../client-program.ts";
 import { readCompressed, writeCompressed } from "../compressed-file.ts";
 import type { CopySource, DatabaseCopy, Pass } from "../database-copy.ts";
+import { filterDump } from "../dump-filter.ts";
 import { replaceMarked } from "../server-restore.ts";
 import { createScratches } from "../server-scratch.ts";
-import { withoutDefiners } from "./definers.ts";
+import { definerClauses } from "./definers.ts";
 import { findMysqlProgram, mysqlOptionFile, translateMysqlWords } from "./mysql-client.ts";
 import { SqlDumpReader } from "./sql-dump-reader.ts";
 
@@ -62,7 +63,7 @@ export function createMysqlCopy({ db, url }: CopySource<MysqlUrl>): DatabaseCopy
         );
         return `CREATE DATABASE ${db.dialect.quote(name)} CHARACTER SET ${row?.c ?? "utf8"} COLLATE ${row?.o ?? "utf8_general_ci"}`;
       },
-      dropSql: (name) => `DROP DATABASE IF EXISTS ${db.dialect.quote(name)}`,
+      dropSql: (name) => [`DROP DATABASE IF EXISTS ${db.dialect.quote(name)}`],
       at: (database) => ({ ...url, database }),
       load,
     },
@@ -92,7 +93,7 @@ export function createMysqlCopy({ db, url }: CopySource<MysqlUrl>): DatabaseCopy
       const written = await runClient(command(program, [...dumpArgs, url.database], pass.signal), async (child) => {
         child.stdin.end();
         const cleaned = new PassThrough();
-        const cleaning = pipeline(child.stdout, withoutDefiners(), cleaned, { signal: pass.signal });
+        const cleaning = pipeline(child.stdout, filterDump(definerClauses), cleaned, { signal: pass.signal });
         const writing = writeCompressed(cleaned, path, pass, (chunk) => reader.push(chunk));
         const [facts] = await Promise.all([writing, cleaning]);
         return facts;
@@ -118,6 +119,7 @@ export function createMysqlCopy({ db, url }: CopySource<MysqlUrl>): DatabaseCopy
 
     replace: (path, pass, options) =>
       replaceMarked(db, options, {
+        atomic: false,
         clear: (session) => clear(session, url.database),
         load: () => load(url.database, path, pass),
       }),

@@ -96,7 +96,9 @@ for (const dialect of testDialects) {
       await db.run("DELETE FROM image_members");
       await expand({ db, target: releaseOf("ocata") });
       // One that never saw the columns of before.
-      const changed = await fingerprint(await another());
+      const fresh = await another();
+      const changed = await fingerprint(fresh);
+      await fresh.close();
       await assert.rejects(into({ db, url }, path), { code: "db.restore_refused", message: /not empty.*--replace/ });
       const { kept } = await into({ db, url }, path, { replace: true });
       const restored = await another();

@@ -151,8 +151,8 @@ async function afterFailure(
   try {
     marked = (await presentTables(db)).has(restoreMarkerTable);
   } catch (error) {
-    if (!isServiceError(error) && !/closed/.test((error as Error).message)) throw error;
-    // SQLite closed it before its one step that cannot be seen half done; a server that is gone cannot say.
+    // SQLite, closed before its one step, which cannot be half done; a server that is gone cannot say.
+    if (!isServiceError(error)) return "the database is as it was";
     return "if `glance-manage db check` speaks of a restore, run it again";
   }
   if (!marked) return state === "full" ? "the database is as it was" : "the database is empty";

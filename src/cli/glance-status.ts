@@ -2,8 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { findConfigFiles } from "../core/config-files.ts";
 import { errorText, isServiceError } from "../core/errors.ts";
+import { packageVersion } from "../core/package-version.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { packageVersion } from "./package-version.ts";
 import { type CheckedItem, resultNames, upgradeChecks } from "./upgrade-checks.ts";
 
 const helpAfter = `

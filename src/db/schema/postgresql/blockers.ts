@@ -44,7 +44,8 @@ export class BlockerWatch {
       `SELECT l.pid, p.gid, l.virtualtransaction AS tx, ${activity("COALESCE(a.usename, p.owner)", "a.query_start, p.prepared")}
        FROM pg_locks l
        LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-       LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+       LEFT JOIN (pg_locks x JOIN pg_prepared_xacts p ON p.transaction = x.transactionid)
+         ON l.pid IS NULL AND x.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
        WHERE l.locktype = 'relation' AND l.granted AND l.relation = to_regclass(?)
          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
          AND l.mode IN (${conflictingModes[mode].map((one) => `'${one}'`).join(", ")})`,

@@ -7,11 +7,10 @@ import { BlockerWatch } from "./blockers.ts";
 import { isOurTable } from "./introspect.ts";
 import { majorMin, type PostgresqlServer, readServer, takesProofs } from "./server.ts";
 
-/** Transactions of this age are told. */
-const longSeconds = 5;
 const namesMax = 3;
 
-export async function postgresqlPreflight(db: Database, phase: PreflightPhase): Promise<Findings> {
+/** `longSeconds`: transactions of this age are told. */
+export async function postgresqlPreflight(db: Database, phase: PreflightPhase, longSeconds = 5): Promise<Findings> {
   const server = await readServer(db);
   const problems = [
     ...versionProblems(server),
@@ -22,7 +21,8 @@ export async function postgresqlPreflight(db: Database, phase: PreflightPhase): 
   ];
   const notes = [
     ...versionNotes(server, phase),
-    ...(await longTransactions(db)),
+    ...(await ownerNotes(db)),
+    ...(await longTransactions(db, longSeconds)),
     ...(await preparedTransactions(db)),
     ...(await followers(db)),
   ];
@@ -87,20 +87,38 @@ async function schemaProblems(db: Queryable, phase: PreflightPhase): Promise<rea
   return problems;
 }
 
-/** ALTER TABLE is its owner's alone, whatever is granted. Tables of extensions are no business of ours. */
+/** Tables, and what triggers are made of. Those of extensions are no business of ours. */
+const ownedSql = `SELECT owner, name FROM (
+    SELECT c.relowner AS owner, 'table ' || c.relname AS name, c.oid FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${isOurTable}
+    UNION ALL SELECT proowner, 'function ' || proname, oid FROM pg_proc
+    WHERE proname LIKE 'perennial\\_%' AND pg_function_is_visible(oid)
+    UNION ALL SELECT typowner, 'type ' || typname, oid FROM pg_type WHERE oid = to_regtype('image_visibility')
+  ) owned WHERE NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = owned.oid AND d.deptype = 'e')`;
+
+/** What changes or drops something is its owner's alone, whatever is granted. */
 async function ownerProblems(db: Queryable): Promise<readonly string[]> {
   const rows = await db.query<{ owner: string; user: string; n: number; some: string }>(
-    `SELECT pg_get_userbyid(c.relowner) AS owner, current_user AS "user", COUNT(*) AS n, MIN(c.relname) AS some
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE ${isOurTable} AND NOT pg_has_role(c.relowner, 'USAGE')
-       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-     GROUP BY 1, 2`,
+    `SELECT pg_get_userbyid(owner) AS owner, current_user AS "user", COUNT(*) AS n, MIN(name) AS some
+     FROM (${ownedSql}) owned WHERE NOT pg_has_role(owner, 'USAGE') GROUP BY 1, 2 ORDER BY 1`,
   );
   return rows.map(
     ({ owner, user, n, some }) =>
-      `${n} tables, such as ${some}, belong to role ${owner}, and only their owner may change them: ` +
+      `role ${owner} owns ${n} objects, such as ${some}, and only their owner may change them: ` +
       `connect as ${owner}, or GRANT ${owner} TO ${user}`,
   );
+}
+
+/** New tables belong to whoever makes them; nodes of another role then find a table that they may not read. */
+async function ownerNotes(db: Queryable): Promise<readonly string[]> {
+  const [row] = await db.query<{ owner: string; user: string }>(
+    `SELECT pg_get_userbyid(relowner) AS owner, current_user AS "user" FROM pg_class
+     WHERE oid = to_regclass('images') AND pg_get_userbyid(relowner) <> current_user`,
+  );
+  if (row === undefined) return [];
+  return [
+    `table images belongs to role ${row.owner}, and what is made now will belong to ${row.user}: connect as ${row.owner}, or grant the nodes' role what they need`,
+  ];
 }
 
 /** Behind a pooler that hands connections around, session settings and session locks are somebody else's a moment later. */
@@ -121,7 +139,7 @@ async function poolerProblems(db: Database): Promise<readonly string[]> {
   });
 }
 
-async function longTransactions(db: Database): Promise<readonly string[]> {
+async function longTransactions(db: Database, longSeconds: number): Promise<readonly string[]> {
   const found = await db.session(async (session) => {
     const watch = new BlockerWatch(session);
     return watch.openTransactions([session.connectionId]);

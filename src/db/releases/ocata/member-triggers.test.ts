@@ -2,6 +2,7 @@
 // (on PostgreSQL each would stall both sides for a second), and no member that is lost to Ocata.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../../../../test/servers/eventually.ts";
 import { errorText } from "../../../core/errors.ts";
 import { releaseOf } from "../../../releases/catalogue.ts";
 import type { Database, Session } from "../../database.ts";
@@ -82,4 +83,28 @@ for (const dialect of testDialects.filter((name) => name === "postgresql"))
       );
       const lost = members.filter(({ id }) => !["shared", "public"].includes(visibilities[id] ?? ""));
       assert.deepEqual(lost, [], "an image with members is shared");
+    }));
+
+for (const dialect of testDialects.filter((name) => name === "postgresql"))
+  test(`member triggers: the data migration waits for a member that is being added, and sees it (${dialect})`, () =>
+    withTestDatabase(dialect, "newton", async ({ db, another }) => {
+      await fillNewton(db, images);
+      await expand({ db, target: ocata });
+      const id = idOf(1);
+      const other = await another();
+      await other.session(async (session) => {
+        await session.run("BEGIN");
+        await session.run(
+          "INSERT INTO image_members (image_id, member, can_share, created_at, deleted, status) VALUES (?, 'late', FALSE, '2016-10-01 00:00:00', FALSE, 'pending')",
+          [id],
+        );
+        const migrating = migrate({ db, target: ocata });
+        await eventually("all other images are migrated", async () => {
+          const rows = await other.query<{ id: string }>("SELECT id FROM images WHERE visibility IS NULL");
+          return rows.length === 1 && rows[0]?.id === id;
+        });
+        await session.run("COMMIT");
+        await migrating;
+      });
+      assert.equal((await visibilityById(db))[id], "shared");
     }));

@@ -46,6 +46,8 @@ export function parseManage(argv: readonly string[], commands: readonly ManageCo
     .option("--config-dir <path>", "folder of *.conf files, read after the files", collect)
     .option("--debug", "log at debug level, and show stack traces")
     .addHelpText("after", helpAfter)
+    // Options of all commands stand before the command: behind it, --version is the command's own.
+    .enablePositionalOptions()
     .exitOverride();
   const add = (parser: Command, command: ManageCommand) => {
     const positional = command.positional ?? [];
@@ -61,7 +63,7 @@ export function parseManage(argv: readonly string[], commands: readonly ManageCo
     });
   };
   const actions = () => ["Available actions for 'db':", ...commands.map(({ name }) => `\t${name}`)];
-  const group = new Chooser("db", actions).description("Commands on the database").exitOverride();
+  const group = new Chooser("db", actions).description("Commands on the database").copyInheritedSettings(program);
   program.addCommand(group);
   for (const command of commands) {
     add(group.command(command.name), command);

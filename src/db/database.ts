@@ -50,8 +50,10 @@ export type SqlCondition = { readonly sql: string; readonly params: readonly Sql
 /** What differs between databases, declared. */
 export type Dialect = {
   readonly name: "mysql" | "sqlite" | "postgresql";
-  /** DDL takes part in transactions (SQLite), or commits by itself (MySQL). */
+  /** DDL takes part in transactions (SQLite, PostgreSQL), or commits by itself (MySQL). */
   readonly transactionalDdl: boolean;
+  /** A failed statement takes its transaction with it (PostgreSQL), or leaves nothing behind but itself: see attempt.ts. */
+  readonly failureEndsTransaction: boolean;
   /** An expression: the current UTC time in the form datetime columns of this database hold. */
   readonly nowSql: string;
   /** An expression: UTC time `seconds` (a `?`) from now. */
@@ -70,6 +72,8 @@ export type Dialect = {
   useIndex(index: string): string;
   /** Follows a table name in UPDATE: rows are found by their primary key, however small the table is, so that no other row is locked. */
   readonly byPrimaryKey: string;
+  /** Follows a column that may be NULL in ORDER BY, by direction: NULL sorts as the lowest value. */
+  readonly nullsLowest: { readonly asc: string; readonly desc: string };
   /** Joins two tables in this order, whatever the optimizer thinks. */
   readonly orderedJoin: string;
   /**

@@ -75,7 +75,7 @@ function pageSql(parts: PageParts): Page {
   const made = branches.map((branch) => branchSql(parts, branch, keys));
   const union = made.map(({ sql }) => dialect.unionBranch(sql)).join(" union ");
   return {
-    sql: `select ${columns.map((column) => `i.${column}`).join(", ")} from (${union}) page ${dialect.orderedJoin} images i on i.id = page.id order by ${orderBy(query.sort, "page")} limit ${query.limit}`,
+    sql: `select ${columns.map((column) => `i.${column}`).join(", ")} from (${union}) page ${dialect.orderedJoin} images i on i.id = page.id order by ${orderBy(query.sort, "page", dialect)} limit ${query.limit}`,
     params: made.flatMap(({ params }) => params),
   };
 }
@@ -95,7 +95,7 @@ function branchSql(parts: PageParts, branch: Branch, columns: readonly string[])
   const distinct = ofMembers ? "distinct " : "";
   const selected = columns.map((column) => `i.${column} as ${column}`).join(", ");
   return {
-    sql: `select ${distinct}${selected} from ${from} where ${where.map(({ sql }) => sql).join(" and ")} order by ${orderBy(query.sort, "i")} limit ${query.limit}`,
+    sql: `select ${distinct}${selected} from ${from} where ${where.map(({ sql }) => sql).join(" and ")} order by ${orderBy(query.sort, "i", dialect)} limit ${query.limit}`,
     params: where.flatMap(({ params }) => params),
   };
 }

@@ -2,6 +2,7 @@
 // transaction, so that the data goes even if this process dies right after.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Cleanup, RemovedImage } from "../../images/ports.ts";
+import { attempt } from "../attempt.ts";
 import type { Dialect, Queryable } from "../database.ts";
 import { type ChildTable, isLive, softDelete } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
@@ -57,7 +58,7 @@ export async function removeImage(
     urls,
   };
   try {
-    await insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect });
+    await attempt(tx, dialect, () => insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect }));
     return { cleanup: lease };
   } catch (error) {
     // Somebody holds a lease of this image, and learns by it that the image is gone.

@@ -122,7 +122,7 @@ for (const [state, capabilities] of states) {
       );
       const image = await images.find(id, admin);
       assert.equal(Object.keys(image?.properties ?? {}).length, 13);
-      const tags = await db.query("select id from image_tags where image_id = ? and deleted = 0", [id]);
+      const tags = await db.query("select id from image_tags where image_id = ? and deleted = false", [id]);
       assert.equal(tags.length, 1, "the tag was added once");
     },
   );
@@ -154,7 +154,7 @@ for (const [state, capabilities] of states) {
     for (const table of ["images", "image_properties", "image_tags", "image_members"]) {
       const column = table === "images" ? "id" : "image_id";
       const [row] = await db.query(`select deleted, deleted_at from ${table} where ${column} = ?`, [id]);
-      assert.deepEqual([row?.deleted, typeof row?.deleted_at], [1, "string"], table);
+      assert.deepEqual([Boolean(row?.deleted), typeof row?.deleted_at], [true, "string"], table);
     }
     const guarded = await images.create(draft({ protected: true }));
     await assert.rejects(images.remove(guarded.id, cleanup), code("images.forbidden"));

@@ -4,9 +4,14 @@ import type { Dialect, SqlCondition, SqlValue } from "../database.ts";
 
 export type ListOrder = ImageQuery["sort"];
 
+/** Where NULL sorts is said of these alone: said of a key that our indexes hold, it would keep a page from being read in their order. */
+const neverNull: ReadonlySet<SortKey> = new Set(["id", "created_at", "status"]);
+
 /** `alias.key direction, ...` */
-export function orderBy(order: ListOrder, alias: string): string {
-  return order.map(({ key, direction }) => `${alias}.${key} ${direction}`).join(", ");
+export function orderBy(order: ListOrder, alias: string, { nullsLowest }: Dialect): string {
+  const term = ({ key, direction }: ListOrder[number]) =>
+    `${alias}.${key} ${direction}${neverNull.has(key) ? "" : nullsLowest[direction]}`;
+  return order.map(term).join(", ");
 }
 
 /** Newest or oldest first, as our indexes hold the images: read from them in order, nothing is sorted. */
@@ -17,7 +22,7 @@ export function isIndexOrder(order: ListOrder): boolean {
   );
 }
 
-/** Rows behind the marker, whose sort columns hold `values`. NULL sorts lowest on every database we know. */
+/** Rows behind the marker, whose sort columns hold `values`. NULL sorts lowest, by orderBy. */
 export function behind(order: ListOrder, values: Readonly<Record<SortKey, SqlValue>>, dialect: Dialect): SqlCondition {
   if (isIndexOrder(order)) {
     const keys = order.map(({ key }) => key);

@@ -2,7 +2,7 @@
 import type { Dialect, Queryable } from "../database.ts";
 
 /**
- * Not `deleted = false`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
+ * Not `deleted = FALSE`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
  * index on image_id, and MySQL may intersect the two, and lock what it walks.
  */
 export const isLive = "deleted <> TRUE";

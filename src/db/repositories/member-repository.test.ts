@@ -84,7 +84,7 @@ testOnDatabases("members: two live rows of one pair are one member, and go toget
   const { id } = await images.create(draft({ visibility: "shared" }));
   await members.add(id, "bob", -1);
   const now = db.dialect.nowSql;
-  const second = `insert into image_members (image_id, member, can_share, status, created_at, updated_at, deleted) values (?, 'bob', 0, 'accepted', ${now}, ${now}, 0)`;
+  const second = `insert into image_members (image_id, member, can_share, status, created_at, updated_at, deleted) values (?, 'bob', false, 'accepted', ${now}, ${now}, false)`;
   await db.run(second, [id]);
   assert.equal((await members.list(id)).length, 1);
   assert.equal((await members.setStatus(id, "bob", "rejected"))?.status, "rejected");
@@ -93,5 +93,5 @@ testOnDatabases("members: two live rows of one pair are one member, and go toget
   await members.add(id, "bob", -1);
   await db.run(second, [id]);
   assert.deepEqual(await images.remove(id, { leaseId: "l", node: "n", leaseSeconds: 60 }), { cleanup: null });
-  assert.deepEqual(await db.query("select id from image_members where deleted = 0"), []);
+  assert.deepEqual(await db.query("select id from image_members where deleted = false"), []);
 });

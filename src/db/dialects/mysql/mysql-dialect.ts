@@ -6,6 +6,7 @@ const quote = (identifier: string) => `\`${identifier.replaceAll("`", "``")}\``;
 export const mysqlDialect: Dialect = {
   name: "mysql",
   transactionalDdl: false,
+  failureEndsTransaction: false,
   nowSql: "utc_timestamp()",
   nowPlusSecondsSql: "utc_timestamp() + interval ? second",
   secondsSinceSql: (column) => `timestampdiff(microsecond, ${column}, utc_timestamp(6)) / 1e6`,
@@ -14,6 +15,7 @@ export const mysqlDialect: Dialect = {
   quote,
   forUpdate: " for update",
   useIndex: (index) => ` force index (${quote(index)})`,
+  nullsLowest: { asc: "", desc: "" },
   byPrimaryKey: " force index (primary)",
   orderedJoin: "straight_join",
   // Written out: the server finds the place in an index by this, and not by a comparison of rows.

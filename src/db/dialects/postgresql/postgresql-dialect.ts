@@ -8,6 +8,7 @@ const now = "timezone('utc', statement_timestamp())";
 export const postgresqlDialect: Dialect = {
   name: "postgresql",
   transactionalDdl: true,
+  failureEndsTransaction: true,
   nowSql: now,
   nowPlusSecondsSql: `(${now} + cast(? as double precision) * interval '1 second')`,
   secondsSinceSql: (column) => `cast(extract(epoch from ${now} - ${column}) as double precision)`,
@@ -17,6 +18,7 @@ export const postgresqlDialect: Dialect = {
   forUpdate: " for update",
   // There are no hints: the planner finds our indexes by itself where a statement has the shape they serve.
   useIndex: () => "",
+  nullsLowest: { asc: " nulls first", desc: " nulls last" },
   byPrimaryKey: "",
   orderedJoin: "join",
   beyond: (columns, operator, values) => ({

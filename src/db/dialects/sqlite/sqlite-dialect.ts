@@ -8,6 +8,7 @@ const timeFormat = "strftime('%Y-%m-%d %H:%M:%f', 'now'";
 export const sqliteDialect: Dialect = {
   name: "sqlite",
   transactionalDdl: true,
+  failureEndsTransaction: false,
   nowSql: `${timeFormat}) || '000'`,
   nowPlusSecondsSql: `${timeFormat}, ? || ' seconds') || '000'`,
   secondsSinceSql: (column) => `(julianday('now') - julianday(${column})) * 86400`,
@@ -16,6 +17,7 @@ export const sqliteDialect: Dialect = {
   quote,
   forUpdate: "",
   useIndex: (index) => ` indexed by ${quote(index)}`,
+  nullsLowest: { asc: "", desc: "" },
   byPrimaryKey: "",
   orderedJoin: "cross join",
   beyond: (columns, operator, values) => ({

@@ -39,6 +39,10 @@ const readOnlyState = "25006";
 /** Wrong user or password, no right to something, no such role. */
 const accessStates = /^(28|42501$|0P)/;
 
+/** A relation, another object, or a column exists already; a statement that creates it unless it exists need not hear that. */
+const existsStates: ReadonlySet<string> = new Set(["42P07", "42710", "42701"]);
+const createsUnless = /\bif not exists\b/i;
+
 /** What a statement names is not there: database, schema, table, column, type or index. */
 const schemaStates: ReadonlySet<string> = new Set(["3D000", "3F000", "42P01", "42703", "42704"]);
 
@@ -83,9 +87,11 @@ export function translatePostgresqlError(
   }
   if (driverPasswordTexts.test(error.message)) return made("db.access_denied", `${place} refused: ${said}`);
   if (state === undefined) return error;
-  // Two sessions that create the same table at once meet in the catalogue, IF NOT EXISTS or not.
-  const inCatalogue = state === "23505" && schema === "pg_catalog";
-  if (conflictStates.has(state) || inCatalogue || (routine !== undefined && conflictRoutines.has(routine)))
+  // Two sessions that create the same thing at once meet in the catalogue, even where they say IF NOT EXISTS.
+  const met =
+    (state === "23505" && schema === "pg_catalog") ||
+    (existsStates.has(state) && createsUnless.test(context.sql ?? ""));
+  if (conflictStates.has(state) || met || (routine !== undefined && conflictRoutines.has(routine)))
     return made("db.conflict", `another statement was in the way: ${said}`);
   if (accessStates.test(state)) return made("db.access_denied", `${place} refused: ${said}`);
   if (state === "23505") return made("db.duplicate", said, { key: constraint ?? "" });

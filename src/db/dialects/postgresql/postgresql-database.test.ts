@@ -1,0 +1,351 @@
+// PostgreSQL's driver against a real server: deadlocks, lost connections, a pool that recovers, named locks, values both ways.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isServiceError } from "../../../core/errors.ts";
+import { withAdvisoryLock } from "../../advisory-lock.ts";
+import { openDatabase } from "../../connect.ts";
+import type { Database } from "../../database.ts";
+import type { OpenOptions } from "../../open-options.ts";
+import { testDialects, testPostgresql } from "../../testing/databases.ts";
+import { severableWay } from "../../testing/severable.ts";
+
+const skip = !testDialects.includes("postgresql");
+
+async function withDatabase(
+  work: (db: Database, url: string, another: (options?: OpenOptions) => Promise<Database>) => Promise<void>,
+  options: OpenOptions = {},
+) {
+  const server = await testPostgresql();
+  const url = await server.createDatabase();
+  const opened: Database[] = [];
+  const open = async (given: OpenOptions = {}) => {
+    const db = await openDatabase(url, given);
+    opened.push(db);
+    return db;
+  };
+  try {
+    const db = await open(options);
+    await db.run("create table t (id int primary key, n bigint, s varchar(100), at timestamp, b boolean)");
+    await work(db, url, open);
+  } finally {
+    for (const one of opened) await one.close();
+    await server.dropDatabase(new URL(url).pathname.slice(1));
+  }
+}
+
+/** Through a way that can be cut; `direct` is another. */
+async function withSeverable(
+  work: (db: Database, way: Awaited<ReturnType<typeof severableWay>>, direct: Database) => Promise<void>,
+  options: OpenOptions = {},
+) {
+  await withDatabase(async (direct, url) => {
+    const way = await severableWay((await testPostgresql()).port);
+    const db = await openDatabase(url.replace(/:\d+\//, `:${way.port}/`), options);
+    try {
+      await work(db, way, direct);
+    } finally {
+      await way.restore().catch(() => undefined);
+      await db.close();
+      await way.sever();
+    }
+  });
+}
+
+const otherBackends =
+  "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+
+async function terminateOthers(killer: Database, and = ""): Promise<number> {
+  const rows = await killer.query<{ pid: number }>(`${otherBackends}${and}`);
+  for (const { pid } of rows) await killer.query("select pg_terminate_backend(?)", [pid]);
+  return rows.length;
+}
+
+test("postgresql: values arrive as they were sent, times as text", { skip }, async () => {
+  await withDatabase(async (db) => {
+    const text = "Grüße 'quoted' \\ ? % $1";
+    await db.run("insert into t values (?, ?, ?, ?, ?)", [1, 2n ** 53n - 1n, text, "2026-11-23 05:54:06.25", true]);
+    await db.run("insert into t values (2, ?, null, null, ?)", [2n ** 62n, false]);
+    assert.deepEqual(await db.query("select * from t order by id"), [
+      { id: 1, n: 2 ** 53 - 1, s: text, at: "2026-11-23 05:54:06.25", b: true },
+      { id: 2, n: String(2n ** 62n), s: null, at: null, b: false },
+    ]);
+    assert.deepEqual(await db.query("select cast(? as bytea) as raw", [Uint8Array.of(0, 255)]), [
+      { raw: Buffer.from([0, 255]) },
+    ]);
+    const same = await db.run("update t set b = true where id = 1");
+    assert.equal(same.rowsAffected, 1, "rows that match count, changed or not");
+    const [settings] = await db.query(
+      "select current_setting('timezone') as z, current_setting('lock_timeout') as l, current_setting('transaction_isolation') as i, ? as said",
+      ["it's ?"],
+    );
+    assert.deepEqual(settings, { z: "UTC", l: "10s", i: "read committed", said: "it's ?" });
+  });
+});
+
+test("postgresql: times are the database's own clock, in the form its columns hold", { skip }, async () => {
+  await withDatabase(async (db) => {
+    const { nowSql, nowPlusSecondsSql, secondsSinceSql, encodeTime, decodeTime } = db.dialect;
+    await db.run(`insert into t (id, at) values (1, ${nowSql}), (2, ${nowPlusSecondsSql})`, [-90]);
+    const rows = await db.query<{ at: string; age: number }>(
+      `select at, ${secondsSinceSql("at")} as age from t order by id`,
+    );
+    const [fresh, old] = rows;
+    assert(fresh && old && fresh.age >= 0 && fresh.age < 60 && old.age >= 90 && old.age < 150, JSON.stringify(rows));
+    const seen = Date.parse(decodeTime(fresh.at));
+    assert(Math.abs(Date.now() - seen) < 60_000, fresh.at);
+    assert.equal(decodeTime(encodeTime("2026-11-23T05:54:06Z")), "2026-11-23T05:54:06Z");
+  });
+});
+
+test("postgresql: failures are told apart by code", { skip }, async () => {
+  await withDatabase(async (db, url) => {
+    await db.run("insert into t (id) values (1)");
+    const failures: [string, string][] = [
+      ["insert into t (id) values (1)", "db.duplicate"],
+      ["insert into t (id, s) values (2, repeat('x', 101))", "db.integrity"],
+      ["insert into t (id) values (null)", "db.integrity"],
+      ["do $$ begin raise exception 'Invalid visibility value'; end $$", "db.integrity"],
+      ["select nothing from t", "db.wrong_schema"],
+      ["select id from nowhere", "db.wrong_schema"],
+      ["drop index missing", "db.wrong_schema"],
+      ["selec", "db.statement_failed"],
+    ];
+    for (const [sql, code] of failures)
+      await assert.rejects(
+        db.run(sql),
+        (error) => isServiceError(error) && error.code === code && typeof error.facts.sqlState === "string",
+        sql,
+      );
+    await assert.rejects(
+      db.run("insert into t (id) values (1)"),
+      (error) => isServiceError(error) && error.facts.key === "t_pkey",
+    );
+    const denied = url.replace("postgres@", "nobody@");
+    await assert.rejects(openDatabase(denied), (error) => isServiceError(error, "db.access_denied"));
+    await assert.rejects(openDatabase(`${url}_missing`), (error) => isServiceError(error, "db.wrong_schema"));
+  });
+});
+
+test("postgresql: a transaction that loses a deadlock is run again, whole", { skip }, async () => {
+  await withDatabase(async (db) => {
+    await db.run("insert into t (id, n) values (1, 0), (2, 0)");
+    let runs = 0;
+    // Both hold their first row before either asks for its second.
+    const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const cross = (first: number, second: number) =>
+      db.transaction(async (tx) => {
+        runs++;
+        await tx.run("update t set n = n + 1 where id = ?", [first]);
+        met[first - 1]?.resolve();
+        await met[second - 1]?.promise;
+        await tx.run("update t set n = n + 1 where id = ?", [second]);
+      });
+    await Promise.all([cross(1, 2), cross(2, 1)]);
+    assert.equal(runs, 3, "one of the two ran twice");
+    assert.deepEqual(await db.query("select n from t order by id"), [{ n: 2 }, { n: 2 }]);
+  });
+});
+
+test("postgresql: a prepared statement whose table changed is a conflict, and is made again", { skip }, async () => {
+  await withDatabase(async (db) => {
+    let runs = 0;
+    const rows = await db.transaction(async (tx) => {
+      runs++;
+      if (runs > 1) return await tx.query("select * from t");
+      await tx.run("prepare everything as select * from t");
+      await tx.query("execute everything");
+      await tx.run("alter table t add column late int");
+      return await tx.query("execute everything");
+    });
+    assert.deepEqual([runs, rows], [2, []]);
+  });
+});
+
+test("postgresql: tables that two make at once are made once, and neither fails", { skip }, async () => {
+  await withDatabase(async (db, _url, another) => {
+    const other = await another();
+    for (let round = 0; round < 10; round++)
+      await Promise.all(
+        [db, other].map((one) => one.run(`create table if not exists made${round} (id bigserial primary key)`)),
+      );
+    assert.equal((await db.query("select tablename from pg_tables where tablename like 'made%'")).length, 10);
+  });
+});
+
+test("postgresql: a transaction that lives on after a failure is no success", { skip }, async () => {
+  await withDatabase(async (db) => {
+    await db.run("insert into t (id) values (1)");
+    const careless = db.transaction(async (tx) => {
+      await tx.run("insert into t (id) values (2)");
+      await tx.run("insert into t (id) values (1)").catch(() => undefined);
+    });
+    await assert.rejects(careless, /rolled back instead of committed/);
+    assert.deepEqual(await db.query("select id from t"), [{ id: 1 }]);
+  });
+});
+
+test("postgresql: a session carries out one statement after the other, even after a failure", { skip }, async () => {
+  await withDatabase(async (db) => {
+    await db.session(async (session) => {
+      assert(session.connectionId);
+      const results = await Promise.allSettled([
+        session.query("select pg_sleep(0.02)"),
+        session.query("selec"),
+        session.run("set lock_timeout = 77; set statement_timeout = 0"),
+        session.query("select current_setting('lock_timeout') as l, cast(? as int) as n", [5]),
+      ]);
+      assert.deepEqual(
+        results.map((result) => result.status),
+        ["fulfilled", "rejected", "fulfilled", "fulfilled"],
+      );
+      assert.deepEqual(await session.query("select current_setting('lock_timeout') as l"), [{ l: "77ms" }]);
+    });
+  });
+});
+
+test("postgresql: lost connections are replaced, and nobody notices", { skip }, async () => {
+  await withDatabase(async (db, _url, another) => {
+    const killer = await another();
+    await Promise.all(Array.from({ length: 4 }, () => db.query("select pg_sleep(0.05)")));
+    await terminateOthers(killer);
+    await db.transaction((tx) => tx.run("insert into t (id) values (7)"));
+    assert.deepEqual(await db.query("select id from t"), [{ id: 7 }]);
+    // In the middle of a read, of a transaction, and of a lone write: the server says that it was undone.
+    const work = [
+      db.query("select pg_sleep(0.4)"),
+      db.transaction(async (tx) => {
+        await tx.run("insert into t (id) values (8)");
+        await tx.query("select pg_sleep(0.4)");
+      }),
+      db.run("insert into t (id) select 9 from pg_sleep(0.4)"),
+    ];
+    for (let killed = 0; killed < 3; )
+      killed += await terminateOthers(killer, " and state = 'active' and query like '%pg_sleep(0.4)%'");
+    await Promise.all(work);
+    assert.deepEqual(await db.query("select id from t order by id"), [{ id: 7 }, { id: 8 }, { id: 9 }]);
+  });
+});
+
+test("postgresql: while the server is away work waits, and goes on when it is back", { skip }, async () => {
+  await withSeverable(async (db, way) => {
+    await db.run("insert into t (id) values (1)");
+    await way.sever();
+    const work = [
+      db.query("select id from t"),
+      db.run("insert into t (id) values (2)"),
+      db.transaction((tx) => tx.run("insert into t (id) values (3)")),
+    ];
+    await assert.rejects(openDatabase("postgresql://postgres@127.0.0.1:1/glance"), (error) =>
+      isServiceError(error, "db.unreachable"),
+    );
+    await way.restore();
+    await Promise.all(work);
+    assert.equal((await db.query("select id from t")).length, 3);
+  });
+});
+
+test("postgresql: a server that stays away ends in db.unreachable, in bounded time", { skip }, async () => {
+  const retry = { attemptsMax: 4, totalMsMax: 500, pauseMsMin: 5, pauseMsMax: 20 };
+  await withSeverable(
+    async (db, way) => {
+      await way.sever();
+      const unreachable = (error: unknown) =>
+        isServiceError(error, "db.unreachable") && error.facts.outcome === undefined;
+      await assert.rejects(db.query("select 1"), unreachable);
+      await assert.rejects(
+        db.transaction((tx) => tx.run("insert into t (id) values (1)")),
+        unreachable,
+      );
+    },
+    { retry },
+  );
+});
+
+test("postgresql: a write whose answer was lost is not made twice", { skip }, async () => {
+  await withSeverable(async (db, way, direct) => {
+    await db.run("insert into t (id, n) values (1, 0)");
+    // The statement reaches the server, the answer nobody.
+    const reached = Promise.withResolvers<void>();
+    way.onData = (chunk) => {
+      if (chunk.includes("set n = n + 1")) reached.resolve();
+    };
+    const lost = (error: unknown) => isServiceError(error, "db.unreachable") && error.facts.outcome === "unknown";
+    const writing = assert.rejects(db.run("update t set n = n + 1 from pg_sleep(0.2) where id = 1"), lost);
+    await reached.promise;
+    await way.sever();
+    await way.restore();
+    await writing;
+    const [row] = await direct.query<{ n: number }>("select n from t where id = 1");
+    assert((row?.n ?? 9) <= 1);
+  });
+});
+
+test("postgresql: a server that only reads now is asked again on another connection", { skip }, async () => {
+  await withDatabase(async (db, url, another) => {
+    const name = new URL(url).pathname.slice(1);
+    const admin = await another();
+    await admin.run(`alter database ${name} set default_transaction_read_only = on`);
+    const standby = await another({ retry: { attemptsMax: 1_000, totalMsMax: 20_000, pauseMsMin: 1, pauseMsMax: 10 } });
+    const written = standby.run("insert into t (id) values (1)");
+    await admin.run(`alter database ${name} reset default_transaction_read_only`);
+    assert.deepEqual(await written, { rowsAffected: 1 });
+    await assert.rejects(
+      db.session(async (session) => {
+        await session.run("set default_transaction_read_only = on");
+        await session.run("insert into t (id) values (2)");
+      }),
+      (error) => isServiceError(error, "db.unreachable") && error.facts.outcome === undefined,
+    );
+  });
+});
+
+test("postgresql: who waits for a connection longer than allowed is told so", { skip }, async () => {
+  const options = {
+    poolSizeMax: 1,
+    poolWaitMsMax: 500,
+    retry: { attemptsMax: 1, totalMsMax: 0, pauseMsMin: 1, pauseMsMax: 1 },
+  };
+  await withDatabase(async (db) => {
+    const free = Promise.withResolvers<void>();
+    const held = db.transaction(() => free.promise);
+    await assert.rejects(
+      db.query("select 1"),
+      (error) => isServiceError(error, "db.unreachable") && /max_overflow/.test(error.message),
+    );
+    free.resolve();
+    await held;
+    assert.deepEqual(await db.query("select 1 as one"), [{ one: 1 }]);
+  }, options);
+});
+
+test("postgresql: closing waits for work under way and leaves no connection", { skip }, async () => {
+  await withDatabase(async (watcher, url) => {
+    const db = await openDatabase(`${url}?application_name=closing`);
+    const work = db.query("select 1 as one from pg_sleep(0.1)");
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([db.close(), db.close()]);
+    assert.deepEqual(await work, [{ one: 1 }]);
+    await assert.rejects(db.query("select 1"), /closed/);
+    while ((await watcher.query(`${otherBackends} and application_name = 'closing'`)).length > 0)
+      await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
+test("postgresql: a named lock is one holder's, and free when its connection dies", { skip }, async () => {
+  await withDatabase(async (db, _url, another) => {
+    const other = await another();
+    const lock = await db.acquireLock("engine", 0);
+    await assert.rejects(
+      other.acquireLock("engine", 0),
+      (error) => isServiceError(error, "schema.locked") && /^backend \d+ of another process holds/.test(error.message),
+    );
+    await other.acquireLock("another", 0).then((free) => free.release());
+    const aborted = new Promise((resolve) => lock.lost.addEventListener("abort", resolve, { once: true }));
+    await terminateOthers(other);
+    await aborted;
+    assert.equal(await withAdvisoryLock(other, "engine", async (lost) => lost.aborted, { waitMsMax: 5_000 }), false);
+    await lock.release();
+    const [held] = await other.query<{ n: number }>("select count(*) as n from pg_locks where locktype = 'advisory'");
+    assert.equal(held?.n, 0);
+  });
+});

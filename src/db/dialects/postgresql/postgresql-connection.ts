@@ -7,8 +7,8 @@ import type { Row, Session, SqlValue } from "../../database.ts";
 import type { PostgresqlUrl } from "../../url.ts";
 import type { PoolableConnection } from "../connection-pool.ts";
 import type { TransactionConnection } from "../transaction.ts";
-import { ConnectionLost, isLost, refusesTls, translatePostgresqlError } from "./postgresql-errors.ts";
-import { numberedPlaceholders } from "./postgresql-placeholders.ts";
+import { ConnectionLost, isLost, isStale, refusesTls, translatePostgresqlError } from "./postgresql-errors.ts";
+import { statementOf } from "./postgresql-statements.ts";
 import { type TlsOptions, tlsOptionsOf } from "./postgresql-tls.ts";
 import { postgresqlTypes } from "./postgresql-values.ts";
 
@@ -40,6 +40,8 @@ export class PostgresqlConnection implements Session, TransactionConnection, Poo
   readonly #settings: PostgresqlConnectionSettings;
   /** The statement under way, and those that wait for their turn behind it: the driver takes one at a time. */
   #last: Promise<unknown> | null = null;
+  /** Part of the names of prepared statements. */
+  #generation = 1;
   /** Fails the statement under way. */
   #fail: ((error: Error) => void) | null = null;
 
@@ -155,6 +157,8 @@ export class PostgresqlConnection implements Session, TransactionConnection, Poo
         // Given up already.
         if (this.#fail !== fail) return;
         if (error) {
+          // What was prepared fails for ever on this connection; under new names it is prepared anew.
+          if (isStale(error)) this.#generation++;
           fail(error);
           if (isLost(error)) this.destroy();
           return;
@@ -165,7 +169,11 @@ export class PostgresqlConnection implements Session, TransactionConnection, Poo
       };
       // Without values the text goes as it is, and may hold several statements.
       if (params.length === 0) this.#client.query(sql, [], done);
-      else this.#client.query(numberedPlaceholders(sql), params as SqlValue[], done);
+      else {
+        const { text, name } = statementOf(sql);
+        const named = name === null ? {} : { name: `${name}_${this.#generation}` };
+        this.#client.query({ text, values: params as SqlValue[], ...named }, done);
+      }
     });
   }
 

@@ -8,6 +8,7 @@ const conflictStates: ReadonlySet<string> = new Set([
   "40001", // serialization failure
   "40P01", // deadlock
   "55P03", // lock not available: lock_timeout, NOWAIT
+  "26000", // no such prepared statement: somebody discarded ours
 ]);
 
 /**
@@ -15,7 +16,7 @@ const conflictStates: ReadonlySet<string> = new Set([
  * SQLSTATEs are shared with other failures and their texts are translated, so they are known by the function that raises them.
  */
 const conflictRoutines: ReadonlySet<string> = new Set([
-  "RevalidateCachedQuery", // 0A000 cached plan must not change result type
+  "RevalidateCachedQuery", // 0A000 cached plan must not change result type: see isStale
   "simple_heap_update", // XX000 tuple concurrently updated
   "simple_heap_delete", // XX000 tuple concurrently deleted
 ]);
@@ -106,6 +107,13 @@ export function isLost(error: unknown): boolean {
   const { code } = serverSide(error);
   if (code !== undefined) return undoneStates.has(code) || code === readOnlyState || lostStates.test(code);
   return error instanceof ConnectionLost || networkCodes.test(codeOf(error) ?? "") || driverTexts.test(error.message);
+}
+
+/** A prepared statement is of no use any more: what it yields has changed under it, or it is gone. */
+export function isStale(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, routine } = serverSide(error);
+  return code === "26000" || routine === "RevalidateCachedQuery";
 }
 
 /** Of a connection that was to be made by TLS if possible: whether to try without it. */

@@ -5,20 +5,7 @@
 const pieces =
   /(?<!\w)[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w$])\$([A-Za-z_]\w*|)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*|\?/g;
 
-const known = new Map<string, string>();
-/** Our statements are far fewer; who makes up more gets an empty cache, not a full memory. */
-const knownMax = 2_000;
-
 export function numberedPlaceholders(sql: string): string {
-  const found = known.get(sql);
-  if (found !== undefined) return found;
-  if (known.size >= knownMax) known.clear();
-  const numbered = convert(sql);
-  known.set(sql, numbered);
-  return numbered;
-}
-
-function convert(sql: string): string {
   let count = 0;
   let from = 0;
   let text = "";

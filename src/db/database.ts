@@ -74,8 +74,8 @@ export type Dialect = {
   readonly byPrimaryKey: string;
   /** Follows a column that may be NULL in ORDER BY, by direction: NULL sorts as the lowest value. */
   readonly nullsLowest: { readonly asc: string; readonly desc: string };
-  /** Joins two tables in this order, whatever the optimizer thinks. */
-  readonly orderedJoin: string;
+  /** Follows a table in FROM: joins `table` as `alias` to it row by row, in this order, whatever the optimizer thinks. */
+  orderedJoin(table: string, alias: string, on: string): string;
   /**
    * A condition that an index on `columns` can walk: the row stands before ("<") or behind (">") `values`, compared column by column.
    * No value is NULL.

@@ -75,7 +75,7 @@ function pageSql(parts: PageParts): Page {
   const made = branches.map((branch) => branchSql(parts, branch, keys));
   const union = made.map(({ sql }) => dialect.unionBranch(sql)).join(" union ");
   return {
-    sql: `select ${columns.map((column) => `i.${column}`).join(", ")} from (${union}) page ${dialect.orderedJoin} images i on i.id = page.id order by ${orderBy(query.sort, "page", dialect)} limit ${query.limit}`,
+    sql: `select ${columns.map((column) => `i.${column}`).join(", ")} from (${union}) page${dialect.orderedJoin("images", "i", "i.id = page.id")} order by ${orderBy(query.sort, "page", dialect)} limit ${query.limit}`,
     params: made.flatMap(({ params }) => params),
   };
 }
@@ -86,7 +86,7 @@ function branchSql(parts: PageParts, branch: Branch, columns: readonly string[])
   const index = ofMembers ? memberIndex : imagesIndex(branch.index, parts);
   const hint = index === null ? "" : known.hint(index);
   const from = ofMembers
-    ? `image_members m${hint} ${dialect.orderedJoin} images i on i.id = m.image_id`
+    ? `image_members m${hint}${dialect.orderedJoin("images", "i", "i.id = m.image_id")}`
     : `images i${hint}`;
   const walked = index !== null && known.has(index) && index.columns.includes("os_hidden");
   const hidden = query.hidden === undefined ? [] : [hiddenCondition(query.hidden, { walked })];

@@ -17,7 +17,7 @@ export const mysqlDialect: Dialect = {
   useIndex: (index) => ` force index (${quote(index)})`,
   nullsLowest: { asc: "", desc: "" },
   byPrimaryKey: " force index (primary)",
-  orderedJoin: "straight_join",
+  orderedJoin: (table, alias, on) => ` straight_join ${table} ${alias} on ${on}`,
   // Written out: the server finds the place in an index by this, and not by a comparison of rows.
   beyond(columns, operator, values) {
     const params: SqlValue[] = [];

@@ -19,7 +19,7 @@ export const sqliteDialect: Dialect = {
   useIndex: (index) => ` indexed by ${quote(index)}`,
   nullsLowest: { asc: "", desc: "" },
   byPrimaryKey: "",
-  orderedJoin: "cross join",
+  orderedJoin: (table, alias, on) => ` cross join ${table} ${alias} on ${on}`,
   beyond: (columns, operator, values) => ({
     sql: `(${columns.join(", ")}) ${operator} (${columns.map(() => "?").join(", ")})`,
     params: values,

@@ -22,6 +22,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "schema.preflight_failed": 500,
   "schema.unknown_revision": 500,
   "schema.would_lose": 500,
+  "schema.newer_progress": 500,
   "metadefs.bad_file": 500,
   "images.not_found": 404,
   "images.forbidden": 403,

@@ -22,6 +22,7 @@ const retryableByCode = {
   "schema.preflight_failed": false,
   "schema.unknown_revision": false,
   "schema.would_lose": false,
+  "schema.newer_progress": false,
   "metadefs.bad_file": false,
   "images.not_found": false,
   "images.forbidden": false,

@@ -1,5 +1,5 @@
 // `db migrate`: the second phase.
-import type { BackfillLimits } from "../../db/schema/backfill-runner.ts";
+import type { BackfillLimits } from "../../db/schema/backfill-limits.ts";
 import { migrate } from "../../db/schema/migrate.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type ManageCommand, wholeNumber } from "../manage-command.ts";

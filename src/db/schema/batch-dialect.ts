@@ -1,14 +1,21 @@
 // What the batches of a data migration need of each dialect: row locks that wait for nobody, and how busy the server is.
 import type { Database, Dialect, Queryable } from "../database.ts";
-import { readPressure } from "./mysql/pressure.ts";
+import type { BackfillLimits } from "./backfill-limits.ts";
+import { pressureReader, readReplicaLag } from "./mysql/pressure.ts";
 import { isAtLeast, readServer } from "./mysql/server.ts";
-import { limitBatch, readPressure as readPostgresqlPressure } from "./postgresql/batch.ts";
+import {
+  limitBatch,
+  readReplicaLag as readPostgresqlLag,
+  readPressure as readPostgresqlPressure,
+} from "./postgresql/batch.ts";
 
 export type BatchDialect = {
   /** First in each batch's transaction. */
   begin(tx: Queryable): Promise<{ lockFreeRows: string }>;
   /** Why the server should be left alone for a moment, or null. */
-  pressure(threadsRunningMax: number): Promise<string | null>;
+  pressure(limits: BackfillLimits): Promise<string | null>;
+  /** How far `replica` is behind; null where it does not replicate. Throws db errors. */
+  replicaLag(replica: Queryable): Promise<number | null>;
   /** Pause after each batch, as a part of the time it took. */
   readonly pauseRatio: number;
 };
@@ -23,7 +30,8 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
         await tx.run("SET SESSION innodb_lock_wait_timeout = 1");
         return { lockFreeRows: "FOR UPDATE" };
       },
-      pressure: (threadsRunningMax) => readPressure(db, threadsRunningMax),
+      pressure: pressureReader(db),
+      replicaLag: readReplicaLag,
       pauseRatio: 0,
     };
   },
@@ -34,13 +42,15 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
         // Not FOR UPDATE: whoever adds a property, a location or a member only asks that the image's key stays, and need not wait.
         return { lockFreeRows: "FOR NO KEY UPDATE SKIP LOCKED" };
       },
-      pressure: (threadsRunningMax) => readPostgresqlPressure(db, threadsRunningMax),
+      pressure: (limits) => readPostgresqlPressure(db, limits),
+      replicaLag: readPostgresqlLag,
       pauseRatio: 0,
     };
   },
   sqlite: async () => ({
     begin: async () => ({ lockFreeRows: "" }),
     pressure: async () => null,
+    replicaLag: async () => null,
     pauseRatio: 1,
   }),
 };

@@ -11,22 +11,32 @@ export type LiveNode = {
   readonly release: string;
   readonly state: string;
   readonly secondsAgo: number;
+  /** Of its requests, as it last reported; null where it had none. */
+  readonly p99Ms: number | null;
 };
 
 /** Nodes with a recent heartbeat that have not stopped, by the database's clock. */
 export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
   if (!(await presentTables(db)).has("perennial_nodes")) return [];
   const since = db.dialect.secondsSinceSql("heartbeat_at");
-  const rows = await db.query<{ name: string; address: string; release_id: string; state: string; s: number }>(
-    `SELECT name, address, release_id, state, ${since} AS s FROM perennial_nodes
+  const rows = await db.query<{
+    name: string;
+    address: string;
+    release_id: string;
+    state: string;
+    p99: unknown;
+    s: number;
+  }>(
+    `SELECT name, address, release_id, state, p99_ms AS p99, ${since} AS s FROM perennial_nodes
      WHERE state <> 'stopped' AND ${since} < ${nodeLiveSeconds} ORDER BY name`,
   );
-  return rows.map(({ name, address, release_id, state, s }) => ({
+  return rows.map(({ name, address, release_id, state, p99, s }) => ({
     name,
     address,
     release: release_id,
     state,
     secondsAgo: Math.max(0, Math.round(Number(s))),
+    p99Ms: p99 === null ? null : Number(p99),
   }));
 }
 

@@ -1,9 +1,12 @@
 // The second phase: every pending data migration up to the target release, not only the newest one's.
 import { ServiceError } from "../../core/errors.ts";
 import { stepsOf } from "../releases/steps.ts";
-import { type BackfillLimits, defaultBackfillLimits, runBackfill } from "./backfill-runner.ts";
+import { type BackfillLimits, defaultBackfillLimits } from "./backfill-limits.ts";
+import { runBackfill } from "./backfill-runner.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
+import { forgetLimits } from "./migrate-controls.ts";
 import { indexSteps } from "./own-indexes.ts";
+import type { Replica } from "./pace.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { readStanding, refuseOlderTarget, type Standing } from "./revisions.ts";
 import { runSteps } from "./run-steps.ts";
@@ -19,17 +22,27 @@ export type MigrateResult = {
   readonly complete: boolean;
 };
 
-/** Migrates data. Throws schema.out_of_order where expand is due, schema.blocked, schema.locked. */
-export function migrate(options: EngineOptions & { backfill?: Partial<BackfillLimits> }): Promise<MigrateResult> {
-  return withEngineLock(options, (run) => migrateUnderLock(run, options.backfill));
+export type MigrateOptions = {
+  readonly backfill?: Partial<BackfillLimits>;
+  /** Servers that copy this one, whose lag holds the migration back. */
+  readonly replicas?: readonly Replica[];
+};
+
+/** Migrates data. Throws schema.out_of_order where expand is due, schema.blocked, schema.locked, schema.newer_progress. */
+export function migrate(options: EngineOptions & MigrateOptions): Promise<MigrateResult> {
+  return withEngineLock(options, (run) => migrateUnderLock(run, options));
 }
 
-export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLimits> = {}): Promise<MigrateResult> {
+export async function migrateUnderLock(
+  run: EngineRun,
+  { backfill: given = {}, replicas = [] }: MigrateOptions = {},
+): Promise<MigrateResult> {
   const standing = await readStanding(run.db, await readLiveSchema(run.db));
   refuseOlderTarget(standing, run.target);
   if (standing.contractLevel >= run.target.level) return { outcome: "finished", rows: 0, complete: true };
   requireExpanded(run, standing, "Data migration did not run. Data migration");
   const progress = await DatabaseProgress.open(run.db);
+  await forgetLimits(progress);
   const limits = { ...defaultBackfillLimits, ...given };
   const startMs = performance.now();
   let rows = 0;
@@ -42,7 +55,7 @@ export async function migrateUnderLock(run: EngineRun, given: Partial<BackfillLi
       worked ||= due;
       const secondsMax = limits.secondsMax - (performance.now() - startMs) / 1_000;
       const rest = { ...limits, rowsMax: limits.rowsMax - rows, secondsMax };
-      const result = await runBackfill(run, release.id, backfill, progress, rest);
+      const result = await runBackfill(run, release.id, backfill, progress, rest, replicas);
       rows += result.rows;
       complete &&= result.complete;
     }

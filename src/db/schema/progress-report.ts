@@ -1,14 +1,20 @@
-// Progress events of long work on rows: rate over the last seconds, time to go, and not more than two a second.
+// Progress events of long work on rows: the rate of the last ten seconds or so, the time to go at that rate, and not more than two a second.
 import type { EngineEvent, EngineRun } from "./engine-run.ts";
 
 type Subject = Pick<Extract<EngineEvent, { event: "progress" }>, "phase" | "release" | "step" | "rowsTotal">;
 
 const everyMs = 500;
+/** Events the rate is taken over. */
+const eventsKept = 20;
+
+/** How many rows were done, and when. */
+type Mark = { readonly atMs: number; readonly rowsDone: number };
 
 export class ProgressReport {
   readonly #run: Pick<EngineRun, "on">;
   readonly #subject: Subject;
-  readonly #startMs = performance.now();
+  readonly #start: Mark = { atMs: performance.now(), rowsDone: 0 };
+  readonly #recent: Mark[] = [this.#start];
   #toldMs = Number.NEGATIVE_INFINITY;
   #batchRows = 0;
 
@@ -22,18 +28,21 @@ export class ProgressReport {
     const nowMs = performance.now();
     if (nowMs - this.#toldMs < everyMs) return;
     this.#toldMs = nowMs;
-    this.#send(rowsDone, detail);
+    const since = this.#recent[0] ?? this.#start;
+    this.#recent.push({ atMs: nowMs, rowsDone });
+    if (this.#recent.length > eventsKept) this.#recent.shift();
+    this.#send(rowsDone, since, detail);
   }
 
-  /** The last event, whatever was told before; passes `result` through. */
+  /** The last event, whatever was told before, with the rate of the whole; passes `result` through. */
   end<T>(rowsDone: number, result: T): T {
-    this.#send(rowsDone, undefined);
+    this.#send(rowsDone, this.#start, undefined);
     return result;
   }
 
-  #send(rowsDone: number, detail: string | undefined): void {
-    const seconds = (performance.now() - this.#startMs) / 1_000;
-    const rowsPerSecond = seconds > 0 ? Math.round(rowsDone / seconds) : 0;
+  #send(rowsDone: number, since: Mark, detail: string | undefined): void {
+    const seconds = Math.max((performance.now() - since.atMs) / 1_000, 0.001);
+    const rowsPerSecond = Math.round((rowsDone - since.rowsDone) / seconds);
     const { rowsTotal } = this.#subject;
     const left = rowsTotal === null ? null : Math.max(rowsTotal - rowsDone, 0);
     const etaSeconds = left === null || rowsPerSecond === 0 ? null : Math.round(left / rowsPerSecond);

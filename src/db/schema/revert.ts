@@ -3,7 +3,8 @@
 import { ServiceError } from "../../core/errors.ts";
 import { type Release, releases } from "../../releases/catalogue.ts";
 import { expandStepsOf, stepsOf } from "../releases/steps.ts";
-import { defaultBackfillLimits, runBackfill } from "./backfill-runner.ts";
+import { defaultBackfillLimits } from "./backfill-limits.ts";
+import { runBackfill } from "./backfill-runner.ts";
 import { liveNodes } from "./contract-blockers.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import type { LiveSchema } from "./live-schema.ts";

@@ -102,14 +102,22 @@ export type BatchTools = {
   readonly lockFreeRows: string;
 };
 
+/** Some rows in the order of their key, read without locks; a transaction of its own for each. */
+export type Batch = {
+  /** The cursor behind it. */
+  readonly last: string;
+  /** Rows it goes through: what its time is judged by. */
+  readonly rows: number;
+  /** Migrates those that are still pending, inside one transaction that may be run again; returns how many it changed. */
+  apply(tx: Queryable, tools: BatchTools): Promise<number>;
+};
+
 export type Backfill = {
   /** Also the name of its row in perennial_progress. */
   readonly name: string;
   readonly table: string;
-  /** One keyset page of keys that may be pending, after `cursor`, in order. Takes no locks. */
-  nextKeys(db: Queryable, cursor: string, rowsMax: number, dialect: Dialect): Promise<readonly string[]>;
-  /** Migrates those of `keys` that are still pending, inside one transaction; returns how many it changed. */
-  apply(tx: Queryable, keys: readonly string[], tools: BatchTools): Promise<number>;
+  /** The next batch of at most `rowsMax` rows after `cursor` with something pending in it, or null. Takes no locks. */
+  nextBatch(db: Queryable, cursor: string, rowsMax: number, dialect: Dialect): Promise<Batch | null>;
   /** Rows still pending; `rowsMax` bounds the count (1: is there any?). Must be cheap to ask where it is `neededToServe`. */
   pending(db: Queryable, rowsMax: number, progress: Pick<ProgressStore, "find">): Promise<number>;
   /** Records after the last batch that it never needs to run again. */

@@ -3,7 +3,9 @@ import { systemClock } from "../../core/clock.ts";
 
 /** How long an overloaded server is waited for before one batch is done all the same. */
 const waitMsMax = 3_000;
-const checkMs = 50;
+/** Asking costs the server about a millisecond. */
+const checkMs = 200;
+const waitingCheckMs = 50;
 
 export class Throttle {
   readonly #reason: () => Promise<string | null>;
@@ -14,15 +16,18 @@ export class Throttle {
     this.#reason = reason;
   }
 
-  /** Asks at most twenty times a second; tells why while it waits. */
+  /** Asks at most five times a second while there is no reason; tells why while it waits. */
   async wait(tell: (why: string) => void, signal?: AbortSignal): Promise<void> {
     if (performance.now() - this.#checkedMs < checkMs) return;
-    for (let waitedMs = 0; waitedMs < waitMsMax; waitedMs += checkMs) {
+    const startMs = performance.now();
+    do {
       const why = await this.#reason();
       this.#checkedMs = performance.now();
       if (why === null) return;
       tell(`held back: ${why}`);
-      await systemClock.sleep(checkMs, signal);
-    }
+      await systemClock.sleep(waitingCheckMs, signal);
+    } while (performance.now() - startMs < waitMsMax);
+    // One batch, and then it is asked again.
+    this.#checkedMs = Number.NEGATIVE_INFINITY;
   }
 }

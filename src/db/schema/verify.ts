@@ -3,7 +3,7 @@
 import { ServiceError } from "../../core/errors.ts";
 import type { Release } from "../../releases/catalogue.ts";
 import { stepsOf } from "../releases/steps.ts";
-import { defaultBackfillLimits, nextBatchRows } from "./backfill-runner.ts";
+import { defaultBackfillLimits, nextBatchRows } from "./backfill-limits.ts";
 import type { EngineOptions, EngineRun } from "./engine-run.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { ProgressReport } from "./progress-report.ts";

@@ -2,7 +2,7 @@
 // Replaced as text, as the reference does, in every row that has it, removed ones too. Our nodes read both keys at every release, so
 // none waits for it.
 import type { Queryable } from "../../database.ts";
-import type { Backfill } from "../../schema/step.ts";
+import type { Backfill, BatchTools } from "../../schema/step.ts";
 
 const oldKey = '"backend":';
 const newKey = '"store":';
@@ -26,31 +26,33 @@ async function rangeAfter(db: Queryable, from: number): Promise<number | null> {
 
 function renameKey(name: string, from: string, to: string): Backfill {
   const condition = names(from, to);
+  const marks = (values: readonly unknown[]) => values.map(() => "?").join(", ");
+  async function rename(tx: Queryable, ids: readonly number[], { lockFreeRows }: BatchTools): Promise<number> {
+    const rows = await tx.query<{ id: unknown }>(
+      `SELECT id FROM image_locations WHERE id IN (${marks(ids)}) AND ${condition} ${lockFreeRows}`,
+      ids,
+    );
+    if (rows.length === 0) return 0;
+    const held = rows.map((row) => Number(row.id));
+    const sql = `UPDATE image_locations SET meta_data = ${replaced(from, to)} WHERE id IN (${marks(held)})`;
+    return (await tx.run(sql, held)).rowsAffected;
+  }
   return {
     name,
     table: "image_locations",
-    async nextKeys(db, cursor, rowsMax) {
+    async nextBatch(db, cursor, rowsMax) {
       for (let after = Number(cursor); ; ) {
         const last = await rangeAfter(db, after);
-        if (last === null) return [];
+        if (last === null) return null;
         const rows = await db.query<{ id: unknown }>(
           `SELECT id FROM image_locations WHERE id > ? AND id <= ? AND ${condition} ORDER BY id LIMIT ${rowsMax}`,
           [after, last],
         );
-        if (rows.length > 0) return rows.map((row) => String(row.id));
+        const ids = rows.map((row) => Number(row.id));
+        if (ids.length > 0)
+          return { last: String(ids.at(-1)), rows: ids.length, apply: (tx, tools) => rename(tx, ids, tools) };
         after = last;
       }
-    },
-    async apply(tx, keys, { lockFreeRows }) {
-      const marks = (values: readonly unknown[]) => values.map(() => "?").join(", ");
-      const rows = await tx.query<{ id: unknown }>(
-        `SELECT id FROM image_locations WHERE id IN (${marks(keys)}) AND ${condition} ${lockFreeRows}`,
-        keys.map(Number),
-      );
-      if (rows.length === 0) return 0;
-      const ids = rows.map((row) => Number(row.id));
-      const sql = `UPDATE image_locations SET meta_data = ${replaced(from, to)} WHERE id IN (${marks(ids)})`;
-      return (await tx.run(sql, ids)).rowsAffected;
     },
     async pending(db, rowsMax) {
       let count = 0;

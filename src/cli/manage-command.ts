@@ -10,8 +10,8 @@ export type ManageFlag = {
   /** As commander reads it: `--max-rows <n>`, or two spellings: `--max_rows, --max-rows <n>`, of which the second names it. */
   readonly flag: string;
   readonly help: string;
-  /** Turns the text into a value, or throws a sentence about it. */
-  readonly parse?: (text: string) => unknown;
+  /** Turns the text into a value, or throws a sentence about it. `previous`: what came of an earlier use of the flag. */
+  readonly parse?: (text: string, previous?: unknown) => unknown;
 };
 
 export type ManageContext = {

@@ -1,53 +1,56 @@
-// `db migrate`: the second phase.
-import type { BackfillLimits } from "../../db/schema/backfill-limits.ts";
-import { migrate } from "../../db/schema/migrate.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { type ManageCommand, wholeNumber } from "../manage-command.ts";
-import { dryRunFlag, printPlan } from "./db-plan.ts";
+// `db migrate`: the second phase, and how one that runs is paused, resumed and slowed.
 
-const limitByFlag = {
-  maxRows: "rowsMax",
-  maxSeconds: "secondsMax",
-  batchRows: "batchRows",
-  targetMs: "targetMs",
-  maxThreadsRunning: "threadsRunningMax",
-} as const satisfies Record<string, keyof BackfillLimits>;
+import { migrate } from "../../db/schema/migrate.ts";
+import { type AdjustableLimits, controlMigration } from "../../db/schema/migrate-controls.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import type { ManageCommand, ManageContext } from "../manage-command.ts";
+import { dryRunFlag, printPlan } from "./db-plan.ts";
+import { changesText, limitOptions, limitsFrom, parseChanges } from "./migrate-limits.ts";
+import { withReplicas } from "./migrate-replicas.ts";
 
 export const dbMigrate: ManageCommand = {
   name: "migrate",
   summary: "Fill in the data the target release reads.",
   help: `The second step of an upgrade, run while the fleet serves, after db expand and before the first new node. Works in batches of short
-transactions, waits for nobody's row, and slows down for a busy server. Killed or limited, run it again: it goes on from its last batch.
-Rows that nodes have written since db expand are left as they are.
+transactions and waits for nobody's row. Killed or limited, run it again: it goes on from its last batch. Rows that nodes have written
+since db expand are left as they are.
+
+It is held back, and says why, while the server, a replica or a node has too much to do; but never for good: after three seconds one
+batch is done all the same. --pause stops it before its next batch, from any host, and holds until --resume, also for later runs.
+--set changes limits of the one that runs; they end with it.
 
 Examples:
   glance-manage db migrate
-  glance-manage db migrate --max-seconds 600 --target-ms 20`,
+  glance-manage db migrate --max-seconds 600 --target-ms 20 --max-p99-ms 400
+  glance-manage db migrate --replica mysql://glance:password@replica1/glance
+  glance-manage db migrate --pause          (from another terminal, while it runs)
+  glance-manage db migrate --set target-ms=10,max-threads-running=12
+  glance-manage db migrate --resume`,
   flags: [
-    { flag: "--max-rows <n>", help: "stop after about this many rows", parse: wholeNumber(1) },
-    { flag: "--max-seconds <n>", help: "stop after this time", parse: wholeNumber(1) },
+    ...limitOptions,
     {
-      flag: "--batch-rows <n>",
-      help: "rows of the first batch (default 200); later ones adapt",
-      parse: wholeNumber(1),
+      flag: "--replica <url>",
+      help: "a server that copies this one, by its URL: its lag is watched; may be repeated",
+      parse: (text, previous) => [...(Array.isArray(previous) ? previous : []), text],
     },
-    { flag: "--target-ms <n>", help: "what one batch should take (default 50)", parse: wholeNumber(1) },
+    { flag: "--pause", help: "let the running data migration, and later ones, wait" },
+    { flag: "--resume", help: "let it go on" },
     {
-      flag: "--max-threads-running <n>",
-      help: "wait while the server runs more statements than this at once (default 24)",
-      parse: wholeNumber(1),
+      flag: "--set <limits>",
+      help: "change limits of the one that runs: NAME=N,... as the options above",
+      parse: parseChanges,
     },
     dryRunFlag,
   ],
   async run(context) {
-    const { out, engine, target } = context;
     if (context.flag("dryRun")) return printPlan(context, ["migrate"]);
-    const backfill: { -readonly [K in keyof BackfillLimits]?: number } = {};
-    for (const [flag, limit] of Object.entries(limitByFlag)) {
-      const value = context.flag<number>(flag);
-      if (value !== undefined) backfill[limit] = value;
-    }
-    const { outcome, rows, complete } = await migrate({ ...engine, backfill });
+    if (context.flag("pause") || context.flag("resume") || context.flag("set")) return control(context);
+    const { out, engine, target, config } = context;
+    const backfill = limitsFrom((name) => context.flag<number>(name));
+    const urls = context.flag<readonly string[]>("replica") ?? [];
+    const { outcome, rows, complete } = await withReplicas(urls, config, (replicas) =>
+      migrate({ ...engine, backfill, replicas }),
+    );
     const lines = {
       migrated: `Migrated ${rows} rows`,
       up_to_date: "Database migration is up to date. No migration needed.",
@@ -58,3 +61,24 @@ Examples:
     return exitCodes.ok;
   },
 };
+
+/** Changes what a running data migration reads about once a second; needs no engine lock. */
+async function control({ db, out, flag }: ManageContext): Promise<ExitCode> {
+  if (flag("pause") && flag("resume")) {
+    out.error("db migrate takes --pause or --resume, not both", { code: "usage" });
+    return exitCodes.usage;
+  }
+  const limits = flag<AdjustableLimits>("set");
+  const paused = flag("pause") ? { paused: true } : flag("resume") ? { paused: false } : {};
+  const now = await controlMigration(db, { ...paused, ...(limits ? { limits } : {}) });
+  const state = now.paused
+    ? "Data migration is paused: it waits before its next batch until `glance-manage db migrate --resume`."
+    : "Data migration is not paused.";
+  const changed = changesText(now.limits);
+  out.result([state, ...(changed === "" ? [] : [`Limits changed for the one that runs: ${changed}`])], {
+    command: "migrate",
+    outcome: "told",
+    ...now,
+  });
+  return exitCodes.ok;
+}

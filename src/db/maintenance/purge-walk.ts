@@ -2,7 +2,7 @@
 // the order of their keys. A kill loses nothing but the rest; two walks at once share the work.
 import { systemClock } from "../../core/clock.ts";
 import type { Database, SqlCondition, SqlValue } from "../database.ts";
-import { defaultBackfillLimits, nextBatchRows } from "../schema/backfill-runner.ts";
+import { defaultBackfillLimits, nextBatchRows } from "../schema/backfill-limits.ts";
 import { type BatchDialect, batchDialectOf } from "../schema/batch-dialect.ts";
 import type { EngineOptions } from "../schema/engine-run.ts";
 import { ProgressReport } from "../schema/progress-report.ts";
@@ -46,7 +46,7 @@ export async function purgeTable(options: PurgeOptions, subject: PurgeTable, cut
   const { db, signal, on = () => undefined } = options;
   const batches = await batchDialectOf(db);
   const limits = defaultBackfillLimits;
-  const throttle = new Throttle(() => batches.pressure(limits.threadsRunningMax));
+  const throttle = new Throttle(() => batches.pressure(limits));
   const { condition, rowsTotal } = await selection(db, subject, cutoff, options.rowsMax);
   const purged = (rows: number, dependents: number) => [
     { table: subject.table, rows },

@@ -19,6 +19,7 @@ export type Replica = {
 const controlsEveryMs = 1_000;
 const slowChecksEveryMs = 1_000;
 const pausePollMs = 500;
+const answerMsMax = 2_000;
 
 export class Pace {
   readonly #given: BackfillLimits;
@@ -81,7 +82,7 @@ async function laggingReplica(
 ): Promise<string | null> {
   for (const { name, db } of replicas) {
     try {
-      const seconds = await dialect.replicaLag(db);
+      const seconds = await inTime(dialect.replicaLag(db));
       if (seconds === null) return `replica ${name} does not replicate`;
       if (seconds > replicaLagSecondsMax)
         return `replica ${name} is ${seconds} s behind (limit ${replicaLagSecondsMax})`;
@@ -91,6 +92,22 @@ async function laggingReplica(
     }
   }
   return null;
+}
+
+/** A host that went away without a word must not hold the migration up for as long as its connection lives. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const limit = systemClock.sleep(answerMsMax, late.signal).then(() => {
+    throw new Error("no answer in time");
+  });
+  try {
+    return await Promise.race([answer, limit]);
+  } finally {
+    late.abort();
+    // The loser's outcome is nobody's business any more.
+    answer.catch(() => undefined);
+    limit.catch(() => undefined);
+  }
 }
 
 async function slowNode(db: Database, { p99MsMax }: BackfillLimits): Promise<string | null> {

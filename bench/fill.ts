@@ -1,5 +1,6 @@
 // Fills a database with as many images as a large cloud has, inside the server by its SEQUENCE engine: a million in under a minute.
 import { createConnection } from "mysql2/promise";
+import { eventually } from "../test/servers/eventually.ts";
 
 export type FillOptions = {
   readonly connection: string;
@@ -82,6 +83,27 @@ export async function sampleIds(connection: string, images: number, count: numbe
       `SELECT ${idSql("seq")} AS id FROM seq_${each}_to_${images}_step_${step} LIMIT ${count}`,
     );
     return (rows as { id: string }[]).map((row) => row.id);
+  } finally {
+    await db.end();
+  }
+}
+
+/** Returns when the server has written out and cleared away what filling left behind, so that what is measured next pays for itself alone. */
+export async function settle(connection: string): Promise<void> {
+  const db = await createConnection({ uri: connection });
+  const status = async (name: string) => {
+    const [rows] = await db.query("SHOW GLOBAL STATUS LIKE ?", [name]);
+    return Number((rows as { Value: string }[])[0]?.Value ?? 0);
+  };
+  try {
+    await db.query("SET GLOBAL innodb_max_dirty_pages_pct = 0");
+    await eventually(
+      "the server has written out what it changed",
+      async () =>
+        (await status("Innodb_history_list_length")) < 50 && (await status("Innodb_checkpoint_age")) < 50_000_000,
+      { msMax: 600_000 },
+    );
+    await db.query("SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT");
   } finally {
     await db.end();
   }

@@ -25,10 +25,10 @@ export type SubjectDatabase = {
   startNode(): Promise<{ origin: string; workerPid: number }>;
 };
 
-export async function startSubject(): Promise<Subject> {
+export async function startSubject(options: { readonly serverArgs?: readonly string[] } = {}): Promise<Subject> {
   const stops = new StopStack();
   const folder = await mkdtemp(join(tmpdir(), "perennial-bench-"));
-  const mariadb = await startMariadb({ shared: false, bufferPoolMb: 2_048 });
+  const mariadb = await startMariadb({ shared: false, bufferPoolMb: 2_048, args: options.serverArgs ?? [] });
   stops.defer(() => mariadb.stop());
   const guard = guardFolder(folder, { keep: false });
   stops.defer(() => guard.stop());

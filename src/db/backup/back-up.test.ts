@@ -104,18 +104,21 @@ for (const dialect of testDialects) {
 test("backup: what a killed run left in the folder is removed, what a running one writes is not", () =>
   withTestDatabase("sqlite", "newton", async ({ db, url }) => {
     const folder = await makeFolder();
-    const leave = (name: string, writer: object) => {
+    const leave = (name: string) => {
       mkdirSync(join(folder, name));
-      writeFileSync(join(folder, name, "writer.json"), JSON.stringify(writer));
       writeFileSync(join(folder, name, "data.sqlite.zst"), "half");
     };
     // No process has this id: it is beyond the largest that Linux gives.
-    leave("dead.partial", { pid: 2 ** 30, host: hostname() });
-    leave("alive.partial", { pid: process.pid, host: hostname() });
-    leave("elsewhere.partial", { pid: 2 ** 30, host: "another-machine" });
+    leave(`dead.${2 ** 30}@${hostname()}.partial`);
+    const others = [
+      `alive.${process.pid}@${hostname()}.partial`,
+      `elsewhere.${2 ** 30}@another-machine.partial`,
+      "x.partial",
+    ];
+    for (const name of others) leave(name);
     await backUp({ ...backupOf(db, url, folder), label: "new" });
     const left = readdirSync(folder).filter((name) => !name.startsWith("new-at-"));
-    assert.deepEqual(left.sort(), ["alive.partial", "elsewhere.partial"]);
+    assert.deepEqual(left.sort(), others.sort());
   }));
 
 async function scratchDatabases(db: Parameters<typeof backUp>[0]["db"]): Promise<readonly string[]> {

@@ -2,14 +2,13 @@
 // has the ending .partial and says who writes it; what a killed run left is removed by the next one.
 
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { syncFolder, writeDurably } from "./durable.ts";
 import { type FoundBackup, type Manifest, manifestName, readBackup } from "./manifest.ts";
 
 const partialEnding = ".partial";
-const writerName = "writer.json";
 
 export type PartialBackup = {
   readonly path: string;
@@ -24,13 +23,12 @@ export async function openPartial(folder: string, label: string, at: Date): Prom
   const stamp = at.toISOString().replaceAll(/[-:]|\.\d+/g, "");
   let name = `${label}-at-${stamp}`;
   for (let n = 2; existsSync(join(folder, name)); n++) name = `${label}-at-${stamp}-${n}`;
-  const path = join(folder, `${name}${partialEnding}`);
+  // Its writer stands in the name, so that there is no moment at which a kill leaves a folder of nobody.
+  const path = join(folder, `${name}.${process.pid}@${hostname()}${partialEnding}`);
   await mkdir(path, { mode: 0o700 });
-  await writeDurably(join(path, writerName), JSON.stringify({ pid: process.pid, host: hostname() }));
   return {
     path,
     async publish(manifest) {
-      await rm(join(path, writerName));
       await writeDurably(join(path, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
       await syncFolder(path);
       await rename(path, join(folder, name));
@@ -46,21 +44,15 @@ export async function removePartials(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []); // Not there yet.
   for (const name of names.filter((one) => one.endsWith(partialEnding))) {
     const path = join(folder, name);
-    if (await isAbandoned(path)) await rm(path, { recursive: true, force: true });
+    if (isAbandoned(name)) await rm(path, { recursive: true, force: true });
   }
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
-  let writer: { pid?: unknown; host?: unknown };
+function isAbandoned(name: string): boolean {
+  const [, pid, host] = /\.(\d+)@(.*)\.partial$/.exec(name) ?? [];
+  if (pid === undefined || host !== hostname()) return false;
   try {
-    writer = JSON.parse(await readFile(join(path, writerName), "utf8")) as typeof writer;
-  } catch {
-    // Killed before it said who it is, or about to say so: the next run looks again.
-    return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 60_000;
-  }
-  if (writer.host !== hostname() || typeof writer.pid !== "number") return false;
-  try {
-    process.kill(writer.pid, 0);
+    process.kill(Number(pid), 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";

@@ -7,8 +7,9 @@ import { listShow } from "./list-show.ts";
 import { migrate } from "./migrate.ts";
 import { pageCost } from "./page-cost.ts";
 import { transfer } from "./transfer.ts";
+import { triggerCost } from "./triggers.ts";
 
-const benches: readonly Bench[] = [listShow, pageCost, transfer, migrate, expandContract];
+const benches: readonly Bench[] = [listShow, pageCost, transfer, migrate, triggerCost, expandContract];
 
 const command = new Command("npm run bench --")
   .argument("[names...]", `which to run, all when none is given: ${benches.map((bench) => bench.name).join(", ")}`)

@@ -6,6 +6,7 @@ import { dbExpand } from "./commands/db-expand.ts";
 import { dbExportMetadefs } from "./commands/db-export-metadefs.ts";
 import { dbLoadMetadefs } from "./commands/db-load-metadefs.ts";
 import { dbMigrate } from "./commands/db-migrate.ts";
+import { dbPlan } from "./commands/db-plan.ts";
 import { dbPurge } from "./commands/db-purge.ts";
 import { dbPurgeImagesTable } from "./commands/db-purge-images-table.ts";
 import { dbRestore } from "./commands/db-restore.ts";
@@ -26,6 +27,7 @@ export const manageCommands: readonly ManageCommand[] = [
   dbExportMetadefs,
   dbLoadMetadefs,
   dbMigrate,
+  dbPlan,
   dbPurge,
   dbPurgeImagesTable,
   dbRestore,

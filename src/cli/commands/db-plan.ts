@@ -1,23 +1,34 @@
-// `--dry-run` of the phases: every step with its cost on this server, and nothing changed.
+// `db plan`: what an upgrade would do here and what stands in its way; and `--dry-run` of the phases, which prints their part of it.
 import { type PlannedStep, planPhases } from "../../db/schema/plan.ts";
+import { planUpgrade } from "../../db/schema/upgrade-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import type { ManageContext, ManageFlag } from "../manage-command.ts";
+import type { ManageCommand, ManageContext, ManageFlag } from "../manage-command.ts";
+import { priceText, upgradePlanText } from "./plan-text.ts";
 
 export const dryRunFlag: ManageFlag = {
   flag: "--dry-run",
   help: "print the steps with their cost, and change nothing",
 };
 
-/** For people; `glance-rollout plan` shows the same. */
-export const costText: Record<PlannedStep["cost"], string> = {
-  instant: "instant",
-  scan: "reads every row, writers go on",
-  index_build: "builds an index, writers go on",
-  switch: "copies the column in batches, then switches in a moment",
-  rebuild: "rebuilds the table, writers go on",
-  locked_scan: "READS EVERY ROW, everybody waits",
-  copy: "COPIES THE TABLE, writers wait",
-  rows: "batches",
+export const dbPlan: ManageCommand = {
+  name: "plan",
+  summary: "Print what an upgrade would do here, what it costs, and what stands in its way. Changes nothing.",
+  help: `Every step of expand, migrate and contract up to the target release: what it does to what, how this server does it, how many rows it
+goes through and how long that may take (a range: a busy small machine, an idle large one). Then what each phase lacks (privileges,
+settings, room), transactions that are open for long, and what contract would be refused for today.
+
+Exit code 0: the phase that is due can be run, or there is none. 1: it cannot, and the lines say why.
+
+Examples:
+  glance-manage db plan --to 2026.1
+  glance-manage db plan --json | jq '.steps[] | select(.cost == "copy")'`,
+  flags: [],
+  async run({ db, target, out }) {
+    const plan = await planUpgrade(db, target);
+    const from = plan.contracted ?? "an empty database";
+    out.result(upgradePlanText(plan, target.id, from), { command: "plan", target: target.id, ...plan });
+    return plan.canGoOn ? exitCodes.ok : exitCodes.failed;
+  },
 };
 
 export async function printPlan(
@@ -25,10 +36,9 @@ export async function printPlan(
   phases: readonly PlannedStep["phase"][],
 ): Promise<ExitCode> {
   const steps = (await planPhases(db, target)).filter((step) => phases.includes(step.phase));
-  const lines = steps.map((step) => {
-    const rows = step.rows === null ? "" : `, ${step.rows} rows`;
-    return `${step.applied ? "done" : "due "}  ${step.phase}  ${step.step}  (${costText[step.cost]}${rows})`;
-  });
+  const lines = steps.map(
+    (step) => `${step.applied ? "done" : "due "}  ${step.phase}  ${step.step}  (${priceText(step)})`,
+  );
   out.result(lines.length > 0 ? lines : "Nothing to do.", { command: "plan", target: target.id, steps });
   return exitCodes.ok;
 }

@@ -5,7 +5,7 @@ import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { isFinished, readJournals } from "../../rollout/journal.ts";
 import { planRollout, type RolloutPlan } from "../../rollout/plan-rollout.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { costText } from "./db-plan.ts";
+import { priceText } from "./plan-text.ts";
 import { type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { nodeTable } from "./rollout-table.ts";
 
@@ -54,8 +54,7 @@ export function planText(plan: RolloutPlan, parts: RolloutParts, resumed: string
   for (const [index, step] of plan.steps.entries()) {
     lines.push(`${String(index + 1).padStart(3)}. ${step.text}`);
     for (const one of step.statements ?? []) {
-      const rows = one.rows === null ? "" : `, ${one.rows} rows`;
-      lines.push(`       ${one.step}  (${costText[one.cost]}${rows})`);
+      lines.push(`       ${one.step}  (${priceText(one)})`);
     }
   }
   return [

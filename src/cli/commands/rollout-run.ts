@@ -1,5 +1,4 @@
 // `glance-rollout run`: does the rollout, or goes on with one that was paused, stopped or killed.
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { systemClock } from "../../core/clock.ts";
 import { ServiceError } from "../../core/errors.ts";
@@ -9,6 +8,7 @@ import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { Journal } from "../../rollout/journal.ts";
 import { planRollout } from "../../rollout/plan-rollout.ts";
 import { type RunEnd, runRollout } from "../../rollout/runner.ts";
+import { askYesNo } from "../ask.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { planOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { planText } from "./rollout-plan.ts";
@@ -97,14 +97,9 @@ async function mayBegin(parts: RolloutParts, options: Options, signal: AbortSign
     );
   }
   process.stderr.write(`${planText(plan, parts, null).join("\n")}\n`);
-  const question = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const yes = /^y(es)?$/i.test((await question.question("Go ahead? [y/N] ", { signal })).trim());
-    if (!yes) process.stderr.write("glance-rollout: nothing was changed\n");
-    return yes;
-  } finally {
-    question.close();
-  }
+  const yes = await askYesNo("Go ahead?", signal);
+  if (!yes) process.stderr.write("glance-rollout: nothing was changed\n");
+  return yes;
 }
 
 function roll(fleet: Fleet, parts: RolloutParts, journal: Journal, signal: AbortSignal): Promise<RunEnd> {

@@ -1,17 +1,11 @@
 // The nodes of a fleet as a table for people: what each serves, whether clients get to it, and what it still has under way.
 import type { NodeView } from "../../rollout/snapshot.ts";
+import { textTable } from "../text-table.ts";
 
 const header = ["NODE", "RELEASE", "STATE", "ROTATION", "REQUESTS", "TRANSFERS", "LEFT", "ETA", "HEARTBEAT"] as const;
 
 export function nodeTable(nodes: readonly NodeView[]): readonly string[] {
-  const rows = [header, ...nodes.map(row)];
-  const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return textTable([header, ...nodes.map(row)]);
 }
 
 function row(node: NodeView): readonly string[] {

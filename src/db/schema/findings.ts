@@ -3,3 +3,5 @@
 export type PreflightPhase = "expand" | "contract" | "sync";
 
 export type Findings = { readonly problems: readonly string[]; readonly notes: readonly string[] };
+
+export const nothingFound: Findings = { problems: [], notes: [] };

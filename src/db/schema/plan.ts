@@ -3,6 +3,7 @@ import { oldestRelease, type Release, type ReleaseId } from "../../releases/cata
 import type { Database } from "../database.ts";
 import { contractStepsOf, expandStepsOf, stepsOf } from "../releases/steps.ts";
 import { type Cost, dearness } from "./cost.ts";
+import { estimate, type Seconds } from "./estimate.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
@@ -10,6 +11,7 @@ import { readStanding, refuseOlderTarget } from "./revisions.ts";
 import { readLiveSchema, readPricer } from "./schema-tools.ts";
 import { openReleases } from "./standing-facts.ts";
 import type { Change, Changes, PhaseName } from "./step.ts";
+import { readTableRows } from "./table-rows.ts";
 
 export type PlannedStep = {
   readonly phase: "create" | PhaseName | "indexes";
@@ -22,6 +24,10 @@ export type PlannedStep = {
   readonly applied: boolean;
   /** Data migrations whose columns exist: rows waiting; null where that cannot be known yet. */
   readonly rows: number | null;
+  /** About how many rows the largest table has that it works on; null for a table that is yet to come. */
+  readonly tableRows: number | null;
+  /** How long it may take, others' transactions left out; null where nothing can be said. */
+  readonly seconds: Seconds | null;
 };
 
 /** Every step up to the target, in order. Throws schema.unknown_revision. */
@@ -30,11 +36,14 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
   const standing = await readStanding(db, schema);
   refuseOlderTarget(standing, target);
   const price = await readPricer(db);
+  const counts = await readTableRows(db);
   const plan: PlannedStep[] = [];
   const add = (phase: PlannedStep["phase"], release: Release, step: Priced, applied: boolean) => {
     const changes = step.changes[db.dialect.name](schema);
     const costs = changes.map(price);
     const cost = dearness.findLast((one) => costs.includes(one)) ?? "instant";
+    const sizes = changes.flatMap(({ table }) => counts.get(table) ?? []);
+    const tableRows = sizes.length > 0 ? Math.max(...sizes) : null;
     plan.push({
       phase,
       release: release.id,
@@ -43,6 +52,9 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
       statements: changes.map(textOf),
       applied,
       rows: null,
+      tableRows,
+      // What is not there yet has no rows either.
+      seconds: applied ? null : estimate(cost, tableRows ?? 0),
     });
   };
   if (standing.contractLevel < 0)
@@ -50,7 +62,8 @@ export async function planPhases(db: Database, target: Release): Promise<readonl
   const open = openReleases(standing, target);
   for (const release of open)
     for (const step of expandStepsOf(release)) add("expand", release, step, step.isApplied(schema));
-  for (const release of open) plan.push(...(await planData(db, release, standing.expandLevel >= release.level)));
+  for (const release of open)
+    plan.push(...(await planData(db, release, standing.expandLevel >= release.level, counts)));
   for (const release of open)
     for (const step of contractStepsOf(release)) add("contract", release, step, appliedContract(step, schema, release));
   const coming = open.flatMap((release) => stepsOf(release.id).columnsComing);
@@ -74,13 +87,20 @@ function appliedContract(
   return (expandStepsOf(release).length === 0 || stepsOf(release.id).showsContract(schema)) && step.isApplied(schema);
 }
 
-async function planData(db: Database, release: Release, expanded: boolean): Promise<readonly PlannedStep[]> {
+async function planData(
+  db: Database,
+  release: Release,
+  expanded: boolean,
+  counts: ReadonlyMap<string, number>,
+): Promise<readonly PlannedStep[]> {
   const progress = await DatabaseProgress.reader(db);
   const planned: PlannedStep[] = [];
   for (const backfill of stepsOf(release.id).migrate) {
     const rows = expanded ? await backfill.pending(db, Number.MAX_SAFE_INTEGER, progress) : null;
     const about = { phase: "migrate", release: release.id, step: backfill.name, cost: "rows", statements: [] } as const;
-    planned.push({ ...about, applied: rows === 0, rows });
+    const tableRows = counts.get(backfill.table) ?? null;
+    const seconds = rows === 0 ? null : estimate("rows", rows ?? tableRows);
+    planned.push({ ...about, applied: rows === 0, rows, tableRows, seconds });
   }
   return planned;
 }

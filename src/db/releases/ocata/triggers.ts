@@ -17,15 +17,20 @@ BEGIN
   END IF;
 END`;
 
-// Newton's UPDATEs always carry is_public, mostly with the value it has; only a change of it counts.
+// Newton's UPDATEs always carry is_public, mostly with the value it has; only a change of it counts. The server pays for each statement of
+// a trigger, so one condition lets through what has nothing to set right: neither column changed, as in nearly every UPDATE, or only
+// visibility did and agrees with is_public, as in those of the data migration.
 const updateMysql = `CREATE TRIGGER update_visibility BEFORE UPDATE ON images FOR EACH ROW
 BEGIN
-  IF NOT (NEW.is_public <=> OLD.is_public) THEN
-    IF NEW.is_public IS NULL OR NOT (NEW.visibility <=> OLD.visibility) THEN ${refuse}; END IF;
-    SET NEW.visibility = IF(NEW.is_public, 'public', 'shared');
-  ELSEIF NOT (NEW.visibility <=> OLD.visibility) THEN
-    IF NEW.visibility IS NULL THEN ${refuse}; END IF;
-    SET NEW.is_public = (NEW.visibility = 'public');
+  IF NOT ((NEW.is_public <=> OLD.is_public)
+      AND ((NEW.visibility <=> OLD.visibility) OR (NEW.is_public = (NEW.visibility = 'public')) IS TRUE)) THEN
+    IF NOT (NEW.is_public <=> OLD.is_public) THEN
+      IF NEW.is_public IS NULL OR NOT (NEW.visibility <=> OLD.visibility) THEN ${refuse}; END IF;
+      SET NEW.visibility = IF(NEW.is_public, 'public', 'shared');
+    ELSE
+      IF NEW.visibility IS NULL THEN ${refuse}; END IF;
+      SET NEW.is_public = (NEW.visibility = 'public');
+    END IF;
   END IF;
 END`;
 
@@ -89,6 +94,8 @@ const updatePostgresql = `  IF NEW.is_public IS DISTINCT FROM OLD.is_public THEN
 // shared images count, so the image becomes shared. Before the row, not after it: the image is then locked exclusively first, and
 // two members added at once wait for each other instead of meeting in a deadlock over the foreign key's shared lock. A row whose
 // visibility is still NULL is locked as well (and left as it is): the data migration then sees this member, or comes before it.
+// It costs about as much as the member's own row, and nothing cheaper is safe: a plain look at the visibility first reads the snapshot
+// of the node's transaction, which may be older than an owner's `private`, and a shared lock is the deadlock again.
 const share = `UPDATE images SET visibility = CASE WHEN visibility = 'private' THEN 'shared' ELSE visibility END
     WHERE id = NEW.image_id AND (visibility = 'private' OR visibility IS NULL)`;
 const memberInsertMysql = `CREATE TRIGGER perennial_insert_member BEFORE INSERT ON image_members FOR EACH ROW

@@ -2,6 +2,7 @@
 // change comes through when the transaction ends. Real server, real locks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../../../../test/servers/eventually.ts";
 import { startPostgresql } from "../../../../test/servers/postgresql.ts";
 import { isServiceError, type ServiceError } from "../../../core/errors.ts";
 import { releaseOf } from "../../../releases/catalogue.ts";
@@ -99,6 +100,30 @@ if (testDialects.includes("postgresql")) {
       assert.equal(failure.facts.transaction, "left-behind");
       await db.run("ROLLBACK PREPARED 'left-behind'");
       assert.equal((await expand({ db, target: ocata })).outcome, "expanded");
+    } finally {
+      await db.close();
+      await server.stop();
+    }
+  });
+
+  test("lock guard: an autovacuum on the table is sent away, and nobody waits behind us meanwhile (postgresql)", async () => {
+    const server = await startPostgresql({ settings: ["autovacuum_naptime=1"] });
+    const db = await openDatabase(await server.createDatabase());
+    try {
+      await sync({ db, target: newton });
+      await fillNewton(db, 2_000);
+      // Such a worker is at this table for minutes.
+      await db.run("ALTER TABLE images SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)");
+      await db.run("ALTER TABLE images SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)");
+      await db.run("UPDATE images SET size = 1");
+      const isVacuumed = async () => {
+        const rows = await db.query("SELECT 1 AS one FROM pg_stat_progress_vacuum WHERE relid = 'images'::regclass");
+        return rows.length > 0;
+      };
+      await eventually("an autovacuum works on images", isVacuumed, { msMax: 60_000 });
+      const longestMs = await longestStall(db, rows, () => expand({ db, target: ocata }));
+      assert(longestMs < stallMsMax, `an update was held up for ${Math.round(longestMs)} ms`);
+      assert((await readLiveSchema(db)).hasTrigger("update_visibility"));
     } finally {
       await db.close();
       await server.stop();

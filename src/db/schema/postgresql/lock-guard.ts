@@ -39,10 +39,11 @@ export class PostgresqlLockGuard {
   /** For a statement of this class. */
   meansFor({ lock, cost }: Pick<DdlClass, "lock" | "cost">): LockMeans {
     const holders = ({ table }: Attempt) => this.#watch.holders(table, lock, [this.#session.connectionId]);
-    const isShort = cost === "instant";
+    // Twice what others may be held up for, all in all; only a scan under lock, of which its plan tells, may take its time.
+    const statementMs = cost === "instant" ? this.#limits.lockWaitMsMax * 2 : 0;
     return {
-      tryWithoutWaiting: async (attempt) => this.#tryQuickly(attempt, await holders(attempt), isShort),
-      runGuarded: (attempt) => this.#runGuarded(attempt.sql, isShort),
+      tryWithoutWaiting: async (attempt) => this.#tryQuickly(attempt, await holders(attempt), statementMs),
+      runGuarded: (attempt) => this.#runGuarded(attempt.sql, statementMs),
       blockers: async (attempt, seconds) => (await holders(attempt)).filter((one) => one.seconds >= seconds),
       blockersAreCertain: true,
     };
@@ -51,34 +52,33 @@ export class PostgresqlLockGuard {
   async #tryQuickly(
     { sql, table }: Attempt,
     holders: readonly PostgresqlBlocker[],
-    isShort: boolean,
+    statementMs: number,
   ): Promise<boolean> {
     if (holders.some((one) => one.isAutovacuum)) await this.#sendAutovacuumAway(table);
     // In vain, and each would leave a line in the server's log.
     if (holders.some((one) => !one.isAutovacuum && one.seconds >= settledSeconds)) return false;
     for (let attempt = 1; attempt <= quickAttempts; attempt++) {
-      if (await this.#runWithin(sql, quickWaitMs, isShort)) return true;
+      if (await this.#runWithin(sql, quickWaitMs, statementMs)) return true;
       await sleep(quickPauseMs * (0.5 + Math.random()));
     }
     return false;
   }
 
-  async #runGuarded(sql: string, isShort: boolean): Promise<GuardedResult> {
+  async #runGuarded(sql: string, statementMs: number): Promise<GuardedResult> {
     const startMs = performance.now();
     const waitMs = Math.max(this.#limits.lockWaitMsMax - reactionMs, quickWaitMs);
-    if (await this.#runWithin(sql, waitMs, isShort)) return { outcome: "done" };
+    if (await this.#runWithin(sql, waitMs, statementMs)) return { outcome: "done" };
     return { outcome: "gave_way", waitedMs: Math.round(performance.now() - startMs) };
   }
 
   /**
-   * False where it gave way. Statements joined by semicolons are one transaction, which needs no word from us in between: no death of
-   * ours can leave its locks standing. lock_timeout counts for each lock, so a second limit holds for those of a statement together.
+   * False where it gave way. Limits and statements are one transaction, which needs no word from us in between: no death of ours can
+   * leave its locks standing. lock_timeout counts for each lock, so a second limit holds for all that a statement does.
    */
-  async #runWithin(sql: string, waitMs: number, isShort: boolean): Promise<boolean> {
-    const statementMs = isShort ? this.#limits.lockWaitMsMax * 2 : 0;
-    await this.#session.run(`SET lock_timeout = ${Math.round(waitMs)}; SET statement_timeout = ${statementMs}`);
+  async #runWithin(sql: string, waitMs: number, statementMs: number): Promise<boolean> {
+    const limits = `SET LOCAL lock_timeout = ${Math.round(waitMs)}; SET LOCAL statement_timeout = ${statementMs}`;
     try {
-      await this.#session.run(sql);
+      await this.#session.run(`${limits};\n${sql}`);
       return true;
     } catch (error) {
       if (!gaveWay(error)) throw error;
@@ -91,12 +91,7 @@ export class PostgresqlLockGuard {
    * behind us. So it is asked to go by a request for the weakest lock it is in the way of, which readers and writers pass.
    */
   async #sendAutovacuumAway(table: string): Promise<void> {
-    await this.#session.run(`SET lock_timeout = ${this.#server.deadlockMs + 1_000}; SET statement_timeout = 0`);
-    try {
-      await this.#session.run(`DO $$ BEGIN LOCK TABLE ${table} IN SHARE UPDATE EXCLUSIVE MODE; END $$`);
-    } catch (error) {
-      // One against wraparound does not give way, and another session's index build does not either.
-      if (!gaveWay(error)) throw error;
-    }
+    // One against wraparound does not give way, and another session's index build does not either.
+    await this.#runWithin(`LOCK TABLE ${table} IN SHARE UPDATE EXCLUSIVE MODE`, this.#server.deadlockMs + 1_000, 0);
   }
 }

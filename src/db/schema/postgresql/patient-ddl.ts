@@ -41,11 +41,25 @@ export class PatientDdl {
 
   /** Throws schema.blocked, the signal's reason, and the statement's own errors. */
   async run(sql: string, attempt: PatientAttempt): Promise<void> {
-    const { connectionId } = this.#session;
+    // Of the session, because an index build stands in no transaction that could have settings of its own.
+    const [before] = await this.#session.query<{ lock: string; statement: string }>(
+      "SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement",
+    );
     await this.#session.run("SET lock_timeout = 0; SET statement_timeout = 0");
+    try {
+      await this.#runWatched(sql, attempt);
+    } finally {
+      // A lost connection has lost its settings, too.
+      await this.#session
+        .run(`SET lock_timeout = '${before?.lock}'; SET statement_timeout = '${before?.statement}'`)
+        .catch(() => undefined);
+    }
+  }
+
+  async #runWatched(sql: string, attempt: PatientAttempt): Promise<void> {
     const ended = new AbortController();
     const running = this.#session.run(sql).finally(() => ended.abort());
-    const watching = this.#follow(connectionId ?? 0, ended.signal, attempt);
+    const watching = this.#follow(this.#session.connectionId ?? 0, ended.signal, attempt);
     const [statement, watched] = await Promise.allSettled([running, watching]);
     // A cancel that came when the statement had just ended would hit the next one: this one takes it.
     if (watched.status === "rejected") await this.#session.run("SELECT 1").catch(passCancel);

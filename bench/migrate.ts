@@ -9,10 +9,8 @@ import { releaseOf } from "../src/releases/catalogue.ts";
 import type { Bench, BenchContext, Figure } from "./bench.ts";
 import { fill, sampleIds, settle } from "./fill.ts";
 import { type ProbeResult, startProbe } from "./stall-probe.ts";
-import { type Subject, startSubject } from "./subject.ts";
+import { type Subject, solidStateArgs, startSubject } from "./subject.ts";
 
-/** An SSD's, where the defaults are a disk's: pages are written out faster. The redo log stays as small as everywhere in our tests. */
-const serverArgs = ["--innodb-io-capacity=4000", "--innodb-io-capacity-max=8000"];
 const target = releaseOf("ocata");
 
 export const migrate: Bench = {
@@ -21,7 +19,7 @@ export const migrate: Bench = {
     "db migrate of 10,000,000 images on MariaDB beside the reference's UPDATEs, with single-row updates going on; then db verify",
   async run({ scale, progress }) {
     const images = Math.max(Math.round((10_000_000 * scale) / 1_000), 1) * 1_000;
-    const subject = await startSubject({ serverArgs });
+    const subject = await startSubject({ serverArgs: solidStateArgs });
     try {
       const whole = await runReference(subject, images, progress);
       const ours = await runOurs(subject, images, progress);

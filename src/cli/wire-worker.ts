@@ -28,11 +28,14 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const { services, settings } = await openServices(config, { db, release, nodeName, logger, transfers, stack });
     const { flavor } = readIdentitySettings(config);
     const nodes = createNodeRepository(db);
+    const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
+    // Asked for the first time while the database surely answers: a later failure then repeats what clients have seen.
+    await announced();
     const app = await createApi({
       services,
       identity: createIdentity({ flavor, policy: defaultPolicy }),
       release,
-      announced: createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger }),
+      announced,
       gate,
       settings: readApiSettings(config),
       images: settings,

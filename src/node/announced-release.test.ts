@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "../core/logger.ts";
-import { releaseOf } from "../releases/catalogue.ts";
+import { newestRelease, releaseOf } from "../releases/catalogue.ts";
 import { createAnnouncement } from "./announced-release.ts";
 
 const newton = releaseOf("newton");
@@ -32,6 +32,27 @@ test("announced: a new node announces the old release until the last old node ha
   }
   state.rows = [node("ocata"), node("newton", "stopped"), node("newton", "serving", 600)];
   assert.equal(await announced(), "ocata");
+});
+
+test("announced: of three releases the oldest one living, on the middle one too", async () => {
+  for (const own of [releaseOf("queens"), newestRelease]) {
+    const { state, announced } = announcing(own);
+    state.rows = [node("2026.1"), node("queens"), node("newton")];
+    assert.equal(await announced(), "newton");
+    state.rows = [node("2026.1"), node("queens"), node("newton", "stopped")];
+    assert.equal(await announced(), "queens");
+  }
+});
+
+test("announced: among releases that announce the same, the step between them is none a client sees", async () => {
+  const { state, announced } = announcing(releaseOf("2026.1"));
+  const seen: unknown[] = [];
+  for (const oldest of ["2024.2", "2025.1", "2025.2", "2026.1"] as const) {
+    state.rows = [node("2026.1"), node(oldest)];
+    assert.equal(await announced(), oldest);
+    seen.push(releaseOf(oldest).apiVersions({ multiStore: true, cache: true, imageImport: false }));
+  }
+  assert.deepEqual(seen, Array(4).fill(seen[0]));
 });
 
 test("announced: it never goes back, and nobody is asked any more", async () => {

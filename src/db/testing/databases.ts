@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { type MariadbServer, startMariadb } from "../../../test/servers/mariadb.ts";
 import { type PostgresqlServer, startPostgresql } from "../../../test/servers/postgresql.ts";
-import { releaseOf } from "../../releases/catalogue.ts";
+import { newestRelease, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { openDatabase } from "../connect.ts";
 import type { Database, Dialect } from "../database.ts";
 import type { OpenOptions } from "../open-options.ts";
@@ -17,8 +17,18 @@ import { sync } from "../schema/sync.ts";
 
 export type DialectName = Dialect["name"];
 
-/** `empty`: no table; `expanded`: Newton to Ocata, expanded and migrated, with both kinds of nodes at work; `ocata`: contracted. */
-export type SchemaState = "empty" | "newton" | "expanded" | "ocata";
+/** `empty`: no table. */
+export type SchemaState = "empty" | keyof typeof spans;
+
+/** From the release that is contracted to the one it was expanded and migrated to, with both kinds of nodes at work. */
+const spans = {
+  newton: ["newton", "newton"],
+  expanded: ["newton", "ocata"],
+  ocata: ["ocata", "ocata"],
+  "queens-to-rocky": ["queens", "rocky"],
+  "newton-to-newest": ["newton", newestRelease.id],
+  newest: [newestRelease.id, newestRelease.id],
+} as const satisfies Readonly<Record<string, readonly [ReleaseId, ReleaseId]>>;
 
 export type TestDatabase = {
   readonly db: Database;
@@ -173,10 +183,11 @@ async function empty(db: Database): Promise<void> {
 
 async function bringTo(db: Database, state: SchemaState): Promise<void> {
   if (state === "empty") return;
-  await sync({ db, target: releaseOf(state === "ocata" ? "ocata" : "newton") });
-  if (state === "expanded") {
-    await expand({ db, target: releaseOf("ocata") });
-    await migrate({ db, target: releaseOf("ocata") });
+  const [from, to] = spans[state];
+  await sync({ db, target: releaseOf(from) });
+  if (to !== from) {
+    await expand({ db, target: releaseOf(to) });
+    await migrate({ db, target: releaseOf(to) });
   }
   await ensureOwnTables(db);
 }

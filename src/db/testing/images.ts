@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { ImageDraft } from "../../images/image.ts";
 import type { Viewer } from "../../images/ports.ts";
-import { releaseOf } from "../../releases/catalogue.ts";
+import { newestRelease, releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { createImageRepository } from "../repositories/image-repository.ts";
 import { createMemberRepository } from "../repositories/member-repository.ts";
@@ -10,6 +10,9 @@ import { createUploadRepository } from "../repositories/upload-repository.ts";
 
 export const newton = releaseOf("newton").capabilities;
 export const ocata = releaseOf("ocata").capabilities;
+export const queens = releaseOf("queens").capabilities;
+export const rocky = releaseOf("rocky").capabilities;
+export const newest = newestRelease.capabilities;
 
 export const admin: Viewer = { projectId: null, isAdmin: true };
 export const project = (projectId: string | null): Viewer => ({ projectId, isAdmin: false });

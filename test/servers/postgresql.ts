@@ -108,6 +108,9 @@ async function prepare(
     "synchronous_commit=off",
     "full_page_writes=off",
     "max_wal_size=1GB",
+    // Tests provoke errors by the thousand; a log that nobody reads while its reader is busy would stop the server.
+    "log_min_messages=fatal",
+    "log_min_error_statement=panic",
     ...(options.settings ?? []),
   ];
   const command = [...as, join(programs, "postgres"), "-D", data, ...settings.flatMap((one) => ["-c", one])];

@@ -38,8 +38,8 @@ export type TestDatabase = {
 };
 
 const allDialects: readonly DialectName[] = ["sqlite", "mysql", "postgresql"];
-const askedFor = (process.env.DIALECTS ?? "sqlite,mysql").split(",");
-export const testDialects = allDialects.filter((name) => askedFor.includes(name));
+const askedFor = process.env.DIALECTS?.split(",");
+export const testDialects = allDialects.filter((name) => askedFor?.includes(name) ?? true);
 
 let mariadb: Promise<MariadbServer> | null = null;
 let postgresql: Promise<PostgresqlServer> | null = null;

@@ -7,6 +7,8 @@ type Sink = { write(text: string): unknown; readonly isTTY?: boolean };
 
 /** Without a terminal a line of progress every so often; with one the last line is rewritten. */
 const lineEveryMs = 3_000;
+/** Where nothing has changed, as in a pause that lasts for hours. */
+const sameLineEveryMs = 60_000;
 
 export class ManageOutput {
   readonly json: boolean;
@@ -14,6 +16,7 @@ export class ManageOutput {
   readonly #stderr: Sink;
   readonly #live: ReturnType<typeof createLogUpdate> | null;
   #toldMs = Number.NEGATIVE_INFINITY;
+  #told = "";
 
   constructor(json: boolean, stdout: NodeJS.WriteStream = process.stdout, stderr: NodeJS.WriteStream = process.stderr) {
     this.json = json;
@@ -61,8 +64,9 @@ export class ManageOutput {
   #working(text: string, always = false): void {
     const nowMs = performance.now();
     if (this.#live) this.#live(text);
-    else if (always || nowMs - this.#toldMs >= lineEveryMs) {
+    else if (always || nowMs - this.#toldMs >= (text === this.#told ? sameLineEveryMs : lineEveryMs)) {
       this.#toldMs = nowMs;
+      this.#told = text;
       this.#stderr.write(`${text}\n`);
     }
   }

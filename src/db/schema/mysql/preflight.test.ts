@@ -72,6 +72,33 @@ if (testDialects.includes("mysql")) {
       }
     }));
 
+  test("preflight: a server that is read-only for this user is refused before anything is tried", async () => {
+    const server = await startMariadb({ shared: false });
+    const root = await openDatabase(await server.createDatabase("glance"));
+    try {
+      await sync({ db: root, target: newton });
+      await root.run("CREATE USER glance@'%'");
+      await root.run("GRANT ALL PRIVILEGES ON glance.* TO glance@'%'");
+      await root.run("SET GLOBAL read_only = 1");
+      const before = await shapeOf(root);
+      const db = await openDatabase(server.url("glance").replace("//root@", "//glance@"));
+      try {
+        await assert.rejects(expand({ db, target: ocata }), {
+          code: "schema.preflight_failed",
+          message: /the server is read-only \(read_only\): run this on the primary/,
+        });
+        assert.deepEqual(await shapeOf(root), before);
+        await root.run("SET GLOBAL read_only = 0");
+        assert.equal((await expand({ db, target: ocata })).outcome, "expanded");
+      } finally {
+        await db.close();
+      }
+    } finally {
+      await root.close();
+      await server.stop();
+    }
+  });
+
   test("preflight: with a binary log triggers need more, or a server that trusts its users", async () => {
     const server = await startMariadb({ args: ["--log-bin=binlog", "--server-id=1"] });
     const root = await openDatabase(await server.createDatabase("glance"));

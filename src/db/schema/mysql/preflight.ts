@@ -30,6 +30,7 @@ export async function mysqlPreflight(db: Queryable, phase: PreflightPhase): Prom
   if (missing.length > 0)
     problems.push(`user ${grants.user} lacks ${missing.join(", ")} on database ${grants.database}`);
   else if (phase !== "sync") problems.push(...(await triggerProblems(db, server, grants)));
+  problems.push(...(await readOnlyProblems(db, grants)));
   if (!hasGlobal(grants, "PROCESS"))
     notes.push(`user ${grants.user} lacks PROCESS: who holds up a schema change cannot be told`);
   notes.push(...(await longOnes(db)), ...(await cluster(db)));
@@ -49,6 +50,17 @@ async function triggerProblems(db: Queryable, server: MysqlServer, grants: Grant
     `the server writes a binary log and user ${grants.user} lacks ${enough.join(" or ")}, so it may create no triggers: ` +
       "SET GLOBAL log_bin_trust_function_creators = 1, or grant it",
   ];
+}
+
+/** A replica, or a primary that was locked: the first write would fail, and be tried again for as long as a lost connection is. */
+async function readOnlyProblems(db: Queryable, grants: Grants): Promise<readonly string[]> {
+  const rows = await db.query<{ Variable_name: string; Value: string }>(
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only')",
+  );
+  const locked = rows.filter(({ Value }) => Value !== "OFF").map(({ Variable_name }) => Variable_name.toLowerCase());
+  const exempt = ["SUPER", "READ_ONLY ADMIN", "CONNECTION_ADMIN"].some((privilege) => hasGlobal(grants, privilege));
+  if (locked.length === 0 || (exempt && !locked.includes("super_read_only"))) return [];
+  return [`the server is read-only (${locked.join(", ")}): run this on the primary, or unlock it`];
 }
 
 async function longOnes(db: Queryable): Promise<readonly string[]> {

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { FormatInspection } from "../src/formats/inspection.ts";
+import { refusalOf, virtualBytesOf } from "../src/formats/judge.ts";
 import { ContentCheck, contentMd5, contentStream, qcow2Content, rawContent, sampleImages } from "./images.ts";
 import { clusterBytes, layoutQcow2 } from "./qcow2.ts";
 
@@ -93,4 +95,16 @@ test("samples: three of 64 MiB or more, both formats, every kind of sharing", ()
   assert.equal(images.filter((image) => image.content.sizeBytes >= 64 * 1_048_576).length, 3);
   assert.equal(new Set(images.map((image) => `${image.content.format} ${image.visibility}`)).size, 4);
   assert(images.some((image) => image.members.length > 0));
+});
+
+test("content: a service that inspects what is uploaded takes it, with the size of the disk inside", () => {
+  for (const make of [qcow2Content, rawContent]) {
+    const content = make(5, "sample", 400_000);
+    const inspection = new FormatInspection({ vmdkTypes: [] });
+    inspection.add(content.read(0, content.sizeBytes));
+    inspection.end();
+    assert.equal(refusalOf(inspection, content.format, { gptChecksNonfatal: [] }, true), null);
+    const bytes = virtualBytesOf(inspection, content.format);
+    assert.equal(bytes, content.format === "raw" ? 400_000 : Math.round(400_000 / clusterBytes) * 2 * clusterBytes);
+  }
 });

@@ -33,6 +33,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "images.over_limit": 413,
   "images.gone": 410,
   "images.no_data": 204,
+  "images.unfit_data": 415,
   "images.bad_patch": 400,
   "images.bad_query": 400,
   // As the reference answers: no location of the image has its data.

@@ -237,6 +237,19 @@ test("data: an upload that proves too large in the middle is told so, and the im
   assert.equal(api.fixture.store.keys.length, 0);
 });
 
+test("data: what is not of the claimed format is answered with 415 while the client still sends, and the image is queued", async () => {
+  await using api = await startApi({ release: "2026.1" });
+  const body = JSON.stringify({ id, disk_format: "qcow2", container_format: "bare" });
+  assert.equal((await fetch(`${api.url}/v2/images`, { method: "POST", body })).status, 201);
+  const socket = connect(api.port, "127.0.0.1");
+  socket.write(`${putHead(`Content-Type: ${octets}\r\nContent-Length: 9000000\r\n`)}${"x".repeat(100_000)}`);
+  const answer = parseAnswer(await readUntil(socket, (text) => text.includes("\r\n\r\n")));
+  assert.equal(answer.status, 415);
+  socket.destroy();
+  assert.equal(api.fixture.database.live(id)?.status, "queued");
+  assert.equal(api.fixture.store.keys.length, 0);
+});
+
 test("data: no timeout of a request's length cuts an upload, and headers still have to come in time", async () => {
   await using api = await apiWithImage();
   assert.equal(api.server.requestTimeout, 0);

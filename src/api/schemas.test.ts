@@ -24,6 +24,9 @@ const settings: ImageSettings = {
   containerFormats: ["bare", "ovf"],
   diskFormats: ["raw", "qcow2"],
   hashAlgorithm: null,
+  contentInspection: "none",
+  vmdkTypesAllowed: [],
+  gptChecksNonfatal: [],
 };
 
 test("schemas: each is served, the image's with the formats of this service and null", async () => {

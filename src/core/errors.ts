@@ -33,6 +33,7 @@ const retryableByCode = {
   "images.over_limit": false,
   "images.gone": false,
   "images.no_data": false,
+  "images.unfit_data": false,
   "images.bad_patch": false,
   "images.bad_query": false,
   "stores.blob_not_found": false,

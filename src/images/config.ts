@@ -95,4 +95,19 @@ export const imageFormatOptions = optionGroup("image_format", {
     help: "Container formats an image may have. Empty: those of the release.",
   },
   disk_formats: { type: "list", default: [], help: "Disk formats an image may have. Empty: those of the release." },
+  require_image_format_match: {
+    type: "boolean",
+    default: true,
+    help: "Refuse an upload (415) whose data is not what disk_format says, or is not safe to open, from 2025.1 on; false: take it and log a warning. Data in container format bare alone is looked at.",
+  },
+  vmdk_allowed_types: {
+    type: "list",
+    default: ["streamOptimized", "monolithicSparse"],
+    help: "createType values of VMDK data that are taken. Kinds that keep their data in other files are refused whatever stands here.",
+  },
+  gpt_safety_checks_nonfatal: {
+    type: "list",
+    default: [],
+    help: "Checks of partitioned disks that log a warning instead of refusing the data: mbr (the protective MBR before a GPT).",
+  },
 });

@@ -107,7 +107,7 @@ export interface ImageDataService {
   /**
    * Reads `source` to its end. When it resolves, the data is durable and the image active.
    * Throws images.not_found, images.forbidden, images.status_conflict, images.invalid (formats missing, announced size wrong),
-   * images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
+   * images.unfit_data (another format than disk_format says, or unsafe), images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
    */
   upload(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
   /** Throws images.not_found, images.forbidden, images.no_data (204), api.range_not_satisfiable, stores.unavailable. */

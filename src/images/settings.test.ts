@@ -33,6 +33,9 @@ test("settings: the defaults are the reference's, the formats those of the relea
       containerFormats: capabilities.containerFormats,
       diskFormats: capabilities.diskFormats,
       hashAlgorithm: capabilities.multihash ? "sha512" : null,
+      contentInspection: capabilities.contentInspection,
+      vmdkTypesAllowed: ["streamOptimized", "monolithicSparse"],
+      gptChecksNonfatal: [],
     });
   }
   const own = readImageSettings(
@@ -60,6 +63,23 @@ test("settings: another hash is chosen by its name; one that is none is refused 
         /glance-api\.conf, line 2: \[DEFAULT\] hashing_algorithm: .*sha512/.test(error.message),
       text,
     );
+});
+
+test("settings: a match of formats is asked for where the release does and the operator did not say otherwise; unknown checks are refused", () => {
+  const read = (release: ReleaseId, values: Readonly<Record<string, unknown>> = {}) =>
+    readImageSettings(configOf(values), releaseOf(release).capabilities);
+  const off = { require_image_format_match: false };
+  for (const [release, on, lenient] of [
+    ["ussuri", "none", "none"],
+    ["victoria", "records", "records"],
+    ["2024.2", "records", "records"],
+    ["2025.1", "refuses", "records"],
+    ["2026.1", "refuses", "records"],
+  ] as const)
+    assert.deepEqual([read(release).contentInspection, read(release, off).contentInspection], [on, lenient], release);
+  const own = read("2026.1", { vmdk_allowed_types: [], gpt_safety_checks_nonfatal: ["mbr"] });
+  assert.deepEqual([own.vmdkTypesAllowed, own.gptChecksNonfatal], [[], ["mbr"]]);
+  assert.throws(() => read("2026.1", { gpt_safety_checks_nonfatal: ["mbr", "mrb"] }), withCode("config.invalid"));
 });
 
 test("settings: a storage quota is a number with a unit, and nothing else", () => {

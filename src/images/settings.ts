@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
+import { gptChecks } from "../formats/judge.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { type HashAlgorithm, hashAlgorithms } from "./hash-algorithms.ts";
@@ -22,6 +23,12 @@ export type ImageSettings = {
   readonly diskFormats: readonly string[];
   /** Of the hash beside MD5; null where the release has none. */
   readonly hashAlgorithm: HashAlgorithm | null;
+  /** Of uploaded data; `records` also where the operator lets everything pass. */
+  readonly contentInspection: Capabilities["contentInspection"];
+  /** createType values of VMDK that are taken. */
+  readonly vmdkTypesAllowed: readonly string[];
+  /** Checks of partitioned disks that do no more than warn. */
+  readonly gptChecksNonfatal: readonly string[];
 };
 
 const bytesByUnit: Readonly<Record<string, number>> = {
@@ -33,7 +40,7 @@ const bytesByUnit: Readonly<Record<string, number>> = {
   TB: 2 ** 40,
 };
 
-/** Throws config.invalid where user_storage_quota is not a size, or an option is set that would need what is not supported yet. */
+/** Throws config.invalid where user_storage_quota is not a size, a check is not known, or an option is set that would need what is not supported yet. */
 export function readImageSettings(config: Pick<Config, "read">, capabilities: Capabilities): ImageSettings {
   refuseUnsupported(config, capabilities);
   const options = config.read(imageDefaultOptions);
@@ -51,7 +58,26 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     containerFormats: formats.container_formats.length > 0 ? formats.container_formats : capabilities.containerFormats,
     diskFormats: formats.disk_formats.length > 0 ? formats.disk_formats : capabilities.diskFormats,
     hashAlgorithm: capabilities.multihash ? hashAlgorithmOf(options.hashing_algorithm) : null,
+    contentInspection: inspectionOf(capabilities, formats.require_image_format_match),
+    vmdkTypesAllowed: formats.vmdk_allowed_types,
+    gptChecksNonfatal: knownGptChecks(formats.gpt_safety_checks_nonfatal),
   };
+}
+
+function inspectionOf({ contentInspection }: Capabilities, matchRequired: boolean): Capabilities["contentInspection"] {
+  return contentInspection === "refuses" && !matchRequired ? "records" : contentInspection;
+}
+
+/** A name with a slip in it would leave a check on that the operator means to be off. */
+function knownGptChecks(names: readonly string[]): readonly string[] {
+  const unknown = names.find((name) => !gptChecks.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new ServiceError(
+      "config.invalid",
+      `[image_format] gpt_safety_checks_nonfatal names "${unknown}": give ${gptChecks.join(", ")}, or nothing.`,
+      { facts: { section: "image_format", option: "gpt_safety_checks_nonfatal" } },
+    );
+  return names;
 }
 
 /** The option's choices are the algorithms. */

@@ -6,6 +6,7 @@ import { ServiceError } from "../core/errors.ts";
 import type { HashAlgorithm } from "./hash-algorithms.ts";
 import type { ContentHash } from "./ports.ts";
 import { type Digests, StreamHashes } from "./stream-hashes.ts";
+import type { UploadInspection } from "./upload-inspection.ts";
 
 export type UploadLimits = {
   /** null where the client announced nothing. */
@@ -18,6 +19,8 @@ export type UploadLimits = {
 export type UploadMeterOptions = UploadLimits & {
   /** Computed beside MD5; null: nothing else is. */
   readonly hashAlgorithm: HashAlgorithm | null;
+  /** null: the data is not looked at. */
+  readonly inspection: UploadInspection | null;
   readonly onBytes: (bytes: number) => void;
 };
 
@@ -57,24 +60,33 @@ export class UploadMeter extends Transform {
     return algorithm === null ? null : { algorithm, value: this.#digest(algorithm) };
   }
 
+  /** Bytes of the disk inside the data, as far as that is known; known once the meter has ended. */
+  get virtualSizeBytes(): number | null {
+    return this.#options.inspection?.virtualSizeBytes ?? null;
+  }
+
   #digest(algorithm: HashAlgorithm): string {
     return this.#digests?.get(algorithm) ?? assert.fail("asked for before the end");
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#bytes += chunk.length;
-    const { announcedBytes, bytesMax, bytesMaxOf, onBytes } = this.#options;
+    const { announcedBytes, bytesMax, bytesMaxOf, inspection, onBytes } = this.#options;
     if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
     else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));
     else {
       onBytes(chunk.length);
-      this.#hashes.add(chunk).then(() => done(null, chunk), done);
+      const unfit = inspection?.add(chunk);
+      if (unfit) done(unfit);
+      else this.#hashes.add(chunk).then(() => done(null, chunk), done);
     }
   }
 
   override _flush(done: TransformCallback): void {
-    const { announcedBytes } = this.#options;
-    if (announcedBytes !== null && this.#bytes < announcedBytes) done(wrongSize(announcedBytes, "fewer"));
+    const { announcedBytes, inspection } = this.#options;
+    const short = announcedBytes !== null && this.#bytes < announcedBytes;
+    const refused = short ? wrongSize(announcedBytes, "fewer") : inspection?.end();
+    if (refused) done(refused);
     else
       this.#hashes.digests().then((digests) => {
         this.#digests = digests;

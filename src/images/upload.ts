@@ -9,6 +9,7 @@ import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
 import { mayBecome } from "./status.ts";
+import { UploadInspection } from "./upload-inspection.ts";
 import { tooLarge, type UploadLimits, UploadMeter } from "./upload-meter.ts";
 
 const finishAttemptsMax = 4;
@@ -31,7 +32,8 @@ export async function upload(
   const transfer = deps.transfers.begin({ kind: "upload", imageId: image.id, bytesTotal: options.announcedBytes });
   try {
     const { hashAlgorithm } = deps.settings;
-    const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, onBytes: transfer.progress });
+    const inspection = UploadInspection.of(image, deps);
+    const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, inspection, onBytes: transfer.progress });
     const data = await store(deps, held, meter, options);
     await finish(deps, held, data);
   } finally {
@@ -80,7 +82,8 @@ async function store(
       expectedBytes: announcedBytes,
     });
     await held.stop();
-    return { url, metadata: {}, sizeBytes, checksum: meter.checksum, hash: meter.hash, virtualSizeBytes: null };
+    const { checksum, hash, virtualSizeBytes } = meter;
+    return { url, metadata: {}, sizeBytes, checksum, hash, virtualSizeBytes };
   } catch (error) {
     await held.stop();
     // Complete data that this upload did not write is not this upload's to remove.

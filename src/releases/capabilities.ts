@@ -36,6 +36,11 @@ export type Capabilities = {
   readonly locationStoreKey: "backend" | "store" | null;
   /** What an image cache holds may be kept in the database (cached_images, node_reference). */
   readonly cacheInDatabase: boolean;
+  /**
+   * What becomes of data's content while it is uploaded: nothing; its disk's size is recorded (images.virtual_size); or, beyond that, data of
+   * another format than claimed, and data that is unsafe to open, is refused.
+   */
+  readonly contentInspection: "none" | "records" | "refuses";
   /** Defaults of [image_format] disk_formats and container_formats. */
   readonly diskFormats: readonly string[];
   readonly containerFormats: readonly string[];
@@ -62,6 +67,7 @@ export const firstCapabilities: Capabilities = {
   tasksOfImages: false,
   locationStoreKey: null,
   cacheInDatabase: false,
+  contentInspection: "none",
   diskFormats,
   containerFormats,
 };

@@ -86,7 +86,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   stein: { changes: steinCapabilities },
   train: { apiVersions: withStores(9), revisions: ["train01"], changes: trainCapabilities },
   ussuri: { apiVersions: withStores(10), revisions: ["ussuri01"], changes: ussuriCapabilities },
-  victoria: { apiVersions: withStores(11) },
+  victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
   xena: {},
   yoga: { apiVersions: withStoresAndCache(16) },
@@ -95,7 +95,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   "2023.2": {},
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },
   "2024.2": { apiVersions: withStoresAndCache(17), changes: laterHashCapabilities },
-  "2025.1": {},
+  "2025.1": { changes: { contentInspection: "refuses" } },
   "2025.2": {},
   "2026.1": {},
 };

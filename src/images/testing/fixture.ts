@@ -85,6 +85,9 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   containerFormats: releaseOf(release).capabilities.containerFormats,
   diskFormats: releaseOf(release).capabilities.diskFormats,
   hashAlgorithm: releaseOf(release).capabilities.multihash ? "sha512" : null,
+  contentInspection: releaseOf(release).capabilities.contentInspection,
+  vmdkTypesAllowed: ["streamOptimized", "monolithicSparse"],
+  gptChecksNonfatal: [],
   ...changes,
 });
 

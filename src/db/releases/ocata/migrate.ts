@@ -28,6 +28,14 @@ const byKey: Record<Dialect["name"], string> = {
   postgresql: "",
 };
 
+// Within a page. PostgreSQL knows nothing of a new column's values and believes that few are NULL: by an index it would look all pending
+// rows up for every batch (measured at 200,000 rows: 500 rows/s and falling), so it is asked in words that no index answers.
+const isPending: Record<Dialect["name"], string> = {
+  mysql: "visibility IS NULL",
+  sqlite: "visibility IS NULL",
+  postgresql: "CASE WHEN visibility IS NULL THEN TRUE ELSE FALSE END",
+};
+
 type Page = { readonly first: string; readonly last: string; readonly rows: number; readonly pending: number };
 
 async function readPage(db: Queryable, dialect: Dialect, from: string, key: string, rowsMax: number) {
@@ -59,7 +67,7 @@ const derived = (shared: readonly string[]) =>
      ${shared.length > 0 ? `WHEN id IN (${marks(shared)}) THEN 'shared'` : ""} ELSE 'private' END`;
 
 async function derivePage(tx: Queryable, { first, last, pending }: Page, { dialect, lockFreeRows }: BatchTools) {
-  const within = "id >= ? AND id <= ? AND visibility IS NULL";
+  const within = `id >= ? AND id <= ? AND ${isPending[dialect.name]}`;
   const images = `images${byKey[dialect.name]}`;
   const rows = await tx.query<{ id: string }>(`SELECT id FROM ${images} WHERE ${within} ${lockFreeRows}`, [
     first,

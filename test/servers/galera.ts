@@ -27,8 +27,8 @@ export type GaleraCluster = {
 
 const run = promisify(execFile);
 const provider = "/usr/lib/galera/libgalera_smm.so";
-/** A node that is gone is left behind after a second: until then every commit waits for it. */
-const impatience = "evs.keepalive_period=PT0.3S;evs.suspect_timeout=PT1S;evs.inactive_timeout=PT2S";
+/** A node that is gone is left behind after two seconds: until then every commit waits for it. */
+const impatience = "evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT6S";
 
 type Ports = { readonly sql: number; readonly group: number; readonly ist: number; readonly sst: number };
 

@@ -1,7 +1,7 @@
 // A fleet on a Galera cluster of three goes from Newton to the newest release under traffic through two of the cluster's nodes. The third,
 // by which the rollout works, is killed with -9 in the midst of migrate; the rollout is sent to another one and goes on.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { openDatabase } from "../../../src/db/connect.ts";
 import { newestRelease } from "../../../src/releases/catalogue.ts";
 import { eventually } from "../../servers/eventually.ts";
@@ -26,7 +26,7 @@ if (isFull)
       const connections = cluster.nodes.map((node) => node.url(name));
       const { requests } = await TravellingFleet.run(
         { database: "mariadb", connections, from: "newton", seed: 71 },
-        (travelling) => upgrade(travelling, cluster),
+        (travelling) => upgrade(travelling, cluster, t),
       );
       t.diagnostic(`${requests} requests, none failed`);
     } finally {
@@ -34,7 +34,7 @@ if (isFull)
     }
   });
 
-async function upgrade(travelling: TravellingFleet, { nodes }: GaleraCluster): Promise<void> {
+async function upgrade(travelling: TravellingFleet, { nodes }: GaleraCluster, t: TestContext): Promise<void> {
   const [first, , third] = nodes;
   assert(first && third);
   const db = await openDatabase(first.url(name), { poolSizeMax: 2 });
@@ -55,6 +55,7 @@ async function upgrade(travelling: TravellingFleet, { nodes }: GaleraCluster): P
         killed?.catch(() => undefined);
       },
       async repair(said) {
+        t.diagnostic(`the rollout ended: ${said.trim()}`);
         assert(killed, `the rollout ended before its database was killed: ${said}`);
         await travelling.fleet.aim(newest, first.url(name));
       },

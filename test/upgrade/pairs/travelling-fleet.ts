@@ -22,11 +22,12 @@ const requestsPerSecond = 40;
 /** Requests that both releases answer side by side, before the second node goes too. */
 const mixedRequests = 60;
 const mixedMsMax = 60_000;
+const repairsMax = 3;
 
 export type Leg = {
   /** Sees the rollout's journal. */
   readonly onEvent?: (event: JournalEvent) => void;
-  /** Called where the rollout does not come to its end: sees to it that the next one can. Absent: it has to. */
+  /** Called whenever the rollout does not come to its end: sees to it that the next one can. Absent: it has to. */
   readonly repair?: (said: string) => Promise<void>;
 };
 
@@ -55,22 +56,21 @@ export class TravellingFleet {
     const fleet = await startFleet({ ...options, folder, nodes: 2, balancer: "builtin" });
     const recorder = new Recorder();
     const { origin } = fleet;
+    let traffic: Traffic | undefined;
     try {
       // Without the three large ones: they are the demo's.
       const samples = await loadSamples(origin, recorder, sampleImages({ seed, count: 9, projects }).slice(3));
       const actors = makeActors({ origin, recorder, samples, projects, seed, count: 6 });
-      const travelling = new TravellingFleet({
-        fleet,
-        recorder,
-        samples,
-        actors,
-        traffic: startTraffic({ actors, requestsPerSecond }),
-      });
+      traffic = startTraffic({ actors, requestsPerSecond });
+      const travelling = new TravellingFleet({ fleet, recorder, samples, actors, traffic });
       await travel(travelling);
       await travelling.#arrive();
       return { requests: recorder.requests };
     } finally {
+      // Where something failed it is still under way, and would never end by itself.
+      const ending = traffic?.stop();
       await fleet.stop();
+      await ending;
       await rm(folder, { recursive: true, force: true });
     }
   }
@@ -79,7 +79,7 @@ export class TravellingFleet {
     return this.#parts.fleet;
   }
 
-  /** One rollout, and where it has to be repaired a second one that goes on with it. */
+  /** One rollout, and where it has to be repaired further ones that go on with it. */
   async rollTo(target: ReleaseId, { onEvent = () => undefined, repair }: Leg = {}): Promise<void> {
     const { fleet, recorder } = this.#parts;
     await fleet.aim(target);
@@ -100,7 +100,7 @@ export class TravellingFleet {
       return rollout.ended;
     };
     let ended = await roll();
-    if (ended.code !== 0 && repair) {
+    for (let turn = 1; ended.code !== 0 && repair && turn <= repairsMax; turn++) {
       await repair(ended.stderr);
       ended = await roll();
     }

@@ -1,9 +1,8 @@
 // What `glance-status upgrade check` looks at before an upgrade: options and files that newer releases do not take, the configuration,
 // and the database with its data. The first three are the reference's, by the same names.
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, isAbsolute, join } from "node:path";
+import { readFileSync } from "node:fs";
 import { type Config, loadConfig } from "../core/config.ts";
+import { findBesideConfig } from "../core/config-files.ts";
 import { errorText, isServiceError } from "../core/errors.ts";
 import { type OptionGroup, optionGroup } from "../core/options.ts";
 import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
@@ -79,8 +78,8 @@ function sheepdog(old: Config): Finding {
 }
 
 function jsonPolicy(old: Config): Finding {
-  const path = findPolicy(old.read(policyOptions).policy_file, old.files);
-  if (path === null || !isJson(path)) return success;
+  const path = findBesideConfig(old.read(policyOptions).policy_file, old.files);
+  if (path === undefined || !isJson(path)) return success;
   return [
     2,
     `${path} is JSON. Write it as YAML, for which oslopolicy-convert-json-to-yaml is made, and name that in [oslo_policy] policy_file.`,
@@ -93,14 +92,6 @@ function ownerIsTenant(old: Config): Finding {
     2,
     "owner_is_tenant is False, and no release since Wallaby lets users own images. Give the images to projects first.",
   ];
-}
-
-/** Where oslo.config looks for a file that is named without its folder. */
-function findPolicy(name: string, files: readonly string[]): string | null {
-  const home = homedir();
-  const folders = [...files.map((file) => dirname(file)), join(home, ".glance"), home, "/etc/glance", "/etc"];
-  const paths = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
-  return paths.find((path) => existsSync(path)) ?? null;
 }
 
 function isJson(path: string): boolean {

@@ -1,7 +1,7 @@
 // Finds the configuration files of a command where Glance looks for them.
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { errorText, ServiceError } from "./errors.ts";
 
 const project = "glance";
@@ -28,6 +28,23 @@ export function findConfigFiles(
       return path === undefined ? [] : [path];
     });
   return [...found(".conf"), ...found(".conf.d").flatMap((directory) => filesOf(directory))];
+}
+
+/**
+ * Where a file or folder is that an option names, such as policy_file: beside the configuration files, the last one first, then in
+ * ~/.glance, ~, /etc/glance and /etc. undefined where it is nowhere.
+ */
+export function findBesideConfig(name: string, configFiles: readonly string[]): string | undefined {
+  const home = homedir();
+  const folders = [
+    ...configFiles.map((file) => dirname(file)).reverse(),
+    join(home, `.${project}`),
+    home,
+    `/etc/${project}`,
+    "/etc",
+  ];
+  const paths = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
+  return paths.find((path) => existsSync(path));
 }
 
 function filesOf(directory: string): readonly string[] {

@@ -23,7 +23,8 @@ export type OptionSpec =
       readonly min?: number;
       readonly max?: number;
     })
-  | (Common & { readonly type: "boolean"; readonly default: boolean })
+  /** Without a default where it depends on something else, such as the release. */
+  | (Common & { readonly type: "boolean"; readonly default: boolean | null })
   /** `a,b` or `[a,b]`, as oslo.config writes them. */
   | (Common & { readonly type: "list"; readonly default: readonly string[] })
   /** May stand several times. */
@@ -38,7 +39,9 @@ export type OptionValue<S extends OptionSpec> = S extends { type: "string" }
       ? number
       : number | null
     : S extends { type: "boolean" }
-      ? boolean
+      ? S extends { default: boolean }
+        ? boolean
+        : boolean | null
       : readonly string[];
 
 export type OptionGroup<T extends Readonly<Record<string, OptionSpec>> = Readonly<Record<string, OptionSpec>>> = {

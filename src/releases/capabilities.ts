@@ -1,5 +1,15 @@
 // What nodes of a release can do, as facts that other code asks for; they come from the reference implementation at that release's tag.
 
+import {
+  dalmatianPolicy,
+  firstPolicy,
+  ocataPolicy,
+  type PolicyTraits,
+  pikePolicy,
+  ussuriPolicy,
+  wallabyPolicy,
+} from "./policy-traits.ts";
+
 export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
@@ -44,6 +54,7 @@ export type Capabilities = {
   /** Defaults of [image_format] disk_formats and container_formats. */
   readonly diskFormats: readonly string[];
   readonly containerFormats: readonly string[];
+  readonly policy: PolicyTraits;
 };
 
 const containerFormats = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker"] as const;
@@ -70,6 +81,7 @@ export const firstCapabilities: Capabilities = {
   contentInspection: "none",
   diskFormats,
   containerFormats,
+  policy: firstPolicy,
 };
 
 export const ocataCapabilities: Partial<Capabilities> = {
@@ -79,9 +91,10 @@ export const ocataCapabilities: Partial<Capabilities> = {
   visibilityFilters: ["public", "private", "shared", "community"],
   membersOnSharedOnly: true,
   diskFormats: [...diskFormats, "ploop"],
+  policy: ocataPolicy,
 };
 
-export const pikeCapabilities: Partial<Capabilities> = { importing: true };
+export const pikeCapabilities: Partial<Capabilities> = { importing: true, policy: pikePolicy };
 
 export const rockyCapabilities: Partial<Capabilities> = {
   hiding: true,
@@ -103,6 +116,7 @@ export const trainCapabilities: Partial<Capabilities> = {
 export const ussuriCapabilities: Partial<Capabilities> = {
   refusedOnCreate: ["stores"],
   reservedProperties: /^os_glance_import_task$/,
+  policy: ussuriPolicy,
 };
 
 export const wallabyCapabilities: Partial<Capabilities> = {
@@ -110,9 +124,11 @@ export const wallabyCapabilities: Partial<Capabilities> = {
   reservedProperties: /^os_glance/,
   unshownProperties: ["os_glance_stage_host"],
   tasksOfImages: true,
+  policy: wallabyPolicy,
 };
 
 /** Data may be hashed after the upload, by a node that notes its name. */
 export const laterHashCapabilities: Partial<Capabilities> = {
   unshownProperties: ["os_glance_stage_host", "os_glance_hash_op_host"],
+  policy: dalmatianPolicy,
 };

@@ -22,6 +22,7 @@ import {
   ussuriCapabilities,
   wallabyCapabilities,
 } from "./capabilities.ts";
+import { antelopePolicy, gazpachoPolicy, xenaPolicy, yogaPolicy } from "./policy-traits.ts";
 
 export const releaseIds = [
   "newton",
@@ -88,16 +89,16 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   ussuri: { apiVersions: withStores(10), revisions: ["ussuri01"], changes: ussuriCapabilities },
   victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
-  xena: {},
-  yoga: { apiVersions: withStoresAndCache(16) },
+  xena: { changes: { policy: xenaPolicy } },
+  yoga: { apiVersions: withStoresAndCache(16), changes: { policy: yogaPolicy } },
   zed: {},
-  "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"] },
+  "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },
   "2023.2": {},
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },
   "2024.2": { apiVersions: withStoresAndCache(17), changes: laterHashCapabilities },
   "2025.1": { changes: { contentInspection: "refuses" } },
   "2025.2": {},
-  "2026.1": {},
+  "2026.1": { changes: { policy: gazpachoPolicy } },
 };
 
 export const releases: readonly Release[] = build();

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { isServiceError } from "../core/errors.ts";
-import { defaultPolicy } from "../identity/default-policy.ts";
+import { defaultPolicyOf } from "../identity/policy/default-policy.ts";
 import { newImageDraft } from "../images/new-image.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import { releases } from "../releases/catalogue.ts";
@@ -106,7 +106,7 @@ for (const { id, capabilities } of releases) {
     fc.assert(
       fc.property(fc.dictionary(fc.oneof(name, other, later), anyValue, { maxKeys: 3 }), (attributes) => {
         try {
-          newImageDraft(admin, attributes, { capabilities, settings, policy: defaultPolicy });
+          newImageDraft(admin, attributes, { capabilities, settings, policy: defaultPolicyOf(capabilities.policy) });
         } catch (error) {
           assert(isServiceError(error, "images.invalid", "images.forbidden"), String(error));
           return;

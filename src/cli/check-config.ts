@@ -7,6 +7,7 @@ import { databaseOptions } from "../db/config.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
 import { readIdentitySettings } from "../identity/config.ts";
 import { refuseExposedFakeauth } from "../identity/fakeauth.ts";
+import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
@@ -16,7 +17,9 @@ import { readFileStoreOptions } from "../stores/file/config.ts";
 /** Throws config.invalid. */
 export function checkConfig(config: Config): void {
   const { release } = readNodeSettings(config);
-  readImageSettings(config, releaseOf(release).capabilities);
+  const { capabilities } = releaseOf(release);
+  readImageSettings(config, capabilities);
+  openOperatorRules(config, capabilities);
   readApiSettings(config);
   readFileStoreOptions(config);
   parseDatabaseUrl(databaseUrlOf(config));

@@ -8,7 +8,7 @@ import type { Database } from "../db/database.ts";
 import { createImageRepository } from "../db/repositories/image-repository.ts";
 import { createMemberRepository } from "../db/repositories/member-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
-import { defaultPolicy } from "../identity/default-policy.ts";
+import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
@@ -23,6 +23,7 @@ export type ServiceContext = {
   readonly nodeName: string;
   readonly logger: Logger;
   readonly transfers: TransferTracker;
+  readonly rules: OperatorRules;
   /** Gets what has to be closed. */
   readonly stack: StopStack;
 };
@@ -30,7 +31,7 @@ export type ServiceContext = {
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
-  { db, release, nodeName, logger, transfers, stack }: ServiceContext,
+  { db, release, nodeName, logger, transfers, rules, stack }: ServiceContext,
 ): Promise<{ services: ImageServices; settings: ImageSettings }> {
   const { capabilities } = release;
   const settings = readImageSettings(config, capabilities);
@@ -42,7 +43,8 @@ export async function openServices(
     uploads: createUploadRepository(db, capabilities),
     store,
     stores: createStoreRegistry([store]),
-    policy: defaultPolicy,
+    policy: rules.policy,
+    ...(rules.protections ? { protections: rules.protections } : {}),
     capabilities,
     settings,
     node: nodeName,

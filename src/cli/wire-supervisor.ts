@@ -6,6 +6,7 @@ import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
 import { createNodeRepository } from "../db/repositories/node-repository.ts";
 import { ensureOwnTables } from "../db/schema/own-tables.ts";
 import { databaseReadiness } from "../db/schema/readiness.ts";
+import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import type { NodeParts } from "../node/parts.ts";
 import type { PartsContext } from "../node/supervisor.ts";
@@ -26,7 +27,8 @@ export async function openSupervisorParts(config: Config, context: PartsContext)
     stack.defer(() => db.close());
     const release = releaseOf(readNodeSettings(config).release);
     const transfers = new TransferTracker();
-    const { services } = await openServices(config, { db, release, nodeName, logger, transfers, stack });
+    const rules = openOperatorRules(config, release.capabilities);
+    const { services } = await openServices(config, { db, release, nodeName, logger, transfers, rules, stack });
     return {
       nodes: createNodeRepository(db),
       ensureTables: () => ensureOwnTables(db),

@@ -7,8 +7,8 @@ import { StopStack } from "../core/lifecycle.ts";
 import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
 import { createNodeRepository } from "../db/repositories/node-repository.ts";
 import { readIdentitySettings } from "../identity/config.ts";
-import { defaultPolicy } from "../identity/default-policy.ts";
 import { createIdentity } from "../identity/identity.ts";
+import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { createAnnouncement } from "../node/announced-release.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
@@ -25,7 +25,11 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const { url, options } = readDatabaseConfig(config);
     const db = await openDatabase(url, { ...options, logger });
     stack.defer(() => db.close());
-    const { services, settings } = await openServices(config, { db, release, nodeName, logger, transfers, stack });
+    const rules = openOperatorRules(config, release.capabilities);
+    for (const warning of rules.policy.warnings) logger.warn(warning);
+    stack.defer(rules.policy.watch(logger));
+    const parts = { db, release, nodeName, logger, transfers, rules, stack };
+    const { services, settings } = await openServices(config, parts);
     const { flavor } = readIdentitySettings(config);
     const nodes = createNodeRepository(db);
     const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
@@ -33,7 +37,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     await announced();
     const app = await createApi({
       services,
-      identity: createIdentity({ flavor, policy: defaultPolicy }),
+      identity: createIdentity({ flavor, policy: rules.policy }),
       release,
       announced,
       gate,

@@ -3,6 +3,7 @@
 import type { Config } from "../core/config.ts";
 import { optionGroup } from "../core/options.ts";
 import { type Flavor, flavorOf } from "./identity.ts";
+import { policyOptionGroups } from "./policy/config.ts";
 
 export const pasteDeployOptions = optionGroup("paste_deploy", {
   flavor: {
@@ -20,7 +21,7 @@ export const identityOptions = optionGroup("perennial", {
   },
 });
 
-export const identityOptionGroups = [pasteDeployOptions, identityOptions] as const;
+export const identityOptionGroups = [pasteDeployOptions, identityOptions, ...policyOptionGroups] as const;
 
 export type IdentitySettings = { readonly flavor: Flavor; readonly fakeauthAnywhere: boolean };
 

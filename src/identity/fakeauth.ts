@@ -10,7 +10,10 @@ import type { Flavor } from "./identity.ts";
 const nameCharsMax = 255;
 const noProject = "none";
 
-/** `X-Auth-Token: user:project:role[,role]`; project `none` is no project. Throws identity.unauthenticated. */
+/** What a role brings with it, as a Keystone that was set up by its own `bootstrap` hands them out. */
+const impliedRoles: Readonly<Record<string, readonly string[]>> = { admin: ["member", "reader"], member: ["reader"] };
+
+/** `X-Auth-Token: user:project:role[,role]`; project `none` is no project, admin is a member too, and a member a reader. Throws identity.unauthenticated. */
 export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: string): Caller {
   const token = headers["x-auth-token"];
   if (typeof token !== "string" || token === "") throw unauthenticated("There is no X-Auth-Token.");
@@ -25,7 +28,7 @@ export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: st
   return {
     userId: user,
     projectId: project === noProject ? null : project,
-    roles: names.filter((role) => role !== ""),
+    roles: [...new Set(names.flatMap((role) => (role === "" ? [] : [role, ...(impliedRoles[role] ?? [])])))],
     isAdmin: false,
     requestId,
   };

@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isServiceError } from "../core/errors.ts";
-import { defaultPolicy } from "./default-policy.ts";
+import { ocataPolicy } from "../releases/policy-traits.ts";
 import { refuseExposedFakeauth } from "./fakeauth.ts";
 import { createIdentity, flavorOf } from "./identity.ts";
+import { defaultPolicyOf } from "./policy/default-policy.ts";
 
+const defaultPolicy = defaultPolicyOf(ocataPolicy);
 const none = createIdentity({ flavor: "none", policy: defaultPolicy });
 const fakeauth = createIdentity({ flavor: "fakeauth", policy: defaultPolicy });
 const caller = (token: string | undefined) =>
@@ -32,16 +34,21 @@ test("identity: a fakeauth token names user, project and roles, lower-cased", ()
   });
 });
 
+test("identity: a fakeauth member is a reader too, as Keystone would have it; other roles bring nothing", async () => {
+  assert.deepEqual((await caller("ann:p1:member")).roles, ["member", "reader"]);
+  assert.deepEqual((await caller("ann:p1:reader,auditor")).roles, ["reader", "auditor"]);
+});
+
 test("identity: a fakeauth token may come percent-encoded, as the glance client sends it", () => {
   assert.deepEqual(caller("ann%3Ap1%3AMember%2CReader"), caller("ann:p1:Member,Reader"));
   assert.throws(() => caller("ann%3Ap1%3"), /X-Auth-Token/);
 });
 
-test("identity: role admin makes an admin, and project none is no project", () => {
+test("identity: role admin makes an admin, who has what it implies, and project none is no project", () => {
   assert.deepEqual(caller("root:none:ADMIN"), {
     userId: "root",
     projectId: null,
-    roles: ["admin"],
+    roles: ["admin", "member", "reader"],
     isAdmin: true,
     requestId: "req-1",
   });

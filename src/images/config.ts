@@ -71,11 +71,6 @@ export const unsupportedImageOptions = optionGroup("DEFAULT", {
     secret: true,
     help: "Not supported yet: refused where set. Locations are stored as they are.",
   },
-  property_protection_file: {
-    type: "string",
-    default: null,
-    help: "Not supported yet: refused where set. Properties are their image's owner's to change.",
-  },
   enabled_backends: {
     type: "string",
     default: null,

@@ -4,7 +4,7 @@ import type { Caller } from "../core/caller.ts";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
-import { forbidden, requireAllowed, visibleImage } from "./access.ts";
+import { forbidden, foundImage, requireAllowed } from "./access.ts";
 import { type RangeRequest, resolveRange } from "./byte-range.ts";
 import type { Image } from "./image.ts";
 import type { Download, ImageServicesDeps } from "./services.ts";
@@ -18,8 +18,8 @@ export async function download(
   imageId: string,
   options: DownloadOptions,
 ): Promise<Download> {
-  const image = await visibleImage(deps, caller, imageId);
-  requireAllowed(deps.policy, "download_image", caller, image, `download image ${image.id}`);
+  const image = await foundImage(deps, caller, imageId);
+  requireAllowed(deps, "download_image", caller, image, `download image ${image.id}`);
   if (image.status === "deactivated" && !caller.isAdmin)
     throw forbidden(`Image ${image.id} is deactivated and cannot be downloaded.`);
   if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);

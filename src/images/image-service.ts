@@ -4,7 +4,9 @@ import type { Caller } from "../core/caller.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import {
   forbidden,
+  foundImage,
   imageNotFound,
+  isReadable,
   policyTarget,
   requireAllowed,
   requireMutable,
@@ -18,34 +20,37 @@ import { imagePage, toQuery } from "./image-list.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
+import { withReadableProperties } from "./protected-properties.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
 import { type ImageStatus, mayBecome } from "./status.ts";
 
 export function createImageService(deps: ImageServicesDeps): ImageService {
-  const { images, policy, settings, capabilities } = deps;
+  const { images, policy, protections, settings, capabilities } = deps;
 
   /** What the caller may know: where the data of an image taken out of use lies is an admin's business. */
-  const shown = (caller: Caller, image: Image): Image =>
-    image.locations.length > 0 &&
-    ((image.status === "deactivated" && !caller.isAdmin) ||
-      !policy.allows("get_image_location", caller, policyTarget(image)))
-      ? { ...image, locations: [] }
-      : image;
+  const shown = (caller: Caller, image: Image): Image => {
+    const readable = withReadableProperties(protections, caller, image);
+    const hidesLocations =
+      image.locations.length > 0 &&
+      ((image.status === "deactivated" && !caller.isAdmin) ||
+        !policy.allows("get_image_location", caller, policyTarget(image, caller)));
+    return hidesLocations ? { ...readable, locations: [] } : readable;
+  };
 
   /** Repeating is harmless; every status but these two refuses. */
   const switchStatus = async (caller: Caller, imageId: string, rule: string, from: ImageStatus, to: ImageStatus) => {
-    const image = await visibleImage(deps, caller, imageId);
-    requireMutable(policy, rule, caller, image, `${rule} image ${image.id}`);
+    const image = await foundImage(deps, caller, imageId);
+    requireMutable(deps, rule, caller, image, `${rule} image ${image.id}`);
     if (image.status === to) return;
     if (mayBecome(image.status, to) && (await images.changeStatus(image.id, [from], to))) return;
     // Somebody was faster: what counts is how the image stands now.
-    const now = image.status === from ? await visibleImage(deps, caller, imageId) : image;
+    const now = image.status === from ? await foundImage(deps, caller, imageId) : image;
     if (now.status !== to) throw forbidden(`Cannot ${rule} image ${image.id}: it is ${now.status}.`);
   };
 
   return {
     async create(caller, attributes) {
-      return images.create(newImageDraft(caller, attributes, deps));
+      return shown(caller, await images.create(newImageDraft(caller, attributes, deps)));
     },
 
     async show(caller, imageId) {
@@ -53,28 +58,37 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
     },
 
     async list(caller, request) {
-      if (!policy.allows("get_images", caller, {})) throw forbidden("You may not list images: policy get_images.");
+      // A list is of no image, but of what the caller's project has.
+      const project = { project_id: caller.projectId, owner: caller.projectId, tenant: caller.projectId };
+      if (!policy.allows("get_images", caller, project)) throw forbidden("You may not list images: policy get_images.");
       const query = toQuery(viewerOf(caller), request, { settings, capabilities });
       const found = query.limit === 0 ? [] : await images.list(query);
-      return imagePage(
-        found.map((image) => shown(caller, image)),
-        query.limit,
-      );
+      const readable = capabilities.policy.filtersLists
+        ? found.filter((image) => isReadable(deps, caller, image))
+        : found;
+      const page = imagePage(found, query.limit);
+      return {
+        images: readable.map((image) => shown(caller, image)),
+        limit: page.limit,
+        nextMarker: readable.length > 0 ? page.nextMarker : null,
+      };
     },
 
     async update(caller, imageId, patch) {
       const changes = checkPatch(patch.operations, { capabilities, settings });
-      const image = await visibleImage(deps, caller, imageId);
-      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      const image = await foundImage(deps, caller, imageId);
+      requireMutable(deps, "modify_image", caller, image, `change image ${image.id}`);
       if (changes.length === 0) return shown(caller, image);
       const outcome = applyPatch(image, changes, {
         capabilities,
         settings,
         isAdmin: caller.isAdmin,
+        isPropertyAllowed: (action, name) => protections?.allows(action, name, caller) ?? true,
         addRefusesExisting: patch.addRefusesExisting,
-        requireVisibility: (visibility) => requireVisibilityAllowed(policy, caller, visibility, policyTarget(image)),
+        requireVisibility: (visibility) =>
+          requireVisibilityAllowed(policy, caller, visibility, policyTarget(image, caller)),
         requireLocationPolicy: (rule) =>
-          requireAllowed(policy, rule, caller, image, `change locations of image ${image.id}`),
+          requireAllowed(deps, rule, caller, image, `change locations of image ${image.id}`),
       });
       try {
         return shown(caller, await images.update(image.id, outcome));
@@ -87,8 +101,8 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
     },
 
     async remove(caller, imageId) {
-      const image = await visibleImage(deps, caller, imageId);
-      requireMutable(policy, "delete_image", caller, image, `delete image ${image.id}`);
+      const image = await foundImage(deps, caller, imageId);
+      requireMutable(deps, "delete_image", caller, image, `delete image ${image.id}`);
       if (!mayBecome(image.status, "deleted"))
         throw new ServiceError(
           "images.status_conflict",
@@ -114,14 +128,14 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
 
     async addTag(caller, imageId, tag) {
       const checked = parseTag(tag);
-      const image = await visibleImage(deps, caller, imageId);
-      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      const image = await foundImage(deps, caller, imageId);
+      requireMutable(deps, "modify_image", caller, image, `change image ${image.id}`);
       await images.addTag(image.id, checked, settings.tagsMax);
     },
 
     async removeTag(caller, imageId, tag) {
-      const image = await visibleImage(deps, caller, imageId);
-      requireMutable(policy, "modify_image", caller, image, `change image ${image.id}`);
+      const image = await foundImage(deps, caller, imageId);
+      requireMutable(deps, "modify_image", caller, image, `change image ${image.id}`);
       if (!(await images.removeTag(image.id, tag)))
         throw new ServiceError("images.not_found", `Image ${image.id} has no such tag.`, {
           facts: { imageId: image.id },

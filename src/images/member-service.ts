@@ -1,7 +1,15 @@
 // Projects an image is shared with. The owner invites and removes, a member answers; on images whose visibility takes no members there are none.
 import type { Caller } from "../core/caller.ts";
 import { ServiceError } from "../core/errors.ts";
-import { forbidden, mayMutate, requireAllowed, requireMutable, takesMembers, visibleImage } from "./access.ts";
+import {
+  forbidden,
+  mayMutate,
+  policyTarget,
+  requireAllowed,
+  requireMutable,
+  takesMembers,
+  visibleImage,
+} from "./access.ts";
 import { parseText } from "./attributes.ts";
 import type { Image, ImageMember, MemberStatus } from "./image.ts";
 import type { ImageServicesDeps, MemberService } from "./services.ts";
@@ -32,7 +40,7 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
   return {
     async list(caller, imageId) {
       const image = await sharedImage(caller, imageId);
-      requireAllowed(policy, "get_members", caller, image, `list members of image ${image.id}`);
+      requireAllowed(deps, "get_members", caller, image, `list members of image ${image.id}`);
       if (mayMutate(caller, image)) return members.list(image.id);
       const self = caller.projectId === null ? undefined : await members.find(image.id, caller.projectId);
       if (!self) throw forbidden(`Members of image ${image.id} are its owner's to see.`);
@@ -44,7 +52,7 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
         throw new ServiceError("images.invalid", "A member is the id of a project; it cannot be empty.");
       const checked = parseText("member", memberId);
       const image = await sharedImage(caller, imageId);
-      requireMutable(policy, "add_member", caller, image, `share image ${image.id}`);
+      requireMutable(deps, "add_member", caller, image, `share image ${image.id}`);
       return members.add(image.id, checked, settings.membersMax);
     },
 
@@ -53,9 +61,8 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       // Not even that there is something to be refused is told here.
       if (!takesMembers(capabilities, image.visibility) || !(mayMutate(caller, image) || isSelf(caller, memberId)))
         throw memberNotFound(image.id, memberId);
-      const member = await knownMember(caller, image, memberId);
-      requireAllowed(policy, "get_member", caller, image, `see members of image ${image.id}`);
-      return member;
+      if (!policy.allows("get_member", caller, policyTarget(image, caller))) throw memberNotFound(image.id, memberId);
+      return knownMember(caller, image, memberId);
     },
 
     async setStatus(caller, imageId, memberId, status) {
@@ -66,8 +73,8 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       // To one member the others do not exist.
       if (!mayMutate(caller, image) && !isSelf(caller, memberId)) throw memberNotFound(image.id, memberId);
       await knownMember(caller, image, memberId);
-      requireAllowed(policy, "modify_member", caller, image, `answer for members of image ${image.id}`);
-      if (!caller.isAdmin && !isSelf(caller, memberId))
+      requireAllowed(deps, "modify_member", caller, image, `answer for members of image ${image.id}`);
+      if (!policy.decidesOwnership && !caller.isAdmin && !isSelf(caller, memberId))
         throw forbidden(`Only project ${memberId} itself may answer for its membership.`);
       const member = await members.setStatus(image.id, memberId, wanted);
       if (!member) throw memberNotFound(image.id, memberId);
@@ -77,7 +84,7 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
     async remove(caller, imageId, memberId) {
       const image = await sharedImage(caller, imageId);
       await knownMember(caller, image, memberId);
-      requireMutable(policy, "delete_member", caller, image, `remove members of image ${image.id}`);
+      requireMutable(deps, "delete_member", caller, image, `remove members of image ${image.id}`);
       if (!(await members.remove(image.id, memberId))) throw memberNotFound(image.id, memberId);
     },
   };

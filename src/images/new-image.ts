@@ -13,10 +13,11 @@ import {
   parseProperty,
 } from "./attributes.ts";
 import type { ImageDraft } from "./image.ts";
+import { propertyProtected } from "./protected-properties.ts";
 import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
 import type { ImageAttributes, ImageServicesDeps } from "./services.ts";
 
-type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy">;
+type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy" | "protections">;
 
 /** Throws images.invalid, images.forbidden, images.over_limit. */
 export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules: Rules): ImageDraft {
@@ -26,8 +27,11 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     if (isRefusedOnCreate(name, capabilities))
       throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
     if (isHash(name, capabilities)) checkGivenHash(name, value);
-    else if (!isWritableAttribute(name, capabilities))
+    else if (!isWritableAttribute(name, capabilities)) {
+      if (rules.protections && !rules.protections.allows("create", name, caller))
+        throw propertyProtected("create", name);
       properties.push([name, parseProperty(name, value, capabilities)]);
+    }
   }
   const draft: ImageDraft = {
     id: given("id", attributes, rules) ?? randomUUID(),
@@ -46,7 +50,7 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
   };
   requireTagQuota(draft.tags.length, rules.settings);
   requirePropertyQuota(properties.length, rules.settings);
-  requireOwner(caller, draft.owner);
+  if (!rules.policy.decidesOwnership) requireOwner(caller, draft.owner);
   requireAddAllowed(caller, draft, rules.policy);
   return draft;
 }

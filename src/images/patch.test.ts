@@ -57,6 +57,7 @@ function apply(operations: readonly PatchOperation[], options: Options = {}): Im
       if (visibility === "public" && options.publicize !== true) throw forbidden("Not you.");
     },
     requireLocationPolicy() {},
+    isPropertyAllowed: () => true,
   });
 }
 

@@ -1,5 +1,6 @@
 // PATCH in two steps. First every operation is checked by itself, which needs no image; then all are applied in order to a copy of the image
 // in memory. The first one that fails throws, so the database sees either the outcome of all of them or nothing.
+import type { PropertyAction } from "../core/caller.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { Visibility } from "../releases/capabilities.ts";
 import { forbidden } from "./access.ts";
@@ -16,6 +17,7 @@ import {
 import type { Image } from "./image.ts";
 import { applyLocationChange, type LocationChange, parseLocationChange } from "./location-patch.ts";
 import type { ImageChanges } from "./ports.ts";
+import { propertyProtected } from "./protected-properties.ts";
 import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
 import type { ImagePatch, PatchOperation } from "./services.ts";
 import type { ImageSettings } from "./settings.ts";
@@ -58,6 +60,8 @@ function checkOperation(operation: PatchOperation, rules: CheckRules): Change {
 export type ApplyRules = CheckRules & {
   readonly settings: ImageSettings;
   readonly isAdmin: boolean;
+  /** What the operator's protection of properties says. */
+  isPropertyAllowed(action: PropertyAction, name: string): boolean;
   readonly addRefusesExisting: ImagePatch["addRefusesExisting"];
   /** Throws images.forbidden where policy keeps this visibility to others. */
   requireVisibility(visibility: Visibility): void;
@@ -143,9 +147,12 @@ class PatchedImage {
   }
 
   #applyProperty({ op, name, value }: Extract<Change, { of: "property" }>): void {
-    const exists = this.#properties.has(name);
+    // One that the caller may not read does not exist for them.
+    const exists = this.#properties.has(name) && this.#rules.isPropertyAllowed("read", name);
     if (op === "add" && exists && this.#rules.addRefusesExisting) throw conflict(`Property ${name} exists already.`);
     if (op !== "add" && !exists) throw conflict(`Property ${name} does not exist.`);
+    const action = op === "remove" ? "delete" : exists ? "update" : "create";
+    if (!this.#rules.isPropertyAllowed(action, name)) throw propertyProtected(action, name);
     if (op === "remove") this.#properties.delete(name);
     else this.#properties.set(name, value);
   }

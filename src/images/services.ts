@@ -1,7 +1,7 @@
 // The door of the domain: what routes call. Every method checks visibility, ownership and policy itself, applies the rules of
 // the release through its capabilities, and throws ServiceErrors; HTTP knows nothing but how to read requests and write answers.
 import type { Readable } from "node:stream";
-import type { Caller, Policy } from "../core/caller.ts";
+import type { Caller, Policy, PropertyProtections } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
@@ -145,6 +145,8 @@ export type ImageServicesDeps = {
   /** Finds the store of a location by its URL. */
   readonly stores: StoreRegistry;
   readonly policy: Policy;
+  /** Absent: every property is its image's owner's. */
+  readonly protections?: PropertyProtections;
   readonly capabilities: Capabilities;
   readonly settings: ImageSettings;
   /** Name of this node, which its leases carry. */

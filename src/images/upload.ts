@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
-import { requireMutable, visibleImage } from "./access.ts";
+import { foundImage, requireMutable } from "./access.ts";
 import { HeldLease, uploadGone } from "./held-lease.ts";
 import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
@@ -23,8 +23,8 @@ export async function upload(
   source: Readable,
   options: UploadOptions,
 ): Promise<void> {
-  const image = await visibleImage(deps, caller, imageId);
-  requireMutable(deps.policy, "upload_image", caller, image, `upload data of image ${image.id}`);
+  const image = await foundImage(deps, caller, imageId);
+  requireMutable(deps, "upload_image", caller, image, `upload data of image ${image.id}`);
   requireReady(image);
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
   const held = await HeldLease.begin(deps, image.id);

@@ -3,9 +3,10 @@
 import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Registry } from "prom-client";
+import type { Policy, PropertyProtections } from "../../core/caller.ts";
 import { silentLogger } from "../../core/logger.ts";
-import { defaultPolicy } from "../../identity/default-policy.ts";
 import { createIdentity, type Flavor } from "../../identity/identity.ts";
+import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
 import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
 import { noFeatures } from "../../releases/api-versions.ts";
 import { type Release, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
@@ -30,6 +31,9 @@ export async function startApi(
   options: {
     flavor?: Flavor;
     release?: ReleaseId;
+    /** Absent: what the release comes with. */
+    policy?: Policy;
+    protections?: PropertyProtections;
     settings?: Partial<ApiSettings>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
@@ -39,7 +43,9 @@ export async function startApi(
 ): Promise<TestApi> {
   const release = releaseOf(options.release ?? "ocata");
   const fixture = new Fixture();
-  const services = fixture.node({ release: release.id });
+  const policy = options.policy ?? defaultPolicyOf(release.capabilities.policy);
+  const { protections } = options;
+  const services = fixture.node({ release: release.id, policy, ...(protections ? { protections } : {}) });
   const registry = new Registry();
   const state = { draining: false, unfit: null as string | null };
   const gate: Gate = {
@@ -51,7 +57,7 @@ export async function startApi(
   };
   const app = await createApi({
     services: { ...services, ...options.replace?.(services) },
-    identity: createIdentity({ flavor: options.flavor ?? "none", policy: defaultPolicy }),
+    identity: createIdentity({ flavor: options.flavor ?? "none", policy }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),
     gate,

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { Caller, Policy } from "../../core/caller.ts";
+import type { Caller, Policy, PropertyProtections } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type ErrorCode, isServiceError } from "../../core/errors.ts";
 import { silentLogger } from "../../core/logger.ts";
@@ -149,6 +149,7 @@ export type NodeOptions = {
   readonly release?: ReleaseId;
   readonly settings?: Partial<ImageSettings>;
   readonly policy?: Policy;
+  readonly protections?: PropertyProtections;
   readonly node?: string;
   readonly store?: Store;
 };
@@ -182,6 +183,7 @@ export class Fixture {
       store,
       stores: createStoreRegistry([store]),
       policy: policy ?? defaultPolicy,
+      ...(options.protections ? { protections: options.protections } : {}),
       capabilities,
       settings: settingsOf(release, settings),
       node: node ?? `node-${randomUUID()}`,

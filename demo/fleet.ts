@@ -1,5 +1,6 @@
 // Builds a whole fleet in a folder of its own: a database at one release, real glance-api processes on it, a balancer before them, and
 // the fleet.yaml by which a rollout takes it to another. The demo, the upgrade tests and the client tests stand on it.
+import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,6 +22,8 @@ export type FleetOptions = {
   folder: string;
   nodes: number;
   database: DatabaseKind;
+  /** An empty database that exists already, as its several servers have it: each node takes the next of them, a rollout the last. */
+  connections?: readonly string[];
   balancer: BalancerKind;
   /** What database and nodes are at when it stands. Default newton. */
   from?: ReleaseId;
@@ -42,8 +45,8 @@ export type RunningFleet = {
   readonly nodes: readonly FleetNode[];
   /** What glance-manage reads; its target is `to`. */
   readonly config: string;
-  /** From now on rollouts and glance-manage lead to this release. */
-  aim(target: ReleaseId): Promise<void>;
+  /** From now on rollouts and glance-manage lead to this release, by way of this connection where the usual one is no more. */
+  aim(target: ReleaseId, connection?: string): Promise<void>;
   /** glance-manage on the fleet's database. */
   manage(...args: string[]): Promise<Finished>;
   startNode(node: FleetNode): Promise<void>;
@@ -74,25 +77,32 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   const { folder, from = "newton", to = "ocata", progress = () => undefined } = options;
   const imageFolder = join(folder, "images");
   await mkdir(imageFolder, { recursive: true });
-  const database = await makeDatabase(options.database, { folder, progress });
-  servers.defer(() => database.stop());
-  const { connection } = database;
+  const connections = options.connections ?? [await ownDatabase(options, servers)];
+  const connection = connections.at(-1) ?? assert.fail("a fleet has a database");
   const ports = await freePorts(options.nodes + 1);
   const nodes = await Promise.all(
     ports.slice(1).map(async (port, index) => {
       const node = describeNode(folder, `n${index + 1}`, `127.0.0.1:${port}`);
       await mkdir(node.folder, { recursive: true });
-      await writeFile(node.config, nodeConfig({ node, connection, imageFolder, release: from }));
+      await writeFile(
+        node.config,
+        nodeConfig({
+          node,
+          connection: connections[index % connections.length] ?? connection,
+          imageFolder,
+          release: from,
+        }),
+      );
       return node;
     }),
   );
   const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
   const file = join(folder, "fleet.yaml");
   const config = join(folder, "manage.conf");
-  const aim = async (target: ReleaseId) => {
+  const aim = async (target: ReleaseId, via = connection) => {
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
-    await writeFile(config, nodeConfig({ node: manager, connection, imageFolder, release: target }));
-    if (balancer) await writeFile(file, fleetFile({ folder, nodes, connection, balancer: balancer.file, target }));
+    await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target }));
+    if (balancer) await writeFile(file, fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target }));
   };
   await aim(to);
   const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", config, ...args]);
@@ -113,6 +123,12 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     everyMs: 100,
   });
   return { folder, file, origin, connection, nodes, config, aim, manage, startNode, pidOf };
+}
+
+async function ownDatabase({ database, folder, progress }: FleetOptions, servers: StopStack): Promise<string> {
+  const made = await makeDatabase(database, { folder, progress: progress ?? (() => undefined) });
+  servers.defer(() => made.stop());
+  return made.connection;
 }
 
 function describeNode(folder: string, name: string, address: string): FleetNode {
@@ -148,7 +164,8 @@ async function startNode(node: FleetNode): Promise<void> {
       if (child.exitCode !== null) return "ended";
       return (await fetch(`http://${node.address}/healthcheck`)).ok && "healthy";
     },
-    { msMax: 30_000, everyMs: 50 },
+    // A busy machine takes its time: what matters is that it comes.
+    { msMax: 90_000, everyMs: 50 },
   );
   if (state === "ended") throw new Error(`${node.name} ended (${child.exitCode}): ${readFileSync(logFile, "utf8")}`);
 }

@@ -20,7 +20,7 @@ type Mode = (typeof modes)[number];
 const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package}/**/*.test.ts"];
-const matrices = ["test/upgrade/{kill,mixed,pairs}/**/*.test.ts", "test/compat/reference-manage.test.ts"];
+const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/compat/reference-manage.test.ts"];
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;
 

@@ -92,6 +92,56 @@ test("order: contract comes when every node serves the target, and then the roll
   expectStep(look(all, { due: "migrate" }), "migrate");
   expectStep(look(all, { due: "nothing" }), "finish");
 });
+test("order: between releases that differ in nothing of the database only the nodes move", () => {
+  const stein = { target: "stein" } as const;
+  const rocky = (name: string, change: Change = {}) =>
+    node(name, { configRelease: "rocky", release: "rocky", ...change });
+  const others = [rocky("n2"), rocky("n3")];
+  const nothing = { due: "nothing" } as const;
+  expectStep(look([rocky("n1"), ...others], { ...nothing, backup: "missing" }), "back-up", stein);
+  expectStep(look([rocky("n1"), ...others], nothing), "drain n1", stein);
+  expectStep(look([rocky("n1", { ...installed, configRelease: "stein" }), ...others], nothing), "start n1", stein);
+  const all = ["n1", "n2", "n3"].map((name) => node(name, { configRelease: "stein", release: "stein" }));
+  expectStep(look(all, nothing), "finish", stein);
+});
+test("order: rows that an old node wrote after they were migrated are migrated again, before a node starts and before contract", () => {
+  const train = { target: "train" } as const;
+  const at = (release: "rocky" | "train", name: string, change: Change = {}) =>
+    node(name, { configRelease: release, release, ...change });
+  const again = { due: "migrate" } as const;
+  expectStep(look([at("train", "n1"), at("rocky", "n2"), at("rocky", "n3")], again), "drain n2", train);
+  const second = { ...installed, configRelease: "train" } as const;
+  expectStep(look([at("train", "n1"), at("rocky", "n2", second), at("rocky", "n3")], again), "migrate", train);
+  expectStep(
+    look(
+      ["n1", "n2", "n3"].map((name) => at("train", name)),
+      again,
+    ),
+    "migrate",
+    train,
+  );
+  // What it wrote in the last moment may make contract refuse: the next look finds it due.
+  const failed = { key: "contract", count: 1, text: "Database contraction did not run" };
+  const refused = { ...again, memory: { waited: null, failed } };
+  expectStep(
+    look(
+      ["n1", "n2", "n3"].map((name) => at("train", name)),
+      refused,
+    ),
+    "migrate",
+    train,
+  );
+});
+test("order: a jump over releases is one expand, one migrate and one contract", () => {
+  const target = { target: "2026.1" } as const;
+  const ready = node("n1", { ...installed, configRelease: "2026.1" });
+  for (const [due, step] of [
+    ["expand", "expand"],
+    ["migrate", "migrate"],
+    ["contract", "start n1"],
+  ] as const)
+    expectStep(look([ready, ...two], { due }), step, target);
+});
 test("order: a fleet that is where it should be needs no backup", () => {
   expectStep(look([done("n1"), done("n2"), done("n3")], { due: "nothing", backup: "missing" }), "finish");
 });

@@ -4,7 +4,7 @@ import { databaseKinds as allKinds, type DatabaseKind } from "../../demo/databas
 export const isFull = process.env.PERENNIAL_TESTS === "full";
 
 /** DIALECTS=sqlite, mysql and so on narrows them. */
-const dialects = (process.env.DIALECTS ?? "sqlite,mysql").split(",");
+const dialects = (process.env.DIALECTS ?? "sqlite,mysql,postgresql").split(",");
 export const databaseKinds: readonly DatabaseKind[] = allKinds.filter((kind) =>
   dialects.includes(kind === "mariadb" ? "mysql" : kind),
 );

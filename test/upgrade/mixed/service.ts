@@ -1,19 +1,24 @@
 // The requests of the property test, to one node; statuses are asserted where they can be foretold.
 import assert from "node:assert/strict";
 import { adminToken, memberToken } from "../../../demo/traffic/actor.ts";
-import type { MemberStatus, Release, Visibility } from "./model.ts";
+import { type ReleaseId, releaseOf } from "../../../src/releases/catalogue.ts";
+import type { By, MemberStatus, Shown, Visibility } from "./model.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type Asked = { status: number; body: string };
 
 /** One node, asked directly. */
 export class NodeClient {
-  readonly release: Release;
+  readonly release: ReleaseId;
   readonly #origin: string;
 
-  constructor(release: Release, address: string) {
+  constructor(release: ReleaseId, address: string) {
     this.release = release;
     this.#origin = `http://${address}`;
+  }
+
+  get by(): By {
+    return releaseOf(this.release).capabilities;
   }
 
   async create(owner: string, visibility?: Visibility): Promise<string> {
@@ -27,6 +32,16 @@ export class NodeClient {
 
   async setVisibility(id: string, visibility: Visibility): Promise<void> {
     await this.#patch(id, adminToken, { op: "replace", path: "/visibility", value: visibility });
+  }
+
+  async setHidden(id: string, owner: string, hidden: boolean): Promise<void> {
+    await this.#patch(id, memberToken(owner), { op: "replace", path: "/os_hidden", value: hidden });
+  }
+
+  async upload(id: string, owner: string, data: string): Promise<void> {
+    const headers = { "X-Auth-Token": memberToken(owner), "Content-Type": "application/octet-stream" };
+    const response = await fetch(`${this.#origin}/v2/images/${id}/file`, { method: "PUT", headers, body: data });
+    assert.equal(response.status, 204, await response.text());
   }
 
   async addMember(id: string, owner: string, member: string, expected: number): Promise<void> {
@@ -47,12 +62,18 @@ export class NodeClient {
     return new Map(members.map((member) => [member.member_id, member.status]));
   }
 
-  /** The visibility it shows to `project`; undefined where the image is hidden from it. */
-  async shown(id: string, project: string): Promise<string | undefined> {
+  /** What it shows to `project`; undefined where the image is hidden from it. */
+  async shown(id: string, project: string): Promise<Shown | undefined> {
     const answer = await this.#ask("GET", `/v2/images/${id}`, memberToken(project));
     if (answer.status === 404) return undefined;
     assert.equal(answer.status, 200, answer.body);
-    return (JSON.parse(answer.body) as { visibility: string }).visibility;
+    const image = JSON.parse(answer.body) as Record<string, unknown>;
+    const has = (name: string) => Object.hasOwn(image, name);
+    return {
+      visibility: image.visibility as Visibility,
+      ...(has("os_hidden") ? { hidden: image.os_hidden as boolean } : {}),
+      ...(has("os_hash_algo") ? { hash: image.os_hash_algo as string | null } : {}),
+    };
   }
 
   async listed(project: string): Promise<Set<string>> {

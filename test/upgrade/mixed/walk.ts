@@ -1,6 +1,6 @@
 // A random walk over the operations of a mixed fleet: each step is done by a node of one release and then looked at through all.
 import assert from "node:assert/strict";
-import type { ModelImage, Stage, Visibility } from "./model.ts";
+import type { By, ModelImage, Table } from "./model.ts";
 import * as model from "./model.ts";
 import type { NodeClient } from "./service.ts";
 
@@ -19,10 +19,10 @@ export class Walk {
   }
 
   /** `count` operations by random nodes of `nodes`, all of which run. */
-  async go(count: number, stage: Stage, nodes: readonly NodeClient[]): Promise<void> {
+  async go(count: number, table: Table, nodes: readonly NodeClient[]): Promise<void> {
     for (let turn = 0; turn < count; turn++) {
       const node = this.#pick(nodes);
-      const touched = await this.#step(node, stage);
+      const touched = await this.#step(node, table);
       if (touched) await this.#look(touched, nodes);
       if (turn % 10 === 9) await this.lookAtAll(nodes);
     }
@@ -31,6 +31,10 @@ export class Walk {
 
   migrated(): void {
     for (const image of this.images) model.migrate(image);
+  }
+
+  reverted(to: By): void {
+    for (const image of this.images) model.revert(image, to);
   }
 
   /** Every image through every node, and every project's list. */
@@ -42,7 +46,7 @@ export class Walk {
         for (const image of this.images)
           assert.equal(
             listed.has(image.id),
-            model.isListed(image, node.release, project),
+            model.isListed(image, node.by, project),
             this.#tell(`in the list of ${project} at ${node.release}`, image),
           );
       }
@@ -50,13 +54,13 @@ export class Walk {
 
   async #look(image: ModelImage, nodes: readonly NodeClient[]): Promise<void> {
     for (const node of nodes) {
-      const { release } = node;
+      const { by, release } = node;
       for (const project of projects) {
-        const expected = model.isVisible(image, release, project) ? model.shownAs(image, release) : undefined;
+        const expected = model.isVisible(image, by, project) ? model.shownAs(image, by) : undefined;
         const shown = await node.shown(image.id, project);
-        assert.equal(shown, expected, this.#tell(`as ${project} sees it at ${release}`, image));
+        assert.deepEqual(shown, expected, this.#tell(`as ${project} sees it at ${release}`, image));
       }
-      if (!model.mayHaveMembers(image, release)) continue;
+      if (!model.mayHaveMembers(image, by)) continue;
       assert.deepEqual(
         new Map([...(await node.members(image.id, image.owner))].sort()),
         new Map([...image.members].sort()),
@@ -66,13 +70,15 @@ export class Walk {
   }
 
   /** The image that was touched; undefined where it is gone, or nothing could be done. */
-  async #step(node: NodeClient, stage: Stage): Promise<ModelImage | undefined> {
+  async #step(node: NodeClient, table: Table): Promise<ModelImage | undefined> {
     const dice = this.#random();
-    if (this.images.length === 0 || (dice < 0.2 && this.images.length < imagesMax)) return this.#create(node, stage);
+    if (this.images.length === 0 || (dice < 0.2 && this.images.length < imagesMax)) return this.#create(node, table);
     const image = this.#pick(this.images);
-    if (dice < 0.45) return this.#changeVisibility(node, stage, image);
-    if (dice < 0.7) return this.#addMember(node, image);
-    if (dice < 0.8) return this.#changeMember(node, image);
+    if (dice < 0.4) return this.#changeVisibility(node, table, image);
+    if (dice < 0.62) return this.#addMember(node, image);
+    if (dice < 0.72) return this.#changeMember(node, image);
+    if (dice < 0.8) return this.#hide(node, image);
+    if (dice < 0.88) return this.#upload(node, image);
     if (dice < 0.95) {
       this.#say(`${node.release} renames ${image.id}`);
       await node.rename(image.id, image.owner, `name ${Math.floor(this.#random() * 1e6)}`);
@@ -84,27 +90,44 @@ export class Walk {
     return undefined;
   }
 
-  async #create(node: NodeClient, stage: Stage): Promise<ModelImage> {
+  async #create(node: NodeClient, table: Table): Promise<ModelImage> {
     const owner = this.#pick(projects);
-    const requested = this.#random() < 0.4 ? undefined : this.#pick(visibilities(node));
+    const requested = this.#random() < 0.4 ? undefined : this.#pick(node.by.visibilities);
     const id = await node.create(owner, requested);
     this.#say(`${node.release} creates ${id} of ${owner}, ${requested ?? "default"}`);
-    const image = model.create({ id, owner }, node.release, stage, requested);
+    const image = model.create({ id, owner }, node.by, table, requested);
     this.images.push(image);
     return image;
   }
 
-  async #changeVisibility(node: NodeClient, stage: Stage, image: ModelImage): Promise<ModelImage> {
-    const requested = this.#pick(visibilities(node));
+  async #changeVisibility(node: NodeClient, table: Table, image: ModelImage): Promise<ModelImage> {
+    const requested = this.#pick(node.by.visibilities);
     this.#say(`${node.release} makes ${image.id} ${requested}`);
     await node.setVisibility(image.id, requested);
-    model.setVisibility(image, node.release, stage, requested);
+    model.setVisibility(image, node.by, table, requested);
+    return image;
+  }
+
+  /** Old nodes cannot, and leave it as it is. */
+  async #hide(node: NodeClient, image: ModelImage): Promise<ModelImage | undefined> {
+    if (!node.by.hiding) return undefined;
+    this.#say(`${node.release} ${image.hidden ? "shows" : "hides"} ${image.id}`);
+    await node.setHidden(image.id, image.owner, !image.hidden);
+    image.hidden = !image.hidden;
+    return image;
+  }
+
+  async #upload(node: NodeClient, image: ModelImage): Promise<ModelImage | undefined> {
+    if (image.hash !== undefined) return undefined;
+    this.#say(`${node.release} uploads to ${image.id}`);
+    await node.upload(image.id, image.owner, `data of ${image.id}`);
+    model.upload(image, node.by);
     return image;
   }
 
   async #addMember(node: NodeClient, image: ModelImage): Promise<ModelImage> {
     const member = this.#pick(projects.filter((project) => project !== image.owner));
-    const allowed = model.mayHaveMembers(image, node.release);
+    const allowed = model.mayHaveMembers(image, node.by);
     const expected = allowed ? (image.members.has(member) ? 409 : 200) : 403;
     this.#say(`${node.release} adds ${member} to ${image.id}: ${expected}`);
     await node.addMember(image.id, image.owner, member, expected);
@@ -113,7 +136,7 @@ export class Walk {
   }
 
   async #changeMember(node: NodeClient, image: ModelImage): Promise<ModelImage | undefined> {
-    if (image.members.size === 0 || !model.mayHaveMembers(image, node.release)) return undefined;
+    if (image.members.size === 0 || !model.mayHaveMembers(image, node.by)) return undefined;
     const member = this.#pick([...image.members.keys()]);
     if (this.#random() < 0.6) {
       const status = this.#pick(statuses);
@@ -138,10 +161,6 @@ export class Walk {
 
   #tell(what: string, image: ModelImage): string {
     const own = this.steps.filter((step) => step.includes(image.id));
-    return `${what}: ${image.id} of ${image.owner}, expected ${image.visibility}; what was done to it:\n${own.join("\n")}`;
+    return `${what}: ${image.id} of ${image.owner}, expected ${JSON.stringify({ ...image, members: [...image.members] })}; what was done to it:\n${own.join("\n")}`;
   }
-}
-
-function visibilities(node: NodeClient): readonly Visibility[] {
-  return node.release === "newton" ? ["public", "private"] : ["public", "private", "shared", "community"];
 }

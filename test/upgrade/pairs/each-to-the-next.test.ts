@@ -26,14 +26,16 @@ for (const database of isFull ? databaseKinds : databaseKinds.slice(0, 1))
 
 /** An old node goes on writing what has been migrated already: the rollout migrates again before it contracts. */
 async function rollToTrain(fleet: TravellingFleet): Promise<void> {
-  const db = await openDatabase(fleet.connection, { poolSizeMax: 1 });
+  const db = await openDatabase(fleet.fleet.connection, { poolSizeMax: 1 });
   try {
     const migrations: JournalEvent[] = [];
     let written: Promise<unknown> | undefined;
-    await fleet.rollTo("train", (event) => {
-      if (event.kind === "result" && event.data?.do === "migrate") migrations.push(event);
-      if (event.kind === "result" && event.data?.do === "enable")
-        written ??= db.run(`UPDATE image_locations SET meta_data = '{"backend": "fast"}' WHERE deleted = FALSE`);
+    await fleet.rollTo("train", {
+      onEvent(event) {
+        if (event.kind === "result" && event.data?.do === "migrate") migrations.push(event);
+        if (event.kind === "result" && event.data?.do === "enable")
+          written ??= db.run(`UPDATE image_locations SET meta_data = '{"backend": "fast"}' WHERE deleted = FALSE`);
+      },
     });
     await (written ?? assert.fail("no node was enabled"));
     assert(migrations.length >= 1, "rows of the old node were migrated");

@@ -22,6 +22,14 @@ const requestsPerSecond = 40;
 /** Requests that both releases answer side by side, before the second node goes too. */
 const mixedRequests = 60;
 const mixedMsMax = 60_000;
+const repairsMax = 3;
+
+export type Leg = {
+  /** Sees the rollout's journal. */
+  readonly onEvent?: (event: JournalEvent) => void;
+  /** Called whenever the rollout does not come to its end: sees to it that the next one can. Absent: it has to. */
+  readonly repair?: (said: string) => Promise<void>;
+};
 
 type Parts = {
   readonly fleet: RunningFleet;
@@ -40,61 +48,64 @@ export class TravellingFleet {
 
   /** Starts the fleet at `from` under traffic, gives it to `travel`, and then holds everything against what must have come of it. */
   static async run(
-    options: { database: DatabaseKind; from: ReleaseId; seed: number },
+    options: { database: DatabaseKind; connections?: readonly string[]; from: ReleaseId; seed: number },
     travel: (fleet: TravellingFleet) => Promise<void>,
   ): Promise<{ readonly requests: number }> {
-    const { database, from, seed } = options;
+    const { seed } = options;
     const folder = await mkdtemp(join(tmpdir(), "perennial-pairs-"));
-    const fleet = await startFleet({ folder, nodes: 2, database, balancer: "builtin", from });
+    const fleet = await startFleet({ ...options, folder, nodes: 2, balancer: "builtin" });
     const recorder = new Recorder();
     const { origin } = fleet;
+    let traffic: Traffic | undefined;
     try {
       // Without the three large ones: they are the demo's.
       const samples = await loadSamples(origin, recorder, sampleImages({ seed, count: 9, projects }).slice(3));
       const actors = makeActors({ origin, recorder, samples, projects, seed, count: 6 });
-      const travelling = new TravellingFleet({
-        fleet,
-        recorder,
-        samples,
-        actors,
-        traffic: startTraffic({ actors, requestsPerSecond }),
-      });
+      traffic = startTraffic({ actors, requestsPerSecond });
+      const travelling = new TravellingFleet({ fleet, recorder, samples, actors, traffic });
       await travel(travelling);
       await travelling.#arrive();
       return { requests: recorder.requests };
     } finally {
+      // Where something failed it is still under way, and would never end by itself.
+      const ending = traffic?.stop();
       await fleet.stop();
+      await ending;
       await rm(folder, { recursive: true, force: true });
     }
   }
 
-  get connection(): string {
-    return this.#parts.fleet.connection;
+  get fleet(): RunningFleet {
+    return this.#parts.fleet;
   }
 
-  /** One rollout. `onEvent` sees its journal. */
-  async rollTo(target: ReleaseId, onEvent: (event: JournalEvent) => void = () => undefined): Promise<void> {
+  /** One rollout, and where it has to be repaired further ones that go on with it. */
+  async rollTo(target: ReleaseId, { onEvent = () => undefined, repair }: Leg = {}): Promise<void> {
     const { fleet, recorder } = this.#parts;
     await fleet.aim(target);
-    const mixed: Promise<void>[] = [];
     const before = recorder.requests;
-    const rollout = startRollout(fleet.file, {
-      cwd: fleet.folder,
-      onEvent: (event) => {
-        onEvent(event);
-        if (event.kind !== "result" || event.data?.do !== "enable" || mixed.length > 0) return;
-        // The rollout stands still while the two releases serve side by side.
-        rollout.kill("SIGSTOP");
-        mixed.push(
-          recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax)).finally(() => rollout.kill("SIGCONT")),
-        );
-        mixed[0]?.catch(() => undefined);
-      },
-    });
-    const { code, stderr } = await rollout.ended;
-    assert.equal(code, 0, `the rollout to ${target} ended with ${code}: ${stderr}`);
-    assert.equal(mixed.length, 1, `to ${target} the releases never served side by side`);
-    await mixed[0];
+    let stood: Promise<void> | undefined;
+    const roll = () => {
+      const rollout = startRollout(fleet.file, {
+        cwd: fleet.folder,
+        onEvent: (event) => {
+          onEvent(event);
+          if (event.kind !== "result" || event.data?.do !== "enable" || stood) return;
+          // The rollout stands still while the two releases serve side by side.
+          rollout.kill("SIGSTOP");
+          stood = recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax)).finally(() => rollout.kill("SIGCONT"));
+          stood.catch(() => undefined);
+        },
+      });
+      return rollout.ended;
+    };
+    let ended = await roll();
+    for (let turn = 1; ended.code !== 0 && repair && turn <= repairsMax; turn++) {
+      await repair(ended.stderr);
+      ended = await roll();
+    }
+    assert.equal(ended.code, 0, `the rollout to ${target} ended with ${ended.code}: ${ended.stderr}`);
+    await (stood ?? assert.fail(`to ${target} the releases never served side by side`));
     assert.deepEqual(recorder.failures, [], `failed on the way to ${target}`);
     assert(recorder.requests - before > mixedRequests, "there was traffic");
     await assertUpgraded(fleet, target);

@@ -179,8 +179,8 @@ function parseNumber(name: string, value: unknown): number {
 
 /** The tables are utf8mb3: characters beyond the basic plane would be an error of the database, and half a pair is no text at all. */
 function requireStorable(name: string, text: string): void {
-  if (/[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(text))
-    throw invalid(name, "characters beyond Unicode's basic plane cannot be stored");
+  if (/[\0\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(text))
+    throw invalid(name, "NUL and characters beyond Unicode's basic plane cannot be stored");
 }
 
 /** Only counted where it matters: no text has more of them than it has units. */

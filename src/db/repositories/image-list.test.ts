@@ -238,3 +238,20 @@ for (const dialect of testDialects)
       assert.deepEqual(await all(nodeOf(await another(), newest).images), [1, 1, 1]);
     });
   });
+
+testOnDatabases(
+  "lists: numbers no column can hold match what they should: nothing, or all",
+  "ocata",
+  async ({ db }) => {
+    const { images } = nodeOf(db, ocata);
+    await images.create(draft({ minRamMb: 512, minDiskGb: 1 }));
+    const count = async (filter: ImageQuery["filters"][number]) =>
+      (await images.list(query({ filters: [filter] }))).length;
+    const huge = Number.MAX_SAFE_INTEGER;
+    for (const column of ["min_ram", "min_disk"] as const)
+      for (const value of [huge, -huge])
+        assert.equal(await count({ kind: "column", column, values: [value] }), 0, `${value}`);
+    assert.equal(await count({ kind: "column", column: "min_ram", values: [huge, 512] }), 1);
+    assert.equal(await count({ kind: "column", column: "size", values: [huge] }), 0);
+  },
+);

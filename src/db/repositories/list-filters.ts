@@ -5,6 +5,11 @@ import type { FilterColumn, ImageFilter, TimeOperator } from "../../images/ports
 import type { Dialect, SqlCondition, SqlValue } from "../database.ts";
 import { isLive } from "./live-row.ts";
 
+/** Columns of 32 bits: PostgreSQL fails where they are compared with a number that does not fit. */
+const narrow: ReadonlySet<FilterColumn> = new Set(["min_disk", "min_ram"]);
+const narrowMax = 2_147_483_647;
+const fits = (column: FilterColumn, value: number) => !narrow.has(column) || Math.abs(value) <= narrowMax;
+
 const numbers: ReadonlySet<FilterColumn> = new Set(["size", "virtual_size", "min_disk", "min_ram", "protected"]);
 
 /** Deleted images, and killed ones of v1 days, are in no list. */
@@ -24,7 +29,7 @@ export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondi
     case "column":
       return oneOf(filter.column, filter.values);
     case "bound":
-      return { sql: `i.${filter.column} ${filter.bound === "min" ? ">=" : "<="} ?`, params: [filter.value] };
+      return beyondBound(filter);
     case "time":
       return atTime(filter.column, filter.operator, filter.value, dialect);
     case "tag":
@@ -40,16 +45,22 @@ export function filterCondition(filter: ImageFilter, dialect: Dialect): SqlCondi
   }
 }
 
+function beyondBound({ column, bound, value }: Extract<ImageFilter, { kind: "bound" }>): SqlCondition {
+  if (fits(column, value)) return { sql: `i.${column} ${bound === "min" ? ">=" : "<="} ?`, params: [value] };
+  // No number of the column is beyond the bound, or every one is.
+  return { sql: (bound === "min") === value > 0 ? "0 = 1" : `i.${column} is not null`, params: [] };
+}
+
 function oneOf(column: FilterColumn, values: readonly (string | number | boolean | null)[]): SqlCondition {
   // Compared as what the column is: a number beside a text column would be compared as numbers, without index.
   const typed = values.map(
     (value): SqlValue => (value === null ? null : numbers.has(column) ? Number(value) : String(value)),
   );
-  const present = typed.filter((value) => value !== null);
+  const present = typed.filter((value) => value !== null && (typeof value !== "number" || fits(column, value)));
   const terms: string[] = [];
   if (present.length === 1) terms.push(`i.${column} = ?`);
   else if (present.length > 1) terms.push(`i.${column} in (${present.map(() => "?").join(", ")})`);
-  if (present.length < typed.length) terms.push(`i.${column} is null`);
+  if (typed.includes(null)) terms.push(`i.${column} is null`);
   return { sql: terms.length === 0 ? "0 = 1" : `(${terms.join(" or ")})`, params: present };
 }
 

@@ -11,7 +11,7 @@ import { preflight } from "./preflight.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { headsFor, levelsOf, readStanding, refuseOlderTarget, type Standing, stamp } from "./revisions.ts";
 import { forward, runSteps, type Walk } from "./run-steps.ts";
-import { withExecutor } from "./schema-tools.ts";
+import { refreshStatistics, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun, createProgressName, openReleases } from "./standing-facts.ts";
 import type { ExpandStep } from "./step.ts";
 
@@ -70,6 +70,7 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
       run.target.id,
       indexSteps(await executor.introspect(), standing, { later }),
     );
+    if (applied > 0) await refreshStatistics(run.db, ["images"]);
     const { heads } = standing;
     if (before.contractLevel >= run.target.level) return { outcome: "finished", heads };
     const changed = applied > 0 || heads.join() !== before.heads.join();

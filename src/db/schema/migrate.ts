@@ -10,7 +10,7 @@ import type { Replica } from "./pace.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { readStanding, refuseOlderTarget, type Standing } from "./revisions.ts";
 import { runSteps } from "./run-steps.ts";
-import { readLiveSchema, withExecutor } from "./schema-tools.ts";
+import { readLiveSchema, refreshStatistics, withExecutor } from "./schema-tools.ts";
 import { openReleases } from "./standing-facts.ts";
 import type { ProgressStore } from "./step.ts";
 
@@ -47,12 +47,12 @@ export async function migrateUnderLock(
   const startMs = performance.now();
   let rows = 0;
   let complete = true;
-  let worked = false;
+  const worked: string[] = [];
   for (const release of openReleases(standing, run.target))
     for (const backfill of stepsOf(release.id).migrate) {
       const due = (await backfill.pending(run.db, 1, progress)) > 0;
       if (!due && !(await isUnfinished(progress, backfill.name))) continue;
-      worked ||= due;
+      if (due) worked.push(backfill.table);
       const secondsMax = limits.secondsMax - (performance.now() - startMs) / 1_000;
       const rest = { ...limits, rowsMax: limits.rowsMax - rows, secondsMax };
       const result = await runBackfill(run, release.id, backfill, progress, rest, replicas);
@@ -60,7 +60,8 @@ export async function migrateUnderLock(
       complete &&= result.complete;
     }
   if (complete) await buildIndexes(run, standing);
-  return { outcome: worked ? "migrated" : "up_to_date", rows, complete };
+  await refreshStatistics(run.db, worked);
+  return { outcome: worked.length > 0 ? "migrated" : "up_to_date", rows, complete };
 }
 
 /** Expand left them for now, when their rows are filled: one build costs less than a million insertions. */

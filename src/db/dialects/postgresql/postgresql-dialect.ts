@@ -15,7 +15,8 @@ export const postgresqlDialect: Dialect = {
   encodeTime: (timestamp) => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}`,
   decodeTime: (text) => `${text.slice(0, 10)}T${text.slice(11, 19)}Z`,
   quote,
-  forUpdate: " for update",
+  // Not "for update": who adds a property or a location only asks that the image's key stays, and need not wait.
+  forUpdate: " for no key update",
   // There are no hints: the planner finds our indexes by itself where a statement has the shape they serve.
   useIndex: () => "",
   nullsLowest: { asc: " nulls first", desc: " nulls last" },

@@ -41,6 +41,7 @@ export type RunningFleet = {
   readonly file: string;
   /** `http://host:port` of the balancer. */
   readonly origin: string;
+  /** By which rollouts and glance-manage work. */
   readonly connection: string;
   readonly nodes: readonly FleetNode[];
   /** What glance-manage reads; its target is `to`. */
@@ -66,7 +67,7 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
     await servers.stop();
   };
   try {
-    return { ...(await build(options, servers)), stop };
+    return Object.assign(await build(options, servers), { stop });
   } catch (error) {
     await stop();
     throw error;
@@ -99,7 +100,9 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   const balancer = await planBalancer(options, nodes, ports[0] ?? 0, servers);
   const file = join(folder, "fleet.yaml");
   const config = join(folder, "manage.conf");
-  const aim = async (target: ReleaseId, via = connection) => {
+  let current = connection;
+  const aim = async (target: ReleaseId, via = current) => {
+    current = via;
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
     await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target }));
     if (balancer) await writeFile(file, fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target }));
@@ -122,7 +125,20 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     msMax: 30_000,
     everyMs: 100,
   });
-  return { folder, file, origin, connection, nodes, config, aim, manage, startNode, pidOf };
+  return {
+    folder,
+    file,
+    origin,
+    get connection() {
+      return current;
+    },
+    nodes,
+    config,
+    aim,
+    manage,
+    startNode,
+    pidOf,
+  };
 }
 
 async function ownDatabase({ database, folder, progress }: FleetOptions, servers: StopStack): Promise<string> {

@@ -23,6 +23,8 @@ const cutGraceMsMax = 15_000;
 const endMsMax = 10_000;
 const appearMsMax = 10_000;
 const pollMs = 20;
+/** From the end of a child to the event of it; a busy event loop takes its time. */
+const collectMsMax = 2_000;
 
 /** The shell notes its own process id before it becomes the node: at no moment does a node run that nobody can find. */
 const launchScript = `echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"`;
@@ -78,9 +80,20 @@ class LocalNode implements NodeDriver {
       };
     }
     this.#orphansSinceMs = null;
+    await this.#collected();
     const line = lastLogLine(this.#logFile());
     const lastWords = this.#exit === null ? line : [this.#exit, line].filter(Boolean).join(": ");
     return { configRelease, process: "gone", stopUnsure: false, processId: null, pid: null, processMs: 0, lastWords };
+  }
+
+  /** A child of ours that /proc shows as ended is about to be told to us with its exit code. */
+  async #collected(): Promise<void> {
+    const child = this.#child;
+    if (!child?.pid || this.#exit !== null || findProcess(child.pid)) return;
+    const heard = new AbortController();
+    const exited = once(child, "exit", { signal: heard.signal }).catch(() => undefined);
+    await Promise.race([exited, this.#clock.sleep(collectMsMax, heard.signal).catch(() => undefined)]);
+    heard.abort();
   }
 
   async stop(): Promise<void> {

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { before, test } from "node:test";
+import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
 import { type NodeProcess, Site } from "./node-process.ts";
 
 const site = new Site();
-before(() => site.createDatabase("ocata"));
+before(() => site.createDatabase(newestRelease.id));
 
 test("crash: a killed worker is replaced; connections made meanwhile wait and are served", async () => {
   const node = await site.start("worker");

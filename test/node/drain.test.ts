@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { before, test } from "node:test";
+import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
 import { type NodeProcess, Site } from "./node-process.ts";
 
 const site = new Site();
-before(() => site.createDatabase("ocata"));
+before(() => site.createDatabase(newestRelease.id));
 
 test("drain: keep-alive clients of two nodes see no failed request while the nodes are replaced in turn", async (t) => {
   const nodes = new Map([

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { before, test } from "node:test";
 import { openDatabase } from "../../src/db/connect.ts";
+import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { freePort } from "../servers/free-port.ts";
 import { startMariadb } from "../servers/mariadb.ts";
@@ -14,7 +15,7 @@ import { BreakableProxy } from "./breakable-proxy.ts";
 import { NodeProcess, Site } from "./node-process.ts";
 
 const site = new Site();
-before(() => site.createDatabase("ocata"));
+before(() => site.createDatabase(newestRelease.id));
 
 test("operation: a file takes the node out of rotation and back, and requests go on being served", async () => {
   const file = join(site.folder, "healthcheck_disable");
@@ -69,7 +70,7 @@ test("operation: systemd is told when the node is ready, reloads and stops", asy
   const config = site.writeConfig("notifies", { DEFAULT: { bind_port: await freePort() } });
   const env = { ...process.env, NOTIFY_SOCKET: path, WATCHDOG_USEC: "400000" };
   const node = new NodeProcess(config, 0, { spawn: { env, stdio: ["ignore", "ignore", "pipe"] } });
-  await told(/READY=1.*STATUS=serving as ocata/);
+  await told(new RegExp(`READY=1.*STATUS=serving as ${newestRelease.id}`));
   await told(/WATCHDOG=1/);
   node.signal("SIGHUP");
   await told(/(?=.*RELOADING=1).*MONOTONIC_USEC=\d+/);

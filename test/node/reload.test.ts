@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { before, test } from "node:test";
+import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { freePort } from "../servers/free-port.ts";
 import { createImage, openUpload, rowOf, uploadsPublished } from "./images.ts";
@@ -9,7 +10,7 @@ import { KeepAliveClients } from "./keep-alive-clients.ts";
 import { type NodeProcess, type Sections, Site } from "./node-process.ts";
 
 const site = new Site();
-before(() => site.createDatabase("ocata"));
+before(() => site.createDatabase(newestRelease.id));
 
 async function reload(node: NodeProcess, name: string, changes: Sections, answer: RegExp): Promise<string> {
   site.writeConfig(name, { ...changes, DEFAULT: { bind_port: node.port, ...changes.DEFAULT } });
@@ -50,7 +51,7 @@ test("reload: a wrong configuration is logged in one line, and the node goes on 
   const before = node.stderr.length;
   const line = await reload(node, "wrong", { perennial: { release: "nova" } }, /reload refused/);
   assert.match(line, /release/);
-  await reload(node, "wrong", { perennial: { release: "newton" } }, /reload refused.*|contracted to ocata/);
+  await reload(node, "wrong", { perennial: { release: "newton" } }, /reload refused.*|contracted to 2024\.1/);
   writeFileSync(node.config, "nonsense");
   const from = node.stderr.length;
   node.signal("SIGHUP");

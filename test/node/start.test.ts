@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
 import { openDatabase } from "../../src/db/connect.ts";
+import { newestRelease } from "../../src/releases/catalogue.ts";
 import { freePort } from "../servers/free-port.ts";
 import { NodeProcess, type Sections, Site } from "./node-process.ts";
 
-const ocata = new Site();
+const newest = new Site();
 const newton = new Site();
-before(() => Promise.all([ocata.createDatabase("ocata"), newton.createDatabase("newton")]));
+before(() => Promise.all([newest.createDatabase(newestRelease.id), newton.createDatabase("newton")]));
 
 async function refusal(site: Site, changes: Sections, expected: { code: number; says: RegExp }): Promise<void> {
   const port = await freePort();
@@ -39,7 +40,11 @@ test("start: an expanded database whose rows wait for migrate refuses an Ocata n
 });
 
 test("start: a contracted database refuses a Newton node", () =>
-  refusal(ocata, { perennial: { release: "newton" } }, { code: exitCodes.startRefused, says: /contracted to ocata/ }));
+  refusal(
+    newest,
+    { perennial: { release: "newton" } },
+    { code: exitCodes.startRefused, says: /contracted to 2024\.1/ },
+  ));
 
 test("start: an empty database refuses the node and stays empty", async () => {
   const site = new Site();
@@ -55,7 +60,7 @@ test("start: a database that cannot be reached ends the node after the tries tha
   const port = await freePort();
   const connection = `mysql://glance:secret@127.0.0.1:${port}/glance`;
   await refusal(
-    ocata,
+    newest,
     { database: { connection, max_retries: 0 } },
     { code: exitCodes.databaseUnavailable, says: /^glance-api: (?!.*secret).*127\.0\.0\.1/ },
   );
@@ -71,8 +76,8 @@ test("start: a wrong configuration is refused with file, section and option", as
     [{ DEFAULT: { bind_host: "0.0.0.0" }, paste_deploy: { flavor: "fakeauth" } }, /fakeauth.*127\.0\.0\.1/],
     [{ DEFAULT: { log_file: "/proc/nowhere/api.log" } }, /log_file/],
   ];
-  for (const [changes, says] of wrong) await refusal(ocata, changes, { code: exitCodes.badConfig, says });
-  const { code, stderr } = await NodeProcess.refused(join(ocata.folder, "missing.conf"));
+  for (const [changes, says] of wrong) await refusal(newest, changes, { code: exitCodes.badConfig, says });
+  const { code, stderr } = await NodeProcess.refused(join(newest.folder, "missing.conf"));
   assert.equal(code, exitCodes.badConfig);
   assert.match(stderr.join("\n"), /^glance-api: cannot read the configuration file .*missing\.conf[^\n]*$/);
 });
@@ -84,7 +89,7 @@ test("start: a port that another process listens on is refused at once", async (
   const address = other.address();
   assert(address !== null && typeof address === "object");
   await refusal(
-    ocata,
+    newest,
     { DEFAULT: { bind_port: address.port } },
     { code: exitCodes.cannotListen, says: /already in use.*bind_port/ },
   );
@@ -92,15 +97,15 @@ test("start: a port that another process listens on is refused at once", async (
 
 test("start: an address of another machine is refused", () =>
   refusal(
-    ocata,
+    newest,
     { DEFAULT: { bind_host: "192.0.2.1" } },
     { code: exitCodes.cannotListen, says: /192\.0\.2\.1.*bind_host/ },
   ));
 
 test("start: a second node of the same name is refused, naming the first, which goes on", async () => {
-  const first = await ocata.start("n1");
+  const first = await newest.start("n1");
   await refusal(
-    ocata,
+    newest,
     { perennial: { node_name: "n1" } },
     { code: exitCodes.startRefused, says: new RegExp(`n1 .*127\\.0\\.0\\.1:${first.port}`) },
   );
@@ -110,13 +115,13 @@ test("start: a second node of the same name is refused, naming the first, which 
 });
 
 test("start: the pid file holds the supervisor's id while it runs; a stale one is no obstacle", async () => {
-  const pidFile = join(ocata.folder, "run", "n.pid");
-  const node = await ocata.start("pid", { perennial: { pid_file: pidFile } });
+  const pidFile = join(newest.folder, "run", "n.pid");
+  const node = await newest.start("pid", { perennial: { pid_file: pidFile } });
   assert.equal(readFileSync(pidFile, "utf8"), `${node.pid}\n`);
   node.signal("SIGKILL");
   await node.exited;
   assert(existsSync(pidFile));
-  const again = await ocata.start("pid", { perennial: { pid_file: pidFile } }, { port: node.port });
+  const again = await newest.start("pid", { perennial: { pid_file: pidFile } }, { port: node.port });
   assert.equal(readFileSync(pidFile, "utf8"), `${again.pid}\n`);
   again.signal("SIGTERM");
   await again.exited;

@@ -21,8 +21,8 @@ import { stations } from "../pairs/releases-that-differ.ts";
 import { isFull } from "../scope.ts";
 
 const seedsOf: Record<DialectName, number> = isFull
-  ? { sqlite: 60, mysql: 12, postgresql: 12 }
-  : { sqlite: 6, mysql: 1, postgresql: 1 };
+  ? { sqlite: 20, mysql: 8, postgresql: 8 }
+  : { sqlite: 3, mysql: 1, postgresql: 1 };
 const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
 const actsMax = 12;
 const rows = 60;

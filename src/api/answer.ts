@@ -1,8 +1,9 @@
 // Writing answers. Everything goes through here, so that every answer has the headers of this service, and so that a client whose
 // body was not read to its end still gets to see the status.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { returnPiece } from "../core/lent-pieces.ts";
 import { titleOf } from "./problem.ts";
 import { expectsContinue, hasBody, releaseBody } from "./request-body.ts";
 
@@ -61,19 +62,29 @@ async function sendStream(response: ServerResponse, body: Readable): Promise<voi
   const announcedBytes = Number(response.getHeader("content-length"));
   let sentBytes = 0;
   let clientLeft = false;
+  // One piece at a time: the next is read meanwhile, and what the system has taken over may be filled again.
+  const sink = new Writable({
+    highWaterMark: 1,
+    write(chunk: Buffer, _encoding, done) {
+      sentBytes += chunk.length;
+      response.write(chunk, (error) => {
+        if (!error) returnPiece(chunk);
+        done(error);
+      });
+    },
+  });
   response.once("close", () => {
     clientLeft = !response.writableFinished;
-  });
-  body.on("data", (chunk: Buffer) => {
-    sentBytes += chunk.length;
+    // What waits to be written then may never be called back.
+    if (clientLeft) sink.destroy();
   });
   try {
-    await pipeline(body, response, { end: false });
+    await pipeline(body, sink);
     if (sentBytes !== announcedBytes) throw new Error(`${sentBytes} bytes came where ${announcedBytes} were announced`);
     response.end();
   } catch (error) {
     // A client that leaves in the middle is no failure of ours; pipeline has destroyed the source.
-    if (!clientLeft) throw error;
+    if (!clientLeft && response.socket?.destroyed === false) throw error;
   }
 }
 

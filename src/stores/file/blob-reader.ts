@@ -4,6 +4,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { addAbortSignal, Readable } from "node:stream";
 import { ServiceError } from "../../core/errors.ts";
+import { lendPiece } from "../../core/lent-pieces.ts";
 import type { ByteRange } from "../store.ts";
 import type { BlobPaths } from "./blob-path.ts";
 import { storeError } from "./file-errors.ts";
@@ -48,6 +49,8 @@ class BlobStream extends Readable {
   readonly #blob: Blob;
   #position: number;
   #reading: Promise<void> = Promise.resolve();
+  /** Given back by whoever sent them. Fresh memory for each piece costs a page fault for every 4 KiB, and waits for the collector. */
+  readonly #free: Buffer[] = [];
 
   constructor(file: FileHandle, blob: Blob) {
     // One piece waits here, one is with whoever reads and one at the socket: more would only make slow clients dear.
@@ -79,12 +82,14 @@ class BlobStream extends Readable {
       this.push(null);
       return;
     }
-    // Not from the shared pool and never used again: the socket may hold on to it for as long as the client is slow.
-    const piece = Buffer.allocUnsafeSlow(wantedBytes);
+    // Not from the shared pool: the socket may hold on to it for as long as the client is slow.
+    const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#blob.pieceBytes);
     const { bytesRead } = await this.#file.read(piece, 0, wantedBytes, this.#position);
     if (bytesRead === 0) throw tooShort(this.#blob.key, this.#blob.url, this.#position);
     this.#position += bytesRead;
-    this.push(bytesRead === wantedBytes ? piece : piece.subarray(0, bytesRead));
+    const filled = piece.subarray(0, bytesRead);
+    lendPiece(filled, () => this.#free.push(piece));
+    this.push(filled);
   }
 }
 

@@ -19,6 +19,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { type ErrorCode, isServiceError } from "../../core/errors.ts";
+import { returnPiece } from "../../core/lent-pieces.ts";
 import { storeConformance } from "../testing/store-conformance.ts";
 import { openFileStore } from "./file-store.ts";
 
@@ -156,4 +157,23 @@ test("file store: a data directory that cannot be is a configuration error", asy
     openFileStore({ dataDirectory: join(root, "file"), filePermissions: null, readBytes: 1 }),
     withCode("config.invalid"),
   );
+});
+
+test("file store: pieces that are given back are filled again, and no byte is another's", async (t) => {
+  const { store, close } = await openStore();
+  t.after(close);
+  const data = Buffer.alloc(9_000_001, (await readFile(process.execPath)).subarray(0, 7_919));
+  const { url } = await store.put(id, Readable.from([data]), { signal });
+  const memory = new Set<ArrayBufferLike>();
+  let position = 0;
+  for await (const piece of (await store.open(url, { signal })) as AsyncIterable<Buffer>) {
+    assert(piece.equals(data.subarray(position, position + piece.length)), `bytes at ${position}`);
+    position += piece.length;
+    memory.add(piece.buffer);
+    returnPiece(piece);
+    // A second return of the same piece would let two reads fill one memory.
+    returnPiece(piece);
+  }
+  assert.equal(position, data.length);
+  assert(memory.size <= 3, `${memory.size} pieces of memory for one stream`);
 });

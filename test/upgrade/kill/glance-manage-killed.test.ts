@@ -13,7 +13,7 @@ import { type Fingerprint, fingerprint, migrationProgress } from "./schema-finge
 const images = 6_000;
 /** Every moment in a full run, every so many otherwise. */
 const every = isFull ? 1 : 12;
-const batchKillsMax = isFull ? 4 : 2;
+const batchKillsMax = isFull ? 12 : 2;
 /** So that the migrations take more than one or two. */
 const smallBatches = ["--batch-rows", "100", "--target-ms", "5"];
 const locked = 6;
@@ -32,7 +32,7 @@ for (const database of databaseKinds)
         kills.some((one) => one.startsWith(phase)),
         `${phase} was never killed`,
       );
-    if (isFull) assert(kills.length > 40, `only ${kills.length} kills`);
+    if (isFull) assert(kills.length > 60, `only ${kills.length} kills`);
   });
 
 /** `kills` is filled with the moments of the kills; absent: none. */

@@ -9,7 +9,7 @@ import type { ProbeOptions, ProbeResult } from "./stall-probe.ts";
 
 const [{ connection, ids, writesAs }] = (await once(process, "message")) as [ProbeOptions];
 /** Between two statements; the probe is to feel stalls, not to be the load. */
-const pauseMs = 10;
+const pauseMs = 2;
 const errorsKept = 20;
 let stopping = false;
 

@@ -36,6 +36,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "images.unfit_data": 415,
   "images.bad_patch": 400,
   "images.bad_query": 400,
+  "tasks.not_found": 404,
   // As the reference answers: no location of the image has its data.
   "stores.blob_not_found": 204,
   "stores.blob_exists": 409,

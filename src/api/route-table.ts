@@ -6,9 +6,18 @@ import { imageRoutes } from "./routes/images.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { schemaRoutes } from "./routes/schemas.ts";
 import { tagRoutes } from "./routes/tags.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 
 export function routesOf(deps: RouteDeps): readonly Route[] {
-  return [...imageRoutes, ...imageFileRoutes, ...memberRoutes, ...tagRoutes, ...actionRoutes, ...schemaRoutes(deps)];
+  return [
+    ...imageRoutes,
+    ...imageFileRoutes,
+    ...memberRoutes,
+    ...tagRoutes,
+    ...actionRoutes,
+    ...taskRoutes(deps),
+    ...schemaRoutes(deps),
+  ];
 }
 
 export function pathsOf(routes: readonly Route[]): readonly string[] {

@@ -31,12 +31,12 @@ const settings: ImageSettings = {
 
 test("schemas: each is served, the image's with the formats of this service and null", async () => {
   await using api = await startApi();
-  for (const name of ["image", "images", "member", "members"]) {
+  for (const name of ["image", "images", "member", "members", "task", "tasks"]) {
     const response = await fetch(`${api.url}/v2/schemas/${name}`);
     assert.equal(response.status, 200);
     assert.equal(((await response.json()) as { name: string }).name, name);
   }
-  assert.equal((await fetch(`${api.url}/v2/schemas/task`)).status, 404);
+  assert.equal((await fetch(`${api.url}/v2/schemas/metadefs`)).status, 404);
   const { properties } = JSON.parse(createSchemas(releases[0]?.capabilities ?? assert.fail(), settings).image);
   assert.deepEqual(properties.disk_format.enum, [null, "raw", "qcow2"]);
 });

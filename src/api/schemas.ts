@@ -4,7 +4,7 @@ import { volumeKeyPolicy } from "../images/attributes.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 
-export type SchemaName = "image" | "images" | "member" | "members";
+export type SchemaName = "image" | "images" | "member" | "members" | "task" | "tasks";
 type Schema = Readonly<Record<string, unknown>>;
 
 const uuidPattern = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
@@ -12,6 +12,7 @@ const statuses = ["queued", "saving", "active", "killed", "deleted", "pending_de
 const importStatuses = ["uploading", "importing"];
 const memberStatuses = ["pending", "accepted", "rejected"];
 const nullableText = ["null", "string"];
+const nullableObject = ["null", "object"];
 
 /** The documents as JSON text, ready to be sent. */
 export function createSchemas(
@@ -51,11 +52,28 @@ export function createSchemas(
     properties: { members: { type: "array", items: member }, schema: { type: "string" } },
     links: [{ rel: "describedby", href: "{schema}" }],
   };
+  const task = taskSchema(capabilities);
+  const tasks: Schema = {
+    name: "tasks",
+    properties: {
+      tasks: { type: "array", items: task },
+      first: { type: "string" },
+      next: { type: "string" },
+      schema: { type: "string" },
+    },
+    links: [
+      { rel: "first", href: "{first}" },
+      { rel: "next", href: "{next}" },
+      { rel: "describedby", href: "{schema}" },
+    ],
+  };
   return {
     image: JSON.stringify(image),
     images: JSON.stringify(images),
     member: JSON.stringify(member),
     members: JSON.stringify(members),
+    task: JSON.stringify(task),
+    tasks: JSON.stringify(tasks),
   };
 }
 
@@ -198,3 +216,33 @@ const member: Schema = {
     schema: { type: "string", readOnly: true },
   },
 };
+
+function taskSchema({ tasksOfImages }: Pick<Capabilities, "tasksOfImages">): Schema {
+  const ofImages: Schema = {
+    image_id: { type: "string", description: "Image the task is about." },
+    request_id: { type: "string", description: "Request that made the task." },
+    user_id: { type: "string", description: "User who made the request." },
+  };
+  return {
+    name: "task",
+    properties: {
+      id: { type: "string", description: "Identifier of the task.", pattern: uuidPattern },
+      type: { type: "string", description: "What the task does.", enum: ["import"] },
+      status: {
+        type: "string",
+        description: "How far the task is.",
+        enum: ["pending", "processing", "success", "failure"],
+      },
+      input: { type: nullableObject, description: "What the task was given." },
+      result: { type: nullableObject, description: "What came of the task." },
+      owner: { type: "string", description: "Project the task belongs to." },
+      message: { type: "string", description: "What people should know of how the task stands." },
+      ...(tasksOfImages ? ofImages : {}),
+      expires_at: { type: nullableText, description: "When the finished task is forgotten." },
+      created_at: { type: "string", description: "When the task was made." },
+      updated_at: { type: "string", description: "When the task last got on." },
+      self: { type: "string", readOnly: true },
+      schema: { type: "string", readOnly: true },
+    },
+  };
+}

@@ -7,6 +7,7 @@ import type { TransferTracker } from "../core/transfers.ts";
 import type { Database } from "../db/database.ts";
 import { createImageRepository } from "../db/repositories/image-repository.ts";
 import { createMemberRepository } from "../db/repositories/member-repository.ts";
+import { createTaskRepository } from "../db/repositories/task-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
@@ -41,6 +42,7 @@ export async function openServices(
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
     uploads: createUploadRepository(db, capabilities),
+    tasks: createTaskRepository(db, capabilities),
     store,
     stores: createStoreRegistry([store]),
     policy: rules.policy,

@@ -36,6 +36,7 @@ const retryableByCode = {
   "images.unfit_data": false,
   "images.bad_patch": false,
   "images.bad_query": false,
+  "tasks.not_found": false,
   "stores.blob_not_found": false,
   "stores.blob_exists": false,
   "stores.full": false,

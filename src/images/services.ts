@@ -22,6 +22,8 @@ import type {
   UploadRepository,
 } from "./ports.ts";
 import type { ImageSettings } from "./settings.ts";
+import type { TaskRepository } from "./tasks/task.ts";
+import { createTaskService, type TaskService } from "./tasks/task-service.ts";
 import { createUploadReaper } from "./upload-reaper.ts";
 
 /** Attributes under their API names, as parsed from JSON: base attributes and custom properties side by side. */
@@ -140,6 +142,7 @@ export type ImageServicesDeps = {
   readonly images: ImageRepository;
   readonly members: MemberRepository;
   readonly uploads: UploadRepository;
+  readonly tasks: TaskRepository;
   /** Where new data goes. */
   readonly store: Store;
   /** Finds the store of a location by its URL. */
@@ -161,6 +164,7 @@ export type ImageServices = {
   readonly images: ImageService;
   readonly data: ImageDataService;
   readonly members: MemberService;
+  readonly tasks: TaskService;
   readonly reaper: UploadReaper;
 };
 
@@ -169,6 +173,7 @@ export function createImageServices(deps: ImageServicesDeps): ImageServices {
     images: createImageService(deps),
     data: createImageDataService(deps),
     members: createMemberService(deps),
+    tasks: createTaskService(deps),
     reaper: createUploadReaper(deps),
   };
 }

@@ -177,7 +177,7 @@ async function openOne(url: string, options: OpenOptions | undefined, into: Data
 
 async function empty(db: Database): Promise<void> {
   const children = ["image_properties", "image_tags", "image_locations", "image_members"];
-  for (const table of [...children, "images", "perennial_uploads", "perennial_nodes"])
+  for (const table of [...children, "images", "task_info", "tasks", "perennial_uploads", "perennial_nodes"])
     await db.run(`delete from ${table}`);
 }
 

@@ -14,7 +14,7 @@ import { createStoreRegistry } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
-import { MemoryDatabase, memoryImages, memoryMembers, memoryUploads } from "./memory-repositories.ts";
+import { MemoryDatabase, memoryImages, memoryMembers, memoryTasks, memoryUploads } from "./memory-repositories.ts";
 
 const person = (projectId: string | null, isAdmin = false): Caller => ({
   userId: "user",
@@ -180,6 +180,7 @@ export class Fixture {
       images: life.wrap(memoryImages(this.database, capabilities)),
       members: life.wrap(memoryMembers(this.database, capabilities)),
       uploads: life.wrap(memoryUploads(this.database)),
+      tasks: life.wrap(memoryTasks(this.database)),
       store,
       stores: createStoreRegistry([store]),
       policy: policy ?? defaultPolicy,

@@ -6,6 +6,7 @@ import { imageNotFound, takesMembers } from "../access.ts";
 import type { Image, ImageMember, Timestamp } from "../image.ts";
 import type { ImageRepository, LeaseState, MemberRepository, UploadLease, UploadRepository, Viewer } from "../ports.ts";
 import { mayBecome } from "../status.ts";
+import type { Task, TaskRepository } from "../tasks/task.ts";
 
 type Row = Image & { readonly deleted: boolean };
 type Lease = UploadLease & { readonly expiresMs: number };
@@ -14,6 +15,7 @@ export class MemoryDatabase {
   readonly images = new Map<string, Row>();
   readonly members = new Map<string, ImageMember>();
   readonly leases = new Map<string, Lease>();
+  readonly tasks = new Map<string, Task>();
   /** Methods of repositories that fail, with what they throw: before their work, or (key with a trailing `!`) after it. */
   readonly faults = new Map<string, Error>();
   readonly nowMs: () => number;
@@ -226,6 +228,34 @@ export function memoryUploads(database: MemoryDatabase): UploadRepository {
         database.leases.set(imageId, { ...taken, expiresMs: until(leaseSeconds) });
         return taken;
       });
+    },
+  });
+}
+
+/** Without an end of their own: what expires is the real repository's matter. */
+export function memoryTasks(database: MemoryDatabase): TaskRepository {
+  const seenBy = ({ isAdmin, projectId }: Viewer) =>
+    [...database.tasks.values()].reverse().filter(({ owner }) => isAdmin || owner === projectId);
+  return database.guarded<TaskRepository>("tasks", {
+    async create(draft) {
+      const at = database.now();
+      const times = { createdAt: at, updatedAt: at, expiresAt: null };
+      const task: Task = { ...draft, ...times, status: "pending", result: null, message: "" };
+      database.tasks.set(task.id, task);
+      return task;
+    },
+    async find(id, viewer) {
+      return seenBy(viewer).find((task) => task.id === id);
+    },
+    async list({ viewer, status, type, marker, limit }) {
+      const seen = seenBy(viewer).filter(
+        (task) => (status === undefined || task.status === status) && (type === undefined || task.type === type),
+      );
+      const from = marker === undefined ? 0 : seen.findIndex(({ id }) => id === marker) + 1;
+      return seen.slice(from, from + limit);
+    },
+    async ofImage(imageId, viewer) {
+      return seenBy(viewer).filter((task) => task.imageId === imageId);
     },
   });
 }

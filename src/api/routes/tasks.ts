@@ -1,0 +1,30 @@
+// /v2/tasks, and what was done for one image.
+import type { Answer } from "../answer.ts";
+import { pageLinks } from "../list-links.ts";
+import { type ApiRequest, jsonAnswer, type Route, type RouteDeps } from "../route.ts";
+import { parseTaskQuery } from "../task-query.ts";
+import { imageTasksJson, taskJson, taskPageJson } from "../task-view.ts";
+
+/** DELETE of a task is refused with 405, as everywhere. */
+export function taskRoutes({ capabilities }: Pick<RouteDeps, "capabilities">): readonly Route[] {
+  const routes: readonly Route[] = [
+    { method: "GET", path: "/tasks", body: "ignored", handle: list },
+    { method: "GET", path: "/tasks/:taskId", body: "refused", handle: show },
+  ];
+  if (!capabilities.tasksOfImages) return routes;
+  return [...routes, { method: "GET", path: "/images/:imageId/tasks", body: "refused", handle: ofImage }];
+}
+
+async function list(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+  const query = request.query();
+  const page = await services.tasks.list(request.caller, parseTaskQuery(query));
+  return jsonAnswer(200, taskPageJson(page.tasks, pageLinks("/v2/tasks", query, page.nextMarker)));
+}
+
+async function show(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
+  return jsonAnswer(200, taskJson(await services.tasks.show(request.caller, request.param("taskId")), capabilities));
+}
+
+async function ofImage(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+  return jsonAnswer(200, imageTasksJson(await services.tasks.ofImage(request.caller, request.param("imageId"))));
+}

@@ -1,0 +1,79 @@
+// Tasks as clients may look at them. Whose they are decides the database, whether they may be looked at at all the operator's policy.
+import type { Caller } from "../../core/caller.ts";
+import { isServiceError, ServiceError } from "../../core/errors.ts";
+import { forbidden, imageNotFound, viewerOf, visibleImage } from "../access.ts";
+import type { SortDirection } from "../ports.ts";
+import type { ImageServicesDeps } from "../services.ts";
+import type { Task, TaskSortKey, TaskStatus, TaskStub } from "./task.ts";
+
+export type ListTasksRequest = {
+  readonly status?: TaskStatus;
+  readonly type?: string;
+  readonly sort: { readonly key: TaskSortKey; readonly direction: SortDirection };
+  readonly marker?: string;
+  /** null: the default. Larger than api_limit_max is cut. */
+  readonly limit: number | null;
+};
+
+export type TaskPage = {
+  readonly tasks: readonly TaskStub[];
+  /** The marker of the page after this one; null where this was the last. */
+  readonly nextMarker: string | null;
+};
+
+export interface TaskService {
+  /** Throws images.forbidden, tasks.not_found (marker). */
+  list(caller: Caller, request: ListTasksRequest): Promise<TaskPage>;
+  /** Throws images.forbidden, tasks.not_found. */
+  show(caller: Caller, taskId: string): Promise<Task>;
+  /** What was done for an image, newest first: the caller's own. Throws images.not_found, also where the caller may not see the image. */
+  ofImage(caller: Caller, imageId: string): Promise<readonly Task[]>;
+}
+
+/** Throws images.forbidden. `rule` is what the reference asks below the API, on top of the right to use tasks at all. */
+export function requireTaskRule(
+  { policy, capabilities }: Pick<ImageServicesDeps, "policy" | "capabilities">,
+  rule: string,
+  caller: Caller,
+): void {
+  const target = { project_id: caller.projectId, owner: caller.projectId, tenant: caller.projectId };
+  const rules = capabilities.policy.tasksAccessRule ? ["tasks_api_access", rule] : [rule];
+  const refused = rules.find((one) => !policy.allows(one, caller, target));
+  if (refused !== undefined) throw forbidden(`You may not use tasks: policy ${refused}.`);
+}
+
+export function createTaskService(deps: ImageServicesDeps): TaskService {
+  const { tasks, settings } = deps;
+
+  return {
+    async list(caller, request) {
+      requireTaskRule(deps, "get_tasks", caller);
+      const limit = Math.min(request.limit ?? settings.pageImagesDefault, settings.pageImagesMax);
+      if (limit === 0) return { tasks: [], nextMarker: null };
+      const found = await tasks.list({ ...request, viewer: viewerOf(caller), limit });
+      return { tasks: found, nextMarker: (found.length === limit && found.at(-1)?.id) || null };
+    },
+
+    async show(caller, taskId) {
+      requireTaskRule(deps, "get_task", caller);
+      const task = taskId.length <= 36 ? await tasks.find(taskId, viewerOf(caller)) : undefined;
+      if (!task) throw taskNotFound(taskId);
+      return task;
+    },
+
+    async ofImage(caller, imageId) {
+      try {
+        const image = await visibleImage(deps, caller, imageId);
+        return await tasks.ofImage(image.id, viewerOf(caller));
+      } catch (error) {
+        // Releases that tell who may not see an image that it is forbidden make an exception of this call.
+        throw isServiceError(error, "images.forbidden") ? imageNotFound(imageId) : error;
+      }
+    },
+  };
+}
+
+function taskNotFound(taskId: string): ServiceError {
+  const shown = taskId.slice(0, 80);
+  return new ServiceError("tasks.not_found", `There is no task ${shown}.`, { facts: { taskId: shown } });
+}

@@ -58,6 +58,7 @@ test("config: the API's options have Glance's defaults", () => {
     requestIdCharsMax: 64,
     schemeHeader: null,
     trustProxyHeaders: false,
+    healthcheckPath: "/healthcheck",
     features: noFeatures,
   });
 });

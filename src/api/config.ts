@@ -1,8 +1,12 @@
 // Options of glance-api.conf that shape requests and answers. What concerns sockets and processes stands in node/config.ts.
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
+import { readWithFilter } from "../core/filter-options.ts";
 import { optionGroup } from "../core/options.ts";
 import { type ApiFeatures, noFeatures } from "../releases/api-versions.ts";
+import { pasteDeployOptions } from "./pipeline/config.ts";
+import { healthcheckOptions, readHealthcheckPath } from "./pipeline/healthcheck.ts";
+import { readPipeline } from "./pipeline/pipeline.ts";
 
 export const apiOptions = optionGroup("DEFAULT", {
   public_endpoint: {
@@ -32,7 +36,7 @@ export const proxyOptions = optionGroup("oslo_middleware", {
   },
 });
 
-export const apiOptionGroups = [apiOptions, proxyOptions] as const;
+export const apiOptionGroups = [apiOptions, proxyOptions, pasteDeployOptions, healthcheckOptions] as const;
 
 export type ApiSettings = {
   /** Without a trailing slash; null: from the request. */
@@ -41,18 +45,24 @@ export type ApiSettings = {
   /** Lower-cased header name; null: none. */
   readonly schemeHeader: string | null;
   readonly trustProxyHeaders: boolean;
+  /** Beside /healthcheck itself. */
+  readonly healthcheckPath: string;
   /** What the operator turned on that the list of versions shows. */
   readonly features: ApiFeatures;
 };
 
-/** Throws config.invalid where public_endpoint is not an http or https URL. */
+/** Throws config.invalid where public_endpoint is not an http or https URL, and as readPipeline does. */
 export function readApiSettings(config: Config): ApiSettings {
   const options = config.read(apiOptions);
+  const pipeline = readPipeline(config);
   return {
     publicEndpoint: parsePublicEndpoint(options.public_endpoint),
     requestIdCharsMax: options.max_request_id_length,
     schemeHeader: headerNameOf(options.secure_proxy_ssl_header),
-    trustProxyHeaders: config.read(proxyOptions).enable_proxy_headers_parsing,
+    trustProxyHeaders:
+      pipeline.proxyHeaders !== null &&
+      readWithFilter(config, proxyOptions, pipeline.proxyHeaders).enable_proxy_headers_parsing,
+    healthcheckPath: readHealthcheckPath(config, pipeline),
     // The options that would turn them on are refused (images/config.ts) until there is something behind them.
     features: noFeatures,
   };

@@ -49,7 +49,8 @@ const allMethods = METHODS.filter((method) => method !== "CONNECT");
 
 /** Ready, not listening: give its `server` a socket. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
-  const rewriteUrl = createUrlRewrite(deps.release, deps.settings.features);
+  const healthPaths = [...new Set(["/healthcheck", deps.settings.healthcheckPath])];
+  const rewriteUrl = createUrlRewrite(deps.release, deps.settings.features, healthPaths);
   const { capabilities } = deps.release;
   const routeDeps: RouteDeps = { ...deps, capabilities, view: { ...deps.images, ...capabilities } };
   const routes = routesOf(routeDeps);
@@ -76,13 +77,13 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     const others = allMethods.filter((method) => !here.some((route) => route.method === method));
     app.route({ method: others, url: `/v2${path}`, handler: (request, reply) => wrongMethod(request, reply, path) });
   }
-  const internal: readonly [string, (request: FastifyRequest) => Answer | Promise<Answer>][] = [
+  const internal: readonly (readonly [string, (request: FastifyRequest) => Answer | Promise<Answer>])[] = [
     ["/versions", ({ raw }) => versions(200, raw)],
     [internalPaths.versionChoice, ({ raw }) => versions(300, raw)],
     [internalPaths.versionRedirect, ({ raw }) => redirectAnswer(raw, deps)],
     [internalPaths.options, () => ({ status: 200 })],
     [internalPaths.undecodable, refuseUndecodable],
-    ["/healthcheck", ({ raw }) => healthcheckAnswer(raw, deps.gate)],
+    ...healthPaths.map((path) => [path, ({ raw }: FastifyRequest) => healthcheckAnswer(raw, deps.gate)] as const),
     ["/metrics", metricsAnswer],
   ];
   for (const [url, make] of internal)

@@ -17,12 +17,17 @@ export const internalPaths = {
 } as const;
 
 /** Answered as they are, whatever the method. */
-export const unversionedPaths: readonly string[] = ["/versions", "/healthcheck", "/metrics"];
+const unversionedPaths: readonly string[] = ["/versions", "/metrics"];
 
 const mediaTypePrefix = "application/vnd.openstack.images-";
 
 /** Returns the function Fastify calls with each request before routing. */
-export function createUrlRewrite(release: Release, features: ApiFeatures): (request: IncomingMessage) => string {
+export function createUrlRewrite(
+  release: Release,
+  features: ApiFeatures,
+  healthPaths: readonly string[],
+): (request: IncomingMessage) => string {
+  const unversioned = [...unversionedPaths, ...healthPaths];
   const segments = new Set(["v2", ...release.apiVersions(features).map((version) => version.id)]);
 
   return (request) => {
@@ -38,7 +43,7 @@ export function createUrlRewrite(release: Release, features: ApiFeatures): (requ
     if (notUrl.test(given)) return internalPaths.undecodable;
     const url = withoutOrigin(given);
     const { path, query } = split(url);
-    if (unversionedPaths.includes(path)) return url;
+    if (unversioned.includes(path)) return url;
     if (method === "OPTIONS") return internalPaths.options;
     if (acceptedVersion !== null)
       return segments.has(acceptedVersion.trim()) ? `/v2${path}${query}` : internalPaths.versionChoice;

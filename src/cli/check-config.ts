@@ -1,12 +1,15 @@
 // Everything in a configuration that can be judged without opening anything, so that a wrong file is refused before the node
 // starts or reloads, with one line.
 import { readApiSettings } from "../api/config.ts";
+import { readDisableFiles } from "../api/pipeline/healthcheck.ts";
+import { readPipeline } from "../api/pipeline/pipeline.ts";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "../db/config.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
-import { readIdentitySettings } from "../identity/config.ts";
+import { identityOptions } from "../identity/config.ts";
 import { refuseExposedFakeauth } from "../identity/fakeauth.ts";
+import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
@@ -19,12 +22,16 @@ export function checkConfig(config: Config): void {
   const { release } = readNodeSettings(config);
   const { capabilities } = releaseOf(release);
   readImageSettings(config, capabilities);
-  openOperatorRules(config, capabilities);
+  const { policy } = openOperatorRules(config, capabilities);
   readApiSettings(config);
   readFileStoreOptions(config);
   parseDatabaseUrl(databaseUrlOf(config));
-  const { flavor, fakeauthAnywhere } = readIdentitySettings(config);
-  refuseExposedFakeauth({ flavor, bindHost: config.read(listenOptions).bind_host, anywhere: fakeauthAnywhere });
+  const pipeline = readPipeline(config);
+  const { bind_host: bindHost, bind_port: port } = config.read(listenOptions);
+  readDisableFiles(config, pipeline, port);
+  openIdentity({ callers: pipeline.callers, policy });
+  const { fakeauth_anywhere: anywhere } = config.read(identityOptions);
+  refuseExposedFakeauth({ callers: pipeline.callers, bindHost, anywhere });
 }
 
 /** Throws config.invalid where no database is configured. */

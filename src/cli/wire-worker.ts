@@ -2,12 +2,12 @@
 import { register } from "prom-client";
 import { readApiSettings } from "../api/config.ts";
 import { createApiMetrics } from "../api/metrics.ts";
+import { readPipeline } from "../api/pipeline/pipeline.ts";
 import { createApi } from "../api/server.ts";
 import { StopStack } from "../core/lifecycle.ts";
 import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
 import { createNodeRepository } from "../db/repositories/node-repository.ts";
-import { readIdentitySettings } from "../identity/config.ts";
-import { createIdentity } from "../identity/identity.ts";
+import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { createAnnouncement } from "../node/announced-release.ts";
 import { listenOptions } from "../node/config.ts";
@@ -30,14 +30,15 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     stack.defer(rules.policy.watch(logger));
     const parts = { db, release, nodeName, logger, transfers, rules, stack };
     const { services, settings } = await openServices(config, parts);
-    const { flavor } = readIdentitySettings(config);
+    const pipeline = readPipeline(config);
+    for (const warning of pipeline.warnings) logger.warn(warning);
     const nodes = createNodeRepository(db);
     const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
     // Asked for the first time while the database surely answers: a later failure then repeats what clients have seen.
     await announced();
     const app = await createApi({
       services,
-      identity: createIdentity({ flavor, policy: rules.policy }),
+      identity: openIdentity({ callers: pipeline.callers, policy: rules.policy }),
       release,
       announced,
       gate,

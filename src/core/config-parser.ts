@@ -8,6 +8,8 @@ export type ConfigEntry = {
   readonly section: string;
   /** With `_` for `-`. */
   readonly option: string;
+  /** The option as it stands in the file. */
+  readonly written: string;
   /** Continuation lines joined by line breaks; one pair of quotes around a one-line value is taken off. */
   readonly value: string;
   readonly file: string;
@@ -31,10 +33,17 @@ export function parseConfig(text: string, file: string): readonly ConfigEntry[] 
   const entries: ConfigEntry[] = [];
   let section: string | null = null;
   // Lines of an assignment are joined only after its last one was seen.
-  let open: { option: string; lines: string[]; line: number } | null = null;
+  let open: { written: string; lines: string[]; line: number } | null = null;
   const close = () => {
     if (open && section !== null)
-      entries.push({ section, option: open.option, value: open.lines.join("\n").trim(), file, line: open.line });
+      entries.push({
+        section,
+        option: canonicalOption(open.written),
+        written: open.written,
+        value: open.lines.join("\n").trim(),
+        file,
+        line: open.line,
+      });
     open = null;
   };
   const refuse = (line: number, why: string): never => {
@@ -60,10 +69,10 @@ export function parseConfig(text: string, file: string): readonly ConfigEntry[] 
       close();
       const separator = line.search(/[=:]/);
       if (separator < 0) refuse(number, "an option is written `name = value`");
-      const option = canonicalOption(line.slice(0, separator).trim());
-      if (option === "") refuse(number, "the name of the option is missing");
+      const written = line.slice(0, separator).trim();
+      if (written === "") refuse(number, "the name of the option is missing");
       if (section === null) refuse(number, "an option stands before the first [section]");
-      open = { option, lines: [unquote(line.slice(separator + 1).trim())], line: number };
+      open = { written, lines: [unquote(line.slice(separator + 1).trim())], line: number };
     }
   }
   close();

@@ -4,7 +4,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import { BlockList, isIP } from "node:net";
 import type { Caller } from "../core/caller.ts";
 import { ServiceError } from "../core/errors.ts";
-import type { Flavor } from "./identity.ts";
+import type { CallerSource } from "./caller-source.ts";
+import type { Identity } from "./identity.ts";
 
 /** Columns of the database hold 255 characters; a longer project could be stored nowhere. */
 const nameCharsMax = 255;
@@ -14,7 +15,7 @@ const noProject = "none";
 const impliedRoles: Readonly<Record<string, readonly string[]>> = { admin: ["member", "reader"], member: ["reader"] };
 
 /** `X-Auth-Token: user:project:role[,role]`; project `none` is no project, admin is a member too, and a member a reader. Throws identity.unauthenticated. */
-export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: string): Caller {
+function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: string): Caller {
   const token = headers["x-auth-token"];
   if (typeof token !== "string" || token === "") throw unauthenticated("There is no X-Auth-Token.");
   const parts = percentDecoded(token)
@@ -33,6 +34,8 @@ export function authenticateFakeauth(headers: IncomingHttpHeaders, requestId: st
     requestId,
   };
 }
+
+export const fakeauth: Identity = { authenticate: authenticateFakeauth };
 
 /** The glance client sends `:` in headers as `%3A`. What is no valid encoding is taken as it stands. */
 function percentDecoded(text: string): string {
@@ -55,8 +58,8 @@ loopback.addAddress("::1", "ipv6");
  * Refuses (config.invalid) a service that believes every token and can be reached from elsewhere. `bindHost` is an address or a name;
  * of names only `localhost` is known to be loopback.
  */
-export function refuseExposedFakeauth(options: { flavor: Flavor; bindHost: string; anywhere: boolean }): void {
-  if (options.flavor !== "fakeauth" || options.anywhere || isLoopback(options.bindHost)) return;
+export function refuseExposedFakeauth(options: { callers: CallerSource; bindHost: string; anywhere: boolean }): void {
+  if (options.callers !== "fakeauth" || options.anywhere || isLoopback(options.bindHost)) return;
   throw new ServiceError(
     "config.invalid",
     `[paste_deploy] flavor is fakeauth, which believes every token, but [DEFAULT] bind_host is ${options.bindHost}. ` +

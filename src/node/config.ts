@@ -69,14 +69,6 @@ export const logOptions = optionGroup("DEFAULT", {
   log_dir: { type: "string", default: null, deprecated: ["DEFAULT.logdir"], help: "Folder of log_file." },
 });
 
-export const healthcheckOptions = optionGroup("healthcheck", {
-  disable_by_file_path: {
-    type: "string",
-    default: "/etc/glance/healthcheck_disable",
-    help: "While this file exists, /healthcheck answers 503 DISABLED BY FILE, so that balancers take the node out of rotation. Empty: no file is looked for.",
-  },
-});
-
 export const nodeOptions = optionGroup("perennial", {
   release: {
     type: "string",
@@ -124,4 +116,4 @@ export const nodeOptions = optionGroup("perennial", {
   },
 });
 
-export const nodeOptionGroups = [listenOptions, logOptions, healthcheckOptions, nodeOptions] as const;
+export const nodeOptionGroups = [listenOptions, logOptions, nodeOptions] as const;

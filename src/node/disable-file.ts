@@ -4,14 +4,13 @@ import { existsSync } from "node:fs";
 
 const keptMs = 500;
 
-/** `path` empty: never. `nowMs`: any clock that does not go back. */
-export function disableFile(path: string, nowMs: () => number = () => performance.now()): () => boolean {
+/** True while one of the files exists. `nowMs`: any clock that does not go back. */
+export function disableFile(files: readonly string[], nowMs: () => number = () => performance.now()): () => boolean {
   let askedMs = -Infinity;
   let exists = false;
   return () => {
-    if (path === "") return false;
     if (nowMs() - askedMs >= keptMs) {
-      exists = existsSync(path);
+      exists = files.some((file) => existsSync(file));
       askedMs = nowMs();
     }
     return exists;

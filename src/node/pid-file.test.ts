@@ -56,7 +56,7 @@ test("pid file: a path that cannot be written is a matter of configuration", () 
 test("disable file: seen within half a second, and not asked for more often", () => {
   const path = join(folder, "disable");
   let nowMs = 0;
-  const disabled = disableFile(path, () => nowMs);
+  const disabled = disableFile([path], () => nowMs);
   assert.equal(disabled(), false);
   writeFileSync(path, "");
   assert.equal(disabled(), false);
@@ -65,5 +65,5 @@ test("disable file: seen within half a second, and not asked for more often", ()
   rmSync(path);
   nowMs = 1_000;
   assert.equal(disabled(), false);
-  assert.equal(disableFile("")(), false);
+  assert.equal(disableFile([])(), false);
 });

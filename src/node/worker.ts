@@ -7,13 +7,15 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { collectDefaultMetrics, register } from "prom-client";
+import { readDisableFiles } from "../api/pipeline/healthcheck.ts";
+import { readPipeline } from "../api/pipeline/pipeline.ts";
 import { type Config, loadConfig } from "../core/config.ts";
 import { errorText, isServiceError } from "../core/errors.ts";
 import { type Logger, reopenLogFiles } from "../core/logger.ts";
 import type { OptionGroup } from "../core/options.ts";
 import { TransferTracker } from "../core/transfers.ts";
 import { nodeLiveSeconds } from "../db/schema/own-tables.ts";
-import { healthcheckOptions, nodeOptions } from "./config.ts";
+import { listenOptions, nodeOptions } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { disableFile } from "./disable-file.ts";
 import { listenOnInherited } from "./http-listener.ts";
@@ -73,8 +75,11 @@ export function runWorker(options: WorkerOptions): void {
         worker?.obey(message);
         return;
       }
-      worker = new Worker(options, message, channel);
-      worker.start().catch(async (error) => {
+      const begin = async () => {
+        worker = new Worker(options, message, channel);
+        await worker.start();
+      };
+      begin().catch(async (error) => {
         const code = isServiceError(error) ? error.code : null;
         const text = code === null && error instanceof Error ? (error.stack ?? error.message) : errorText(error);
         await channel.sent({ did: "fail", code, message: text });
@@ -104,8 +109,9 @@ class Worker {
     this.#nodeName = start.nodeName;
     this.#config = loadConfig({ files: start.config, groups: options.groups });
     this.#logger = openLogger(this.#config, "glance-api").child({ node: start.nodeName });
+    const { bind_port: port } = this.#config.read(listenOptions);
     this.#gate = new WorkerGate({
-      disabledByFile: disableFile(this.#config.read(healthcheckOptions).disable_by_file_path),
+      disabledByFile: disableFile(readDisableFiles(this.#config, readPipeline(this.#config), port)),
       metrics: () => channel.metrics(),
     });
     this.#gate.leaving = start.draining;

@@ -72,7 +72,7 @@ test("start: a wrong configuration is refused with file, section and option", as
     [{ perennial: { relaese: "ocata" } }, /\[perennial\] relaese: is not an option/],
     [{ perennial: { release: "mitaka" } }, /\[perennial\] release: "mitaka".*newton, ocata/],
     [{ database: { connection: "oracle://h/g" } }, /\[?database\]? ?connection.*mysql:\/\//],
-    [{ paste_deploy: { flavor: "keystone" } }, /flavor is "keystone"/],
+    [{ paste_deploy: { flavor: "keystoen" } }, /flavor is "keystoen".*keystone/],
     [{ DEFAULT: { bind_host: "0.0.0.0" }, paste_deploy: { flavor: "fakeauth" } }, /fakeauth.*127\.0\.0\.1/],
     [{ DEFAULT: { log_file: "/proc/nowhere/api.log" } }, /log_file/],
   ];

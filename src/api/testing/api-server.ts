@@ -5,7 +5,8 @@ import { type AddressInfo, connect } from "node:net";
 import { Registry } from "prom-client";
 import type { Policy, PropertyProtections } from "../../core/caller.ts";
 import { silentLogger } from "../../core/logger.ts";
-import { createIdentity, type Flavor } from "../../identity/identity.ts";
+import { fakeauth } from "../../identity/fakeauth.ts";
+import { createIdentity, nobody } from "../../identity/identity.ts";
 import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
 import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
 import { noFeatures } from "../../releases/api-versions.ts";
@@ -29,7 +30,8 @@ export type TestApi = AsyncDisposable & {
 
 export async function startApi(
   options: {
-    flavor?: Flavor;
+    /** Absent: none, everybody is an admin. */
+    flavor?: "none" | "fakeauth";
     release?: ReleaseId;
     /** Absent: what the release comes with. */
     policy?: Policy;
@@ -57,7 +59,7 @@ export async function startApi(
   };
   const app = await createApi({
     services: { ...services, ...options.replace?.(services) },
-    identity: createIdentity({ flavor: options.flavor ?? "none", policy }),
+    identity: createIdentity({ source: options.flavor === "fakeauth" ? fakeauth : nobody, policy }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),
     gate,
@@ -66,6 +68,7 @@ export async function startApi(
       requestIdCharsMax: 64,
       schemeHeader: null,
       trustProxyHeaders: false,
+      healthcheckPath: "/healthcheck",
       features: noFeatures,
       ...options.settings,
     },

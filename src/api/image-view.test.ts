@@ -8,8 +8,8 @@ import { imageJson, pageJson } from "./image-view.ts";
 import { newImage } from "./testing/sample-image.ts";
 
 const { capabilities: ocata } = releaseOf("ocata");
-const plain = { showDirectUrl: false, showLocations: false, ...ocata };
-const open = { showDirectUrl: true, showLocations: true, ...ocata };
+const plain = { multiStore: false, showDirectUrl: false, showLocations: false, ...ocata };
+const open = { multiStore: false, showDirectUrl: true, showLocations: true, ...ocata };
 
 test("view: an image has all attributes, null where unset, and its links", () => {
   const image = newImage({
@@ -54,6 +54,17 @@ test("view: locations and the direct URL appear only where the operator shows th
   const empty = JSON.parse(imageJson(newImage({}), open));
   assert(!("direct_url" in empty));
   assert.deepEqual(empty.locations, []);
+});
+
+test("view: stores are named where there are several, by whichever key a release of the fleet wrote", () => {
+  const at = (metadata: Record<string, unknown>) => ({ url: "file:///x/i1", metadata, status: "active" });
+  const image = newImage({
+    locations: [at({ store: "a" }), at({}), at({ backend: "b", store: 5 }), at({ backend: "c" })],
+  });
+  const several = { ...plain, multiStore: true };
+  assert.equal(JSON.parse(imageJson(image, several)).stores, "a,c");
+  assert(!("stores" in JSON.parse(imageJson(image, plain))));
+  assert(!("stores" in JSON.parse(imageJson(newImage({ locations: [at({})] }), several))));
 });
 
 test("view: what a later release brought appears there, and hides an older release's property of that name", () => {

@@ -6,7 +6,7 @@ import type { ImageSettings } from "../images/settings.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 
 /** What the operator lets clients see, and what the release has to show. */
-export type ImageViewOptions = Pick<ImageSettings, "showDirectUrl" | "showLocations"> &
+export type ImageViewOptions = Pick<ImageSettings, "showDirectUrl" | "showLocations" | "multiStore"> &
   Pick<Capabilities, "hiding" | "multihash" | "unshownProperties">;
 type View = Record<string, unknown>;
 
@@ -55,8 +55,17 @@ function imageView(image: Image, options: ImageViewOptions): View {
   const [location] = image.locations;
   if (options.showDirectUrl && location) view.direct_url = location.url;
   if (options.showLocations) view.locations = image.locations.map(({ url, metadata }) => ({ url, metadata }));
+  if (options.multiStore) addStores(view, image.locations);
   addProperties(view, image.properties, options.unshownProperties);
   return view;
+}
+
+/** Absent where no location names a store. Rocky and Stein wrote another key than later releases do. */
+function addStores(view: View, locations: Image["locations"]): void {
+  const ids = locations
+    .map(({ metadata }) => metadata.store ?? metadata.backend)
+    .filter((id) => typeof id === "string");
+  if (ids.length > 0) view.stores = ids.join(",");
 }
 
 /** Custom properties are top-level members; one that is called like an attribute (old rows may be) does not hide it. */

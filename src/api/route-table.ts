@@ -5,6 +5,7 @@ import { imageFileRoutes } from "./routes/image-file.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { schemaRoutes } from "./routes/schemas.ts";
+import { storeRoutes } from "./routes/stores.ts";
 import { tagRoutes } from "./routes/tags.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 
@@ -16,6 +17,7 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...tagRoutes,
     ...actionRoutes,
     ...taskRoutes(deps),
+    ...storeRoutes(deps),
     ...schemaRoutes(deps),
   ];
 }

@@ -19,6 +19,7 @@ const settings: ImageSettings = {
   ...unlimited,
   imageBytesMax: 2 ** 40,
   projectBytesMax: null,
+  multiStore: false,
   showDirectUrl: false,
   showLocations: false,
   containerFormats: ["bare", "ovf"],
@@ -121,10 +122,12 @@ for (const { id, capabilities } of releases) {
     const image = newImage({ visibility: capabilities.visibilityDefault, properties: { k: "v", old: null } });
     const active = newImage({ status: "active", sizeBytes: 5, checksum: "0".repeat(32), diskFormat: "raw" });
     const hashed = newImage({ ...active, hidden: true, hashAlgorithm: "sha512", hashValue: "0".repeat(128) });
-    for (const shown of [image, active, hashed])
+    const stored = newImage({ ...active, locations: [{ url: "a:b", metadata: { store: "s" }, status: "active" }] });
+    const multiStore = capabilities.locationStoreKey !== null;
+    for (const shown of [image, active, hashed, stored])
       for (const showLocations of [true, false])
         assert(
-          fits(JSON.parse(imageJson(shown, { showDirectUrl: true, showLocations, ...capabilities }))),
+          fits(JSON.parse(imageJson(shown, { multiStore, showDirectUrl: true, showLocations, ...capabilities }))),
           ajv.errorsText(fits.errors),
         );
   });

@@ -9,7 +9,7 @@ import { isServiceError } from "../core/errors.ts";
 import { checkConfig } from "./check-config.ts";
 import { exitCodeOf } from "./exit-code-of.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { allOptionGroups } from "./wire-options.ts";
+import { configuration } from "./wire-options.ts";
 
 function check(t: TestContext, settings: string, files: Readonly<Record<string, string>>): void {
   const folder = mkdtempSync(join(tmpdir(), "check-config-"));
@@ -18,7 +18,7 @@ function check(t: TestContext, settings: string, files: Readonly<Record<string, 
   const file = join(folder, "glance-api.conf");
   const database = `[database]\nconnection = sqlite:///${folder}/glance.sqlite\n`;
   writeFileSync(file, `${database}[glance_store]\nfilesystem_store_datadir = ${folder}\n${settings}`);
-  checkConfig(loadConfig({ files: [file], groups: allOptionGroups }));
+  checkConfig(loadConfig({ files: [file], ...configuration }));
 }
 
 const refused = (message: RegExp) => (error: unknown) =>

@@ -15,7 +15,7 @@ import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import { releaseOf } from "../releases/catalogue.ts";
-import { readFileStoreOptions } from "../stores/file/config.ts";
+import { planStores } from "./wire-stores.ts";
 
 /** Throws config.invalid. */
 export function checkConfig(config: Config): void {
@@ -24,7 +24,7 @@ export function checkConfig(config: Config): void {
   readImageSettings(config, capabilities);
   const { policy } = openOperatorRules(config, capabilities);
   readApiSettings(config);
-  readFileStoreOptions(config);
+  planStores(config, capabilities);
   parseDatabaseUrl(databaseUrlOf(config));
   const pipeline = readPipeline(config);
   const { bind_host: bindHost, bind_port: port } = config.read(listenOptions);

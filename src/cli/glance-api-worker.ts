@@ -1,6 +1,6 @@
 // The program of a worker process, started by the supervisor of `glance-api`.
 import { runWorker } from "../node/worker.ts";
-import { allOptionGroups } from "./wire-options.ts";
+import { configuration } from "./wire-options.ts";
 import { buildWorkerService } from "./wire-worker.ts";
 
-runWorker({ groups: allOptionGroups, build: buildWorkerService });
+runWorker({ configuration, build: buildWorkerService });

@@ -11,7 +11,7 @@ import { supervise } from "../node/supervisor.ts";
 import { checkConfig } from "./check-config.ts";
 import { exitCodeOf } from "./exit-code-of.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
-import { allOptionGroups } from "./wire-options.ts";
+import { configuration } from "./wire-options.ts";
 import { openSupervisorParts } from "./wire-supervisor.ts";
 
 const helpAfter = `
@@ -44,7 +44,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     const readConfig = () => {
       const files = findConfigFiles("glance-api", options.configFile, options.configDir);
-      const config = loadConfig({ files, groups: allOptionGroups });
+      const config = loadConfig({ files, ...configuration });
       debug = config.read(logOptions).debug;
       checkConfig(config);
       return config;

@@ -14,7 +14,7 @@ import type { ExitCode } from "./exit-codes.ts";
 import { manageCommands } from "./manage-commands.ts";
 import { ManageOutput } from "./manage-output.ts";
 import { type ChosenCommand, parseManage } from "./manage-parser.ts";
-import { allOptionGroups } from "./wire-options.ts";
+import { configuration } from "./wire-options.ts";
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const chosen = parseManage(argv, manageCommands);
@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 async function run(chosen: ChosenCommand, out: ManageOutput, signal: AbortSignal): Promise<ExitCode> {
   const { command, flags, globals } = chosen;
   const files = findConfigFiles("glance-manage", globals.configFile ?? [], globals.configDir ?? []);
-  const config = loadConfig({ files, groups: allOptionGroups });
+  const config = loadConfig({ files, ...configuration });
   const { release } = config.read(nodeOptions);
   const target = releaseNamed(typeof flags.to === "string" && !command.withoutTarget ? flags.to : release);
   const debug = globals.debug === true || config.read(logOptions).debug;

@@ -12,7 +12,7 @@ import { databaseReadiness, type Readiness } from "../db/schema/readiness.ts";
 import { nodeOptions } from "../node/config.ts";
 import { isReleaseId, newestRelease, type Release, releaseOf } from "../releases/catalogue.ts";
 import { checkConfig } from "./check-config.ts";
-import { allOptionGroups } from "./wire-options.ts";
+import { allOptionGroups, configuration } from "./wire-options.ts";
 
 export const resultNames = ["Success", "Warning", "Failure"] as const;
 /** As in resultNames; the greatest of all checks is the exit code. */
@@ -59,7 +59,7 @@ export async function upgradeChecks(files: readonly string[]): Promise<readonly 
   add("Sheepdog Driver Removal", sheepdog(old));
   add("Policy File JSON to YAML Migration", jsonPolicy(old));
   add("Config option owner_is_tenant removal", ownerIsTenant(old));
-  const config = configuration(files);
+  const config = checkedConfiguration(files);
   add("Configuration", config.finding);
   if (config.read) for (const [name, finding] of await databaseFindings(config.read)) add(name, finding);
   return items;
@@ -105,10 +105,10 @@ function isJson(path: string): boolean {
 }
 
 /** `read`: also where a value is refused, as long as the database is named. */
-function configuration(files: readonly string[]): { readonly finding: Finding; readonly read: Config | null } {
+function checkedConfiguration(files: readonly string[]): { readonly finding: Finding; readonly read: Config | null } {
   let read: Config | null = null;
   try {
-    read = loadConfig({ files, groups: allOptionGroups });
+    read = loadConfig({ files, ...configuration });
     checkConfig(read);
     if (read.unknown.length === 0) return { finding: success, read };
     return { finding: [1, `Options that are not known here, and have no effect: ${read.unknown.join(", ")}`], read };

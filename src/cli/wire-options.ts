@@ -1,12 +1,14 @@
 // Every option group that is declared anywhere: what validates glance-api.conf, whichever command reads it, and what the manual lists.
 import { apiOptionGroups } from "../api/config.ts";
+import type { ConfigOptions } from "../core/config.ts";
 import type { OptionGroup } from "../core/options.ts";
 import { databaseOptions } from "../db/config.ts";
 import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
-import { fileStoreOptions } from "../stores/file/config.ts";
+import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
+import { classicStoreGroups, namedStoreGroups } from "./wire-stores.ts";
 
 export const allOptionGroups: readonly OptionGroup[] = [
   ...nodeOptionGroups,
@@ -16,6 +18,11 @@ export const allOptionGroups: readonly OptionGroup[] = [
   unsupportedImageOptions,
   databaseOptions,
   metadefOptions,
-  fileStoreOptions,
+  enabledStoresOptions,
+  storeOptions,
+  ...classicStoreGroups,
   ...identityOptionGroups,
 ];
+
+/** What a configuration of ours may hold, for whoever reads one. */
+export const configuration: ConfigOptions = { groups: allOptionGroups, sections: namedStoreGroups };

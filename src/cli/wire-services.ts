@@ -14,9 +14,7 @@ import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
-import { readFileStoreOptions } from "../stores/file/config.ts";
-import { openFileStore } from "../stores/file/file-store.ts";
-import { createStoreRegistry } from "../stores/registry.ts";
+import { openStores } from "./wire-stores.ts";
 
 export type ServiceContext = {
   readonly db: Database;
@@ -36,15 +34,12 @@ export async function openServices(
 ): Promise<{ services: ImageServices; settings: ImageSettings }> {
   const { capabilities } = release;
   const settings = readImageSettings(config, capabilities);
-  const store = await openFileStore(readFileStoreOptions(config));
-  stack.defer(() => store.close());
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
     uploads: createUploadRepository(db, capabilities),
     tasks: createTaskRepository(db, capabilities),
-    store,
-    stores: createStoreRegistry([store]),
+    stores: await openStores(config, capabilities, stack),
     policy: rules.policy,
     ...(rules.protections ? { protections: rules.protections } : {}),
     capabilities,

@@ -32,6 +32,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const { services, settings } = await openServices(config, parts);
     const pipeline = readPipeline(config);
     for (const warning of pipeline.warnings) logger.warn(warning);
+    const api = readApiSettings(config);
     const nodes = createNodeRepository(db);
     const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
     // Asked for the first time while the database surely answers: a later failure then repeats what clients have seen.
@@ -42,7 +43,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       release,
       announced,
       gate,
-      settings: readApiSettings(config),
+      settings: { ...api, features: { ...api.features, multiStore: settings.multiStore } },
       images: settings,
       metrics: createApiMetrics(register),
       logger,

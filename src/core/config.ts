@@ -39,17 +39,27 @@ const substitutionDepthMax = 10;
 type Declared = { readonly section: string; readonly option: string; readonly spec: OptionSpec };
 type Found = { readonly texts: readonly string[]; readonly origin: ConfigEntry | null };
 
+/** What a configuration may hold. */
+export type ConfigOptions = {
+  readonly groups: readonly OptionGroup[];
+  /** Groups of sections that the operator names, such as one for every store; asked once the fixed ones are read. */
+  readonly sections?: (config: Config) => readonly OptionGroup[];
+};
+
 /**
- * Reads the files in order (a source that was read already is taken as it is) and validates every option of `groups`.
+ * Reads the files in order (a source that was read already is taken as it is) and validates every option of `groups` and `sections`.
  * Throws config.invalid naming file, section, option, value and what is allowed.
  */
-export function loadConfig(options: {
-  files: readonly (string | ConfigSource)[];
-  groups: readonly OptionGroup[];
-}): Config {
+export function loadConfig(options: ConfigOptions & { files: readonly (string | ConfigSource)[] }): Config {
   const sources = options.files.map((file) => (typeof file === "string" ? { file, text: readConfigText(file) } : file));
+  const config = readGroups(sources, options.groups);
+  const named = options.sections?.(config) ?? [];
+  return named.length === 0 ? config : readGroups(sources, [...options.groups, ...named]);
+}
+
+function readGroups(sources: readonly ConfigSource[], groups: readonly OptionGroup[]): Config {
   const entries = sources.flatMap(({ file, text }) => parseConfig(text, file));
-  const declared = [...new Set(options.groups)].flatMap((group) =>
+  const declared = [...new Set(groups)].flatMap((group) =>
     Object.entries(group.options).map(
       ([option, spec]): Declared => ({
         section: canonicalSection(group.section),
@@ -65,11 +75,11 @@ export function loadConfig(options: {
     const known = declared.filter((one) => one.section === ownSection).map((one) => one.option);
     throw invalid(entry, `is not an option; known in this section: ${[...new Set(known)].sort().join(", ")}`);
   }
-  const values = new Map<OptionSpec, ConfigValue>();
+  const values = new Map<string, ConfigValue>();
   const effective = declared.map((one): EffectiveOption => {
     const found = source.find(one);
     const value = source.value(one, found);
-    values.set(one.spec, value);
+    values.set(`${one.section}.${one.option}`, value);
     const text = one.spec.secret && value !== null ? "****" : valueText(value);
     const origin = found.origin ? `${found.origin.file}:${found.origin.line}` : "default";
     return { section: one.section, option: one.option, text, origin };
@@ -81,9 +91,11 @@ export function loadConfig(options: {
     unknown: names,
     effective,
     read<G extends OptionGroup>(group: G) {
-      const read = Object.entries(group.options).map(([option, spec]) => {
-        assert(values.has(spec), `[${group.section}] was not declared when the configuration was read`);
-        return [option, values.get(spec)];
+      const section = canonicalSection(group.section);
+      const read = Object.keys(group.options).map((option) => {
+        const name = `${section}.${canonicalOption(option)}`;
+        assert(values.has(name), `${name} was not declared when the configuration was read`);
+        return [option, values.get(name)];
       });
       // The entries were made from the group's own options by their own specs, which is what GroupValues says.
       return Object.fromEntries(read) as GroupValues<G>;

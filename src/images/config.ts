@@ -71,11 +71,6 @@ export const unsupportedImageOptions = optionGroup("DEFAULT", {
     secret: true,
     help: "Not supported yet: refused where set. Locations are stored as they are.",
   },
-  enabled_backends: {
-    type: "string",
-    default: null,
-    help: "Not supported yet: refused where set, from Rocky on (before, there was no such option). New data goes to the one store of [glance_store].",
-  },
   owner_is_tenant: {
     type: "boolean",
     default: true,

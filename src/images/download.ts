@@ -25,8 +25,9 @@ export async function download(
   if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);
 
   const failures: unknown[] = [];
-  for (const { url } of image.locations) {
-    const store = deps.stores.forUrl(url);
+  for (const location of deps.stores.inOrder(image.locations)) {
+    const { url } = location;
+    const store = deps.stores.of(location)?.store;
     try {
       if (!store)
         throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", { facts: { url } });

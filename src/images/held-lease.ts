@@ -7,14 +7,12 @@
 //         are not thrown away for a minute's outage.
 import { randomUUID } from "node:crypto";
 import { errorText, ServiceError } from "../core/errors.ts";
+import type { Store } from "../stores/store.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import type { LeaseState, UploadLease } from "./ports.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-type Deps = Pick<
-  ImageServicesDeps,
-  "uploads" | "stores" | "store" | "node" | "uploadLeaseSeconds" | "clock" | "logger"
->;
+type Deps = Pick<ImageServicesDeps, "uploads" | "stores" | "node" | "uploadLeaseSeconds" | "clock" | "logger">;
 
 const retryMs = 1_000;
 
@@ -26,9 +24,9 @@ export class HeldLease {
   readonly #keeping: Promise<void>;
   #state: LeaseState = "held";
 
-  /** undefined where the image is not queued (any more). */
-  static async begin(deps: Deps, imageId: string): Promise<HeldLease | undefined> {
-    const lease = { imageId, leaseId: randomUUID(), node: deps.node, urls: [deps.store.locationFor(imageId)] };
+  /** `store`: where the data goes. undefined where the image is not queued (any more). */
+  static async begin(deps: Deps, imageId: string, store: Store): Promise<HeldLease | undefined> {
+    const lease = { imageId, leaseId: randomUUID(), node: deps.node, urls: [store.locationFor(imageId)] };
     try {
       return (await deps.uploads.begin(lease, deps.uploadLeaseSeconds)) ? new HeldLease(deps, lease) : undefined;
     } catch (error) {

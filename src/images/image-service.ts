@@ -14,6 +14,7 @@ import {
   viewerOf,
   visibleImage,
 } from "./access.ts";
+import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
@@ -34,7 +35,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       image.locations.length > 0 &&
       ((image.status === "deactivated" && !caller.isAdmin) ||
         !policy.allows("get_image_location", caller, policyTarget(image, caller)));
-    return hidesLocations ? { ...readable, locations: [] } : readable;
+    return { ...readable, locations: hidesLocations ? [] : deps.stores.inOrder(readable.locations) };
   };
 
   /** Repeating is harmless; every status but these two refuses. */
@@ -54,7 +55,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
     },
 
     async show(caller, imageId) {
-      return shown(caller, await visibleImage(deps, caller, imageId));
+      return shown(caller, await withAdoptedLocations(deps, await visibleImage(deps, caller, imageId)));
     },
 
     async list(caller, request) {

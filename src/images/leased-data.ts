@@ -14,8 +14,9 @@ export async function removeLeasedData({ stores, uploads, logger }: Deps, lease:
   const facts = { imageId: lease.imageId, leaseId: lease.leaseId };
   try {
     for (const url of lease.urls) {
-      const store = stores.forUrl(url);
+      const store = stores.forUrl(url)?.store;
       if (!store) logger.warn({ ...facts, url }, "no store of this node removes such a location: its data stays");
+      else if (!store.properties.writable) logger.debug({ ...facts, url }, "the store only gives data, which stays");
       else await store.remove(url).catch(unlessForeign);
     }
     await uploads.abandon(lease);

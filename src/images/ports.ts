@@ -111,6 +111,14 @@ export interface ImageRepository {
    * learns of the deletion by renew or finish and removes the data, or to the reaper once it expires.
    */
   remove(id: string, cleanup: Cleanup): Promise<RemovedImage | undefined>;
+  /**
+   * Takes one of several locations from an active image, and writes a lease on its URL for `cleanup` in the same transaction: what the caller
+   * now removes from the store and releases by `UploadRepository.abandon`. Throws images.not_found (image, location), images.forbidden
+   * (the last one), images.status_conflict (not active, or somebody holds a lease of the image).
+   */
+  removeLocation(id: string, url: string, cleanup: Cleanup): Promise<UploadLease>;
+  /** Writes the metadata of live locations, found by their URL. Changes nothing else, updated_at of the image included. */
+  noteLocations(id: string, locations: readonly ImageLocation[]): Promise<void>;
   /** Sum of size times live locations over the owner's images (size above 0; killed, deleted and pending_delete left out). */
   storageUsed(owner: string | null): Promise<number>;
   /** Idempotent. Counts against `tagsMax` (negative: no limit) in the same transaction; throws images.over_limit. */

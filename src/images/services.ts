@@ -7,7 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { Capabilities, VisibilityFilter } from "../releases/capabilities.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
-import type { ByteRange, Store } from "../stores/store.ts";
+import type { ByteRange } from "../stores/store.ts";
 import type { RangeRequest } from "./byte-range.ts";
 import type { Image, ImageMember, MemberStatus } from "./image.ts";
 import { createImageDataService } from "./image-data-service.ts";
@@ -22,6 +22,7 @@ import type {
   UploadRepository,
 } from "./ports.ts";
 import type { ImageSettings } from "./settings.ts";
+import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
 import { createTaskService, type TaskService } from "./tasks/task-service.ts";
 import { createUploadReaper } from "./upload-reaper.ts";
@@ -92,6 +93,8 @@ export type UploadOptions = {
   readonly signal: AbortSignal;
   /** What the client announced (Content-Length); null where it did not. */
   readonly announcedBytes: number | null;
+  /** The store the client names, where there are several; absent: the default one. */
+  readonly storeId?: string;
 };
 
 export type Download = {
@@ -108,7 +111,7 @@ export type Download = {
 export interface ImageDataService {
   /**
    * Reads `source` to its end. When it resolves, the data is durable and the image active.
-   * Throws images.not_found, images.forbidden, images.status_conflict, images.invalid (formats missing, announced size wrong),
+   * Throws images.not_found, images.forbidden, images.status_conflict, images.invalid (formats missing, announced size wrong, no such store),
    * images.unfit_data (another format than disk_format says, or unsafe), images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
    */
   upload(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
@@ -130,6 +133,37 @@ export interface MemberService {
   remove(caller: Caller, imageId: string, memberId: string): Promise<void>;
 }
 
+/** A store as clients are told of it. */
+export type StoreFacts = {
+  readonly id: string;
+  readonly description: string | null;
+  readonly isDefault: boolean;
+  /** It only gives data, and the release says so. */
+  readonly readOnly: boolean;
+};
+
+export type StoreDetail = StoreFacts & {
+  readonly type: string;
+  /** null where the release has none. */
+  readonly weight: number | null;
+  /** Under the reference's names; null where the release shows none of this type. */
+  readonly properties: Readonly<Record<string, string | number | boolean>> | null;
+};
+
+/** Throws images.not_found throughout where there are not several stores. */
+export interface StoreService {
+  /** In the order of the configuration; empty where there are not several. */
+  readonly ids: readonly string[];
+  list(): readonly StoreFacts[];
+  /** Throws images.forbidden (policy). */
+  detail(caller: Caller): readonly StoreDetail[];
+  /**
+   * Removes the image's data from one of its stores, the row first. Throws images.not_found (also: not in this store), images.forbidden
+   * (policy, the last data of the image), images.status_conflict (not active, no such store here, its data is being worked on).
+   */
+  removeImage(caller: Caller, storeId: string, imageId: string): Promise<void>;
+}
+
 export interface UploadReaper {
   /**
    * Takes over leases that expired (uploads whose process died, data of deleted images) and cleans up behind them.
@@ -143,9 +177,7 @@ export type ImageServicesDeps = {
   readonly members: MemberRepository;
   readonly uploads: UploadRepository;
   readonly tasks: TaskRepository;
-  /** Where new data goes. */
-  readonly store: Store;
-  /** Finds the store of a location by its URL. */
+  /** Where new data goes, and which store a location is in. */
   readonly stores: StoreRegistry;
   readonly policy: Policy;
   /** Absent: every property is its image's owner's. */
@@ -165,6 +197,7 @@ export type ImageServices = {
   readonly data: ImageDataService;
   readonly members: MemberService;
   readonly tasks: TaskService;
+  readonly stores: StoreService;
   readonly reaper: UploadReaper;
 };
 
@@ -174,6 +207,7 @@ export function createImageServices(deps: ImageServicesDeps): ImageServices {
     data: createImageDataService(deps),
     members: createMemberService(deps),
     tasks: createTaskService(deps),
+    stores: createStoreService(deps),
     reaper: createUploadReaper(deps),
   };
 }

@@ -4,6 +4,7 @@ import { type Config, loadConfig } from "../core/config.ts";
 import { isServiceError } from "../core/errors.ts";
 import type { GroupValues, OptionGroup } from "../core/options.ts";
 import { newestRelease, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
+import { enabledStoresOptions } from "../stores/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { parseStorageQuota, readImageSettings } from "./settings.ts";
 import { withCode } from "./testing/fixture.ts";
@@ -28,6 +29,7 @@ test("settings: the defaults are the reference's, the formats those of the relea
       projectBytesMax: null,
       pageImagesDefault: 25,
       pageImagesMax: 1_000,
+      multiStore: false,
       showDirectUrl: false,
       showLocations: false,
       containerFormats: capabilities.containerFormats,
@@ -50,7 +52,7 @@ test("settings: another hash is chosen by its name; one that is none is refused 
     const source = { file: "/etc/glance/glance-api.conf", text: `[DEFAULT]\nhashing_algorithm = ${text}\n` };
     const config = loadConfig({
       files: [source],
-      groups: [imageDefaultOptions, imageFormatOptions, unsupportedImageOptions],
+      groups: [imageDefaultOptions, imageFormatOptions, unsupportedImageOptions, enabledStoresOptions],
     });
     return readImageSettings(config, newestRelease.capabilities).hashAlgorithm;
   };
@@ -96,11 +98,15 @@ test("settings: a storage quota is a number with a unit, and nothing else", () =
     assert.throws(() => parseStorageQuota(text), withCode("config.invalid"), text);
 });
 
-test("settings: several stores are refused where the release knows them, and mean nothing where it does not", () => {
-  const read = (release: ReleaseId) =>
-    readImageSettings(configOf({ enabled_backends: "fast:file,slow:file" }), releaseOf(release).capabilities);
-  for (const release of ["rocky", "2026.1"] as const) assert.throws(() => read(release), withCode("config.invalid"));
-  for (const release of ["newton", "queens"] as const) assert.equal(read(release).membersMax, 128);
+test("settings: several stores are several where the release knows them, and mean nothing where it does not", () => {
+  const read = (release: ReleaseId, enabled: readonly string[]) =>
+    readImageSettings(configOf({ enabled_backends: enabled }), releaseOf(release).capabilities).multiStore;
+  for (const release of ["rocky", "2026.1"] as const) {
+    assert.equal(read(release, ["fast:file", "slow:file"]), true);
+    assert.equal(read(release, []), false);
+    assert.throws(() => read(release, ["fast"]), withCode("config.invalid"));
+  }
+  for (const release of ["newton", "queens"] as const) assert.equal(read(release, ["fast:file", "slow:file"]), false);
 });
 
 test("settings: what would be silently ignored is refused instead", () => {

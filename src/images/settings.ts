@@ -4,6 +4,7 @@ import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { gptChecks } from "../formats/judge.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
+import { readEnabledStores } from "../stores/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { type HashAlgorithm, hashAlgorithms } from "./hash-algorithms.ts";
 
@@ -17,6 +18,8 @@ export type ImageSettings = {
   readonly projectBytesMax: number | null;
   readonly pageImagesDefault: number;
   readonly pageImagesMax: number;
+  /** Stores have names that clients may give and are shown. */
+  readonly multiStore: boolean;
   readonly showDirectUrl: boolean;
   readonly showLocations: boolean;
   readonly containerFormats: readonly string[];
@@ -42,7 +45,7 @@ const bytesByUnit: Readonly<Record<string, number>> = {
 
 /** Throws config.invalid where user_storage_quota is not a size, a check is not known, or an option is set that would need what is not supported yet. */
 export function readImageSettings(config: Pick<Config, "read">, capabilities: Capabilities): ImageSettings {
-  refuseUnsupported(config, capabilities);
+  refuseUnsupported(config);
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
   return {
@@ -53,6 +56,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     projectBytesMax: parseStorageQuota(options.user_storage_quota),
     pageImagesDefault: options.limit_param_default,
     pageImagesMax: options.api_limit_max,
+    multiStore: capabilities.locationStoreKey !== null && readEnabledStores(config).length > 0,
     showDirectUrl: options.show_image_direct_url,
     showLocations: options.show_multiple_locations,
     containerFormats: formats.container_formats.length > 0 ? formats.container_formats : capabilities.containerFormats,
@@ -85,11 +89,10 @@ function hashAlgorithmOf(text: string): HashAlgorithm {
   return hashAlgorithms.find((known) => known === text) ?? assert.fail(`${text} is no hash we know`);
 }
 
-function refuseUnsupported(config: Pick<Config, "read">, { locationStoreKey }: Capabilities): void {
+function refuseUnsupported(config: Pick<Config, "read">): void {
   const { options } = unsupportedImageOptions;
-  const known = (option: string) => option !== "enabled_backends" || locationStoreKey !== null;
   for (const [option, value] of Object.entries(config.read(unsupportedImageOptions)))
-    if (known(option) && value !== "" && value !== options[option as keyof typeof options].default)
+    if (value !== "" && value !== options[option as keyof typeof options].default)
       throw new ServiceError(
         "config.invalid",
         `[DEFAULT] ${option} is set, and this version does not support it yet: a node that ignored it would not do what you asked for. Take it out.`,

@@ -3,12 +3,14 @@
 import type { Readable } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
+import type { NamedStore, StoreRegistry } from "../stores/registry.ts";
 import { foundImage, requireMutable } from "./access.ts";
 import { HeldLease, uploadGone } from "./held-lease.ts";
 import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
 import { mayBecome } from "./status.ts";
+import { uploadTarget } from "./store-choice.ts";
 import { UploadInspection } from "./upload-inspection.ts";
 import { tooLarge, type UploadLimits, UploadMeter } from "./upload-meter.ts";
 
@@ -26,15 +28,16 @@ export async function upload(
   const image = await foundImage(deps, caller, imageId);
   requireMutable(deps, "upload_image", caller, image, `upload data of image ${image.id}`);
   requireReady(image);
+  const target = uploadTarget(deps, options.storeId);
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
-  const held = await HeldLease.begin(deps, image.id);
+  const held = await HeldLease.begin(deps, image.id, target.store);
   if (!held) throw notQueued(image.id);
   const transfer = deps.transfers.begin({ kind: "upload", imageId: image.id, bytesTotal: options.announcedBytes });
   try {
     const { hashAlgorithm } = deps.settings;
     const inspection = UploadInspection.of(image, deps);
     const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, inspection, onBytes: transfer.progress });
-    const data = await store(deps, held, meter, options);
+    const data = await store(target, held, meter, { ...options, stores: deps.stores });
     await finish(deps, held, data);
   } finally {
     transfer.end();
@@ -71,19 +74,26 @@ async function uploadLimits(
 
 /** Data to the store; whatever goes wrong, the image is queued again, or will be, before this throws. */
 async function store(
-  deps: ImageServicesDeps,
+  target: NamedStore,
   held: HeldLease,
   meter: UploadMeter,
-  { signal, announcedBytes }: UploadOptions,
+  { signal, announcedBytes, stores }: UploadOptions & { readonly stores: StoreRegistry },
 ): Promise<StoredData> {
   try {
-    const { url, sizeBytes } = await deps.store.put(held.lease.imageId, meter, {
+    const { url, sizeBytes, metadata } = await target.store.put(held.lease.imageId, meter, {
       signal: AbortSignal.any([signal, held.signal]),
       expectedBytes: announcedBytes,
     });
     await held.stop();
     const { checksum, hash, virtualSizeBytes } = meter;
-    return { url, metadata: {}, sizeBytes, checksum, hash, virtualSizeBytes };
+    return {
+      url,
+      metadata: { ...metadata, ...stores.metadataFor(target) },
+      sizeBytes,
+      checksum,
+      hash,
+      virtualSizeBytes,
+    };
   } catch (error) {
     await held.stop();
     // Complete data that this upload did not write is not this upload's to remove.

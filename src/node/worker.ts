@@ -9,10 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { collectDefaultMetrics, register } from "prom-client";
 import { readDisableFiles } from "../api/pipeline/healthcheck.ts";
 import { readPipeline } from "../api/pipeline/pipeline.ts";
-import { type Config, loadConfig } from "../core/config.ts";
+import { type Config, type ConfigOptions, loadConfig } from "../core/config.ts";
 import { errorText, isServiceError } from "../core/errors.ts";
 import { type Logger, reopenLogFiles } from "../core/logger.ts";
-import type { OptionGroup } from "../core/options.ts";
 import { TransferTracker } from "../core/transfers.ts";
 import { nodeLiveSeconds } from "../db/schema/own-tables.ts";
 import { listenOptions, nodeOptions } from "./config.ts";
@@ -44,7 +43,7 @@ export type WorkerContext = {
 };
 
 export type WorkerOptions = {
-  readonly groups: readonly OptionGroup[];
+  readonly configuration: ConfigOptions;
   /** Throws ServiceErrors, which become the line the node ends with. */
   readonly build: (context: WorkerContext) => Promise<WorkerService>;
 };
@@ -107,7 +106,7 @@ class Worker {
     this.#options = options;
     this.#channel = channel;
     this.#nodeName = start.nodeName;
-    this.#config = loadConfig({ files: start.config, groups: options.groups });
+    this.#config = loadConfig({ files: start.config, ...options.configuration });
     this.#logger = openLogger(this.#config, "glance-api").child({ node: start.nodeName });
     const { bind_port: port } = this.#config.read(listenOptions);
     this.#gate = new WorkerGate({

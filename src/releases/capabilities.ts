@@ -10,6 +10,8 @@ import {
   wallabyPolicy,
 } from "./policy-traits.ts";
 
+import { firstStores, type StoreTraits, trainStores, ussuriStores } from "./store-traits.ts";
+
 export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
@@ -44,6 +46,8 @@ export type Capabilities = {
   readonly tasksOfImages: boolean;
   /** The key under which a location's metadata names its store, where there are several stores; null: there never are. */
   readonly locationStoreKey: "backend" | "store" | null;
+  /** What can be done with several stores, beside storing in the one a client names. */
+  readonly stores: StoreTraits;
   /** What an image cache holds may be kept in the database (cached_images, node_reference). */
   readonly cacheInDatabase: boolean;
   /**
@@ -77,6 +81,7 @@ export const firstCapabilities: Capabilities = {
   volumeKeys: false,
   tasksOfImages: false,
   locationStoreKey: null,
+  stores: firstStores,
   cacheInDatabase: false,
   contentInspection: "none",
   diskFormats,
@@ -110,12 +115,14 @@ export const steinCapabilities: Partial<Capabilities> = {
 export const trainCapabilities: Partial<Capabilities> = {
   volumeKeys: true,
   locationStoreKey: "store",
+  stores: trainStores,
   containerFormats: [...containerFormats, "compressed"],
 };
 
 export const ussuriCapabilities: Partial<Capabilities> = {
   refusedOnCreate: ["stores"],
   reservedProperties: /^os_glance_import_task$/,
+  stores: ussuriStores,
   policy: ussuriPolicy,
 };
 

@@ -23,6 +23,7 @@ import {
   wallabyCapabilities,
 } from "./capabilities.ts";
 import { antelopePolicy, gazpachoPolicy, xenaPolicy, yogaPolicy } from "./policy-traits.ts";
+import { weighedStores, yogaStores, zedStores } from "./store-traits.ts";
 
 export const releaseIds = [
   "newton",
@@ -90,10 +91,10 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
   xena: { changes: { policy: xenaPolicy } },
-  yoga: { apiVersions: withStoresAndCache(16), changes: { policy: yogaPolicy } },
-  zed: {},
+  yoga: { apiVersions: withStoresAndCache(16), changes: { policy: yogaPolicy, stores: yogaStores } },
+  zed: { changes: { stores: zedStores } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },
-  "2023.2": {},
+  "2023.2": { changes: { stores: weighedStores } },
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },
   "2024.2": { apiVersions: withStoresAndCache(17), changes: laterHashCapabilities },
   "2025.1": { changes: { contentInspection: "refuses" } },

@@ -10,13 +10,25 @@ export type ByteRange = {
 
 export type PutOptions = { readonly signal: AbortSignal; readonly expectedBytes?: number | null };
 
+export type StoredBlob = {
+  readonly url: string;
+  readonly sizeBytes: number;
+  /** What the operator wants noted with locations of this store (filesystem_store_metadata_file); absent: nothing. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+};
+
 export interface Store {
   /** What differs between drivers, declared so that nobody asks for a driver's name. */
   readonly properties: {
     /** URL schemes this store's locations have, e.g. `file`. */
     readonly schemes: readonly string[];
+    /** False: it only gives data that is there already. */
     readonly writable: boolean;
+    /** What admins are shown of it, under the reference's names; never a secret. */
+    readonly shown: Readonly<Record<string, string | number | boolean>>;
   };
+  /** Whether data under this URL would lie in this store, as far as the URL tells. Costs nothing. */
+  owns(url: string): boolean;
   /**
    * Stores all of `source` under `key` (an image id), durably, or nothing: a failed or aborted put leaves no blob behind,
    * and a put that was killed leaves at most a partial blob that `remove(locationFor(key))` takes away. A remove while a put is under way
@@ -25,7 +37,7 @@ export interface Store {
    * `expectedBytes`: what the client announced; where there is no room for it nothing is read.
    * Throws stores.blob_exists where a complete blob stands already, stores.full, stores.read_only, stores.unavailable; the signal's reason.
    */
-  put(key: string, source: Readable, options: PutOptions): Promise<{ url: string; sizeBytes: number }>;
+  put(key: string, source: Readable, options: PutOptions): Promise<StoredBlob>;
   /** The URL that a put of `key` will return, so that a lease can name it before a byte is written. */
   locationFor(key: string): string;
   /**

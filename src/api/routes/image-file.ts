@@ -22,9 +22,11 @@ async function upload(request: ApiRequest, { services }: RouteDeps): Promise<Ans
   // Without a body there is an image of no bytes, which Nova uses for snapshots of volumes.
   const announced = hasBody(request.raw) ? announcedBytes(request.raw) : 0;
   const source = new RequestBody(request.raw, request.response);
+  const storeId = request.header("x-image-meta-store");
   await services.data.upload(request.caller, request.param("imageId"), source, {
     signal: request.signal(),
     announcedBytes: announced,
+    ...(storeId === undefined ? {} : { storeId }),
   });
   return noContent;
 }

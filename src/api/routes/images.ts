@@ -29,7 +29,14 @@ async function create(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   return jsonAnswer(201, imageJson(image, deps.view), {
     ...jsonHeaders,
     location: `${request.baseUrl()}/v2/images/${image.id}`,
+    ...storeIdsHeader(deps),
   });
+}
+
+/** Where the data of a new image may go. */
+function storeIdsHeader({ services }: RouteDeps): Record<string, string> {
+  const { ids } = services.stores;
+  return ids.length > 0 ? { "openstack-image-store-ids": ids.join(",") } : {};
 }
 
 async function show(request: ApiRequest, deps: RouteDeps): Promise<Answer> {

@@ -8,7 +8,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { fakeauth } from "../../identity/fakeauth.ts";
 import { createIdentity, nobody } from "../../identity/identity.ts";
 import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
-import { Fixture, settingsOf } from "../../images/testing/fixture.ts";
+import { Fixture, type NodeOptions, settingsOf } from "../../images/testing/fixture.ts";
 import { noFeatures } from "../../releases/api-versions.ts";
 import { type Release, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { ApiSettings } from "../config.ts";
@@ -37,6 +37,8 @@ export async function startApi(
     policy?: Policy;
     protections?: PropertyProtections;
     settings?: Partial<ApiSettings>;
+    /** Several stores by name, the first of them the default. */
+    stores?: NonNullable<NodeOptions["stores"]>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
@@ -47,7 +49,12 @@ export async function startApi(
   const fixture = new Fixture();
   const policy = options.policy ?? defaultPolicyOf(release.capabilities.policy);
   const { protections } = options;
-  const services = fixture.node({ release: release.id, policy, ...(protections ? { protections } : {}) });
+  const services = fixture.node({
+    release: release.id,
+    policy,
+    ...(protections ? { protections } : {}),
+    ...(options.stores ? { stores: options.stores } : {}),
+  });
   const registry = new Registry();
   const state = { draining: false, unfit: null as string | null };
   const gate: Gate = {
@@ -72,7 +79,7 @@ export async function startApi(
       features: noFeatures,
       ...options.settings,
     },
-    images: settingsOf(release.id),
+    images: settingsOf(release.id, { multiStore: options.stores !== undefined }),
     metrics: createApiMetrics(registry),
     logger: silentLogger,
     headerBytesMax: 65_536,

@@ -17,7 +17,7 @@ import type { Fleet } from "../../rollout/fleet.ts";
 import type { FleetParts } from "../../rollout/fleet-world.ts";
 import { createLocalNode } from "../../rollout/nodes/local/local-node.ts";
 import { readNodeConfig } from "../../rollout/nodes/local/node-config.ts";
-import { allOptionGroups } from "../wire-options.ts";
+import { configuration } from "../wire-options.ts";
 
 export type RolloutParts = FleetParts & {
   /** For people, without password. */
@@ -72,7 +72,7 @@ function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
 
 function readUrl(fleet: Fleet): string {
   if ("connection" in fleet.database) return fleet.database.connection;
-  return readDatabaseConfig(loadConfig({ files: [fleet.database.config], groups: allOptionGroups })).url;
+  return readDatabaseConfig(loadConfig({ files: [fleet.database.config], ...configuration })).url;
 }
 
 /** glance-manage reads the database from a file; where the fleet file has the URL itself, one is written that only we may read. */

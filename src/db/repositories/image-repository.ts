@@ -9,6 +9,7 @@ import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
 import type { Database, Queryable, SqlValue } from "../database.ts";
 import { changeLocations, changeProperties, changeTags, insertProperties, insertTags } from "./image-children.ts";
 import { createImageList } from "./image-list.ts";
+import { noteLocations, removeLocation } from "./image-locations.ts";
 import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
 import { isLive, softDelete } from "./live-row.ts";
@@ -87,6 +88,10 @@ export function createImageRepository(
     },
 
     remove: (id, cleanup) => db.transaction((tx) => removeImage(tx, { id, cleanup, now: now(), dialect })),
+
+    removeLocation: (id, url, cleanup) => removeLocation(db, { id, url, cleanup, now: now() }),
+
+    noteLocations: (id, locations) => noteLocations(db, { id, locations, now: now() }),
 
     async storageUsed(owner) {
       const [row] = await db.query<{ bytes: unknown }>(

@@ -10,7 +10,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { TransferTracker } from "../../core/transfers.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
-import { createStoreRegistry } from "../../stores/registry.ts";
+import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
@@ -78,6 +78,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   tagsMax: 5,
   imageBytesMax: 10_000_000,
   projectBytesMax: null,
+  multiStore: false,
   pageImagesDefault: 3,
   pageImagesMax: 10,
   showDirectUrl: false,
@@ -152,6 +153,8 @@ export type NodeOptions = {
   readonly protections?: PropertyProtections;
   readonly node?: string;
   readonly store?: Store;
+  /** Several stores by name, the first of them the default; in the place of `store`. */
+  readonly stores?: readonly NamedStore[];
 };
 
 export class Fixture {
@@ -169,6 +172,7 @@ export class Fixture {
     const locationFor = (key: string) => given.locationFor(key);
     const store: Store = {
       properties: given.properties,
+      owns: (url) => given.owns(url),
       locationFor,
       put,
       open,
@@ -181,8 +185,12 @@ export class Fixture {
       members: life.wrap(memoryMembers(this.database, capabilities)),
       uploads: life.wrap(memoryUploads(this.database)),
       tasks: life.wrap(memoryTasks(this.database)),
-      store,
-      stores: createStoreRegistry([store]),
+      stores: createStoreRegistry({
+        stores: options.stores ?? [{ id: "memory", type: "memory", description: null, weight: 0, store }],
+        defaultId: options.stores?.[0]?.id ?? "memory",
+        key: options.stores ? capabilities.locationStoreKey : null,
+        weighed: capabilities.stores.weights,
+      }),
       policy: policy ?? defaultPolicy,
       ...(options.protections ? { protections: options.protections } : {}),
       capabilities,
@@ -195,6 +203,33 @@ export class Fixture {
       transfers: this.transfers,
     });
   }
+}
+
+/** Stores in memory by name. `changes`: what is otherwise than usual, by id. */
+export function namedStores(
+  ids: readonly string[],
+  changes: Readonly<Record<string, Partial<NamedStore>>> = {},
+): readonly NamedStore[] {
+  return ids.map((id) => ({
+    id,
+    type: "memory",
+    description: null,
+    weight: 0,
+    store: new MemoryStore({ name: id }),
+    ...changes[id],
+  }));
+}
+
+/** The same store, which only gives data. */
+export function readOnlyStore(store: Store): Store {
+  const properties = { ...store.properties, writable: false };
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "properties") return properties;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }
 
 export const formats: ImageAttributes = { disk_format: "raw", container_format: "bare" };

@@ -133,6 +133,25 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       database.leases.set(id, { ...cleanup, expiresMs: database.nowMs() + leaseSeconds * 1_000 });
       return { cleanup };
     },
+    async removeLocation(id, url, { leaseId, node, leaseSeconds }) {
+      const row = database.live(id);
+      const left = row?.locations.filter((location) => location.url !== url) ?? [];
+      if (!row || left.length === row.locations.length) throw imageNotFound(id);
+      if (left.length === 0) throw new ServiceError("images.forbidden", "It is the last location.");
+      if (row.status !== "active" || database.leases.has(id))
+        throw new ServiceError("images.status_conflict", `Image ${id} is being worked on.`);
+      database.write(id, { locations: left });
+      const lease = { imageId: id, leaseId, node, urls: [url] };
+      database.leases.set(id, { ...lease, expiresMs: database.nowMs() + leaseSeconds * 1_000 });
+      return lease;
+    },
+    async noteLocations(id, locations) {
+      const row = database.live(id);
+      if (!row) return;
+      const byUrl = new Map(locations.map((location) => [location.url, location]));
+      const noted = row.locations.map((location) => byUrl.get(location.url) ?? location);
+      database.images.set(id, { ...row, locations: noted });
+    },
     async storageUsed(owner) {
       return [...database.images.values()]
         .filter((row) => !row.deleted && row.owner === owner)

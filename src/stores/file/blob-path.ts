@@ -31,6 +31,12 @@ export class BlobPaths {
     return `file://${this.blob(key)}`;
   }
 
+  /** Without looking at the disk: a directory that has a second name is known by the first alone. */
+  isUrlOf(url: string): boolean {
+    const path = pathOf(url);
+    return path !== undefined && dirname(path) === this.dataDirectory && isBlobName(basename(path));
+  }
+
   partial(key: string, random: string): string {
     return join(this.partialDirectory, `${key}.${random}`);
   }
@@ -41,15 +47,21 @@ export class BlobPaths {
 
   /** The key of a location of this store; undefined where the URL means a file anywhere else. */
   async keyOf(url: string): Promise<string | undefined> {
-    const path = /^file(?:system)?:\/\/(\/[^\0]*)$/.exec(url)?.[1];
+    const path = pathOf(url);
     if (path === undefined) return undefined;
     const key = basename(path);
-    if (!isBlobName(key) || path.endsWith("/")) return undefined;
-    const folder = dirname(normalize(path));
+    if (!isBlobName(key)) return undefined;
+    const folder = dirname(path);
     if (folder === this.dataDirectory) return key;
     // The same directory may have two names where a link leads to it.
     return (await sameDirectory(folder, this.dataDirectory)) ? key : undefined;
   }
+}
+
+/** The path of a file's URL in its plainest spelling; undefined where it is none, or names a directory. */
+function pathOf(url: string): string | undefined {
+  const path = /^file(?:system)?:\/\/(\/[^\0]*)$/.exec(url)?.[1];
+  return path === undefined || path.endsWith("/") ? undefined : normalize(path);
 }
 
 /** No separators, no hidden names; a key must not begin another key's partial name, hence no dot at all. */

@@ -6,7 +6,7 @@ import { access, type FileHandle, link, mkdir, open, readdir, rename, rm, stat, 
 import { join } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
 import { ServiceError } from "../../core/errors.ts";
-import type { ByteRange, PutOptions, Store } from "../store.ts";
+import type { ByteRange, PutOptions, Store, StoredBlob } from "../store.ts";
 import { BlobPaths } from "./blob-path.ts";
 import { openBlob } from "./blob-reader.ts";
 import { writeBlob } from "./blob-writer.ts";
@@ -28,7 +28,7 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   } catch (error) {
     throw new ServiceError(
       "config.invalid",
-      `[glance_store] filesystem_store_datadir: ${paths.dataDirectory} cannot be used as a directory (${errorCode(error)}).`,
+      `filesystem_store_datadir: ${paths.dataDirectory} cannot be used as a directory (${errorCode(error)}).`,
       { cause: error },
     );
   }
@@ -36,20 +36,29 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
 }
 
 class FileStore implements Store {
-  readonly properties = { schemes: ["file", "filesystem"], writable: true } as const;
+  readonly properties: Store["properties"];
   readonly #paths: BlobPaths;
   readonly #options: FileStoreOptions;
 
   constructor(paths: BlobPaths, options: FileStoreOptions) {
     this.#paths = paths;
     this.#options = options;
+    this.properties = {
+      schemes: ["file", "filesystem"],
+      writable: true,
+      shown: { data_dir: paths.dataDirectory, chunk_size: options.readBytes, thin_provisioning: false },
+    };
+  }
+
+  owns(url: string): boolean {
+    return this.#paths.isUrlOf(url);
   }
 
   locationFor(key: string): string {
     return this.#paths.url(key);
   }
 
-  async put(key: string, source: Readable, options: PutOptions): Promise<{ url: string; sizeBytes: number }> {
+  async put(key: string, source: Readable, options: PutOptions): Promise<StoredBlob> {
     const blob = this.#paths.blob(key);
     const partial = this.#paths.partial(key, randomUUID());
     let file: FileHandle | undefined;

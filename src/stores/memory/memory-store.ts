@@ -3,17 +3,17 @@ import { addAbortSignal, Readable } from "node:stream";
 import { ServiceError } from "../../core/errors.ts";
 import type { ByteRange, PutOptions, Store } from "../store.ts";
 
-const prefix = "memory://blobs/";
-
 export class MemoryStore implements Store {
-  readonly properties = { schemes: ["memory"], writable: true } as const;
+  readonly properties = { schemes: ["memory"], writable: true, shown: {} } as const;
   readonly #blobs = new Map<string, Buffer>();
   /** Puts under way by key, each with what fences it. */
   readonly #puts = new Map<string, Set<AbortController>>();
   readonly #bytesMax: number;
+  readonly #prefix: string;
 
-  /** `bytesMax`: what the store has room for. */
-  constructor(options: { bytesMax?: number } = {}) {
+  /** `bytesMax`: what the store has room for. `name`: tells the URLs of several apart. */
+  constructor(options: { bytesMax?: number; name?: string } = {}) {
+    this.#prefix = `memory://${options.name ?? "blobs"}/`;
     this.#bytesMax = options.bytesMax ?? Number.POSITIVE_INFINITY;
   }
 
@@ -22,8 +22,12 @@ export class MemoryStore implements Store {
     return [...this.#blobs.keys()];
   }
 
+  owns(url: string): boolean {
+    return url.startsWith(this.#prefix);
+  }
+
   locationFor(key: string): string {
-    return `${prefix}${key}`;
+    return `${this.#prefix}${key}`;
   }
 
   async put(key: string, source: Readable, options: PutOptions): Promise<{ url: string; sizeBytes: number }> {
@@ -63,9 +67,9 @@ export class MemoryStore implements Store {
   }
 
   async remove(url: string): Promise<void> {
-    if (!url.startsWith(prefix))
+    if (!this.owns(url))
       throw new ServiceError("stores.blob_not_found", "The location is not of this store.", { facts: { url } });
-    const key = url.slice(prefix.length);
+    const key = url.slice(this.#prefix.length);
     const gone = new ServiceError("stores.unavailable", `The partial data of image ${key} was removed.`);
     for (const fence of this.#puts.get(key) ?? []) fence.abort(gone);
     this.#blobs.delete(key);
@@ -91,8 +95,8 @@ export class MemoryStore implements Store {
   }
 
   #blob(url: string): Buffer {
-    const data = this.#blobs.get(url.slice(prefix.length));
-    if (data && url.startsWith(prefix)) return data;
+    const data = this.#blobs.get(url.slice(this.#prefix.length));
+    if (data && this.owns(url)) return data;
     throw new ServiceError("stores.blob_not_found", "There is no such data.", { facts: { url } });
   }
 }

@@ -1,0 +1,89 @@
+// Single locations of an image: one taken away with a lease on its data, and what is noted about others.
+import { isServiceError, ServiceError } from "../../core/errors.ts";
+import type { ImageLocation } from "../../images/image.ts";
+import type { Cleanup, UploadLease } from "../../images/ports.ts";
+import type { Database, Dialect, Queryable } from "../database.ts";
+import { jsonText } from "./json-text.ts";
+import { isLive, softDelete } from "./live-row.ts";
+import { insertLease } from "./upload-lease.ts";
+
+type LocationRow = { readonly id: number; readonly value: string; readonly meta_data: string | null };
+
+/** See ImageRepository.removeLocation. `now`: as a datetime column holds it. */
+export async function removeLocation(
+  db: Database,
+  options: { id: string; url: string; cleanup: Cleanup; now: string },
+): Promise<UploadLease> {
+  const { id, url, cleanup, now } = options;
+  const { dialect } = db;
+  const lease = { imageId: id, leaseId: cleanup.leaseId, node: cleanup.node, urls: [url] };
+  try {
+    return await db.transaction(async (tx) => {
+      const status = await lockImage(tx, id, dialect);
+      if (status === undefined) throw notFound(id, "There is no image");
+      if (status !== "active") throw conflict(id, `is ${status}, not active`);
+      const rows = await liveLocations(tx, id);
+      const gone = rows.filter((row) => row.value === url);
+      if (gone.length === 0) throw notFound(id, "There is no such location of image");
+      if (gone.length === rows.length)
+        throw new ServiceError("images.forbidden", `The last data of image ${id} cannot be removed.`);
+      await softDelete(
+        tx,
+        "image_locations",
+        gone.map((row) => Number(row.id)),
+        { now, dialect },
+      );
+      await tx.run("update images set updated_at = ? where id = ?", [now, id]);
+      await insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect });
+      return lease;
+    });
+  } catch (error) {
+    if (isServiceError(error, "db.duplicate"))
+      throw conflict(id, "has other data that is being written or removed; try again soon");
+    throw error;
+  }
+}
+
+/** See ImageRepository.noteLocations. */
+export async function noteLocations(
+  db: Database,
+  options: { id: string; locations: readonly ImageLocation[]; now: string },
+): Promise<void> {
+  const byUrl = new Map(options.locations.map(({ url, metadata }) => [url, jsonText(metadata)]));
+  await db.transaction(async (tx) => {
+    // Behind whoever changes the image, so that nothing they write is overwritten.
+    if ((await lockImage(tx, options.id, db.dialect)) === undefined) return;
+    for (const row of await liveLocations(tx, options.id)) {
+      const text = byUrl.get(row.value);
+      if (text !== undefined && text !== row.meta_data)
+        await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [
+          text,
+          options.now,
+          row.id,
+        ]);
+    }
+  });
+}
+
+async function lockImage(tx: Queryable, id: string, dialect: Dialect): Promise<string | undefined> {
+  const [image] = await tx.query<{ status: string }>(
+    `select status from images where id = ? and deleted = false${dialect.forUpdate}`,
+    [id],
+  );
+  return image?.status;
+}
+
+async function liveLocations(tx: Queryable, id: string): Promise<readonly LocationRow[]> {
+  return await tx.query<LocationRow>(
+    `select id, value, meta_data from image_locations where image_id = ? and ${isLive} and status = 'active' order by id`,
+    [id],
+  );
+}
+
+function notFound(imageId: string, what: string): ServiceError {
+  return new ServiceError("images.not_found", `${what} ${imageId}.`, { facts: { imageId } });
+}
+
+function conflict(imageId: string, why: string): ServiceError {
+  return new ServiceError("images.status_conflict", `Image ${imageId} ${why}.`, { facts: { imageId } });
+}

@@ -7,13 +7,16 @@ import { fileURLToPath } from "node:url";
 
 /**
  * Ends, when its stdin closes, every process that works in the folder or names it in its command line, with its group; then removes the
- * folder. Nodes give themselves titles, which hides their command line, but they and their workers stay where they were started.
+ * folder. Nodes give themselves titles, which hides their command line, but they and their workers stay where they were started. It looks
+ * again until nobody is left: a killed process that waits for its disk is there for as long as the disk takes.
  */
 const guardShell = `
 folder=$1; keep=$2
 cat >/dev/null
 trap '' PIPE
-for round in 1 2 3; do
+found=1; rounds=600
+while [ "$found" = 1 ] && [ "$rounds" -gt 0 ]; do
+  found=0; rounds=$((rounds - 1))
   for process in /proc/[0-9]*; do
     pid=\${process#/proc/}
     [ "$pid" != "$$" ] || continue
@@ -21,9 +24,10 @@ for round in 1 2 3; do
       "$folder"/*) ;;
       *) tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$folder" || continue ;;
     esac
+    found=1
     kill -9 "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null
   done
-  sleep 0.1
+  [ "$found" = 0 ] || sleep 0.1
 done
 [ "$keep" = keep ] || rm -rf "$folder"`;
 

@@ -10,7 +10,7 @@ import { testDialects, withTestDatabase } from "../testing/databases.ts";
 import { backUp } from "./back-up.ts";
 import { findBackup } from "./backup-folder.ts";
 import type { BackupProgress } from "./progress.ts";
-import { backupOf, makeFolder } from "./testing/folders.ts";
+import { backupOf, makeFolder, scratchDatabases } from "./testing/folders.ts";
 
 for (const dialect of testDialects) {
   test(`${dialect}: a backup is proven by restoring it, and tells what is in it`, () =>
@@ -40,7 +40,7 @@ for (const dialect of testDialects) {
       // A backup that lost bytes is none.
       truncateSync(join(later.path, later.manifest.file), later.manifest.bytes - 1);
       assert.equal(findBackup(folder, "some-name")?.folder, path);
-      assert.deepEqual(await scratchDatabases(db), []);
+      assert.deepEqual(await scratchDatabases(db, url), []);
     }));
 
   test(`${dialect}: a backup under write traffic is one moment: no row without the row it belongs to`, () =>
@@ -89,7 +89,7 @@ for (const dialect of testDialects) {
       await assert.rejects(backUp(backupOf(db, url, join(folder, "b"))), { code: "schema.locked" });
       await lock.release();
       assert.deepEqual(readdirSync(join(folder, "b")), []);
-      assert.deepEqual(await scratchDatabases(db), []);
+      assert.deepEqual(await scratchDatabases(db, url), []);
     }));
 
   test(`${dialect}: a database that is not the image service's is not backed up as if it were`, () =>
@@ -120,12 +120,3 @@ test("backup: what a killed run left in the folder is removed, what a running on
     const left = readdirSync(folder).filter((name) => !name.startsWith("new-at-"));
     assert.deepEqual(left.sort(), others.sort());
   }));
-
-async function scratchDatabases(db: Parameters<typeof backUp>[0]["db"]): Promise<readonly string[]> {
-  const sql = {
-    sqlite: null,
-    mysql: "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE 'perennial\\_check%'",
-    postgresql: "SELECT datname AS name FROM pg_database WHERE datname LIKE 'perennial\\_check%'",
-  }[db.dialect.name];
-  return sql === null ? [] : (await db.query<{ name: string }>(sql)).map((row) => row.name);
-}

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../../../test/servers/eventually.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
-import type { Database, Dialect } from "../database.ts";
+import type { Database } from "../database.ts";
 import { databaseReadiness } from "../schema/readiness.ts";
 import { restoreMarkerTable } from "../schema/restore-marker.ts";
 import { presentTables } from "../schema/schema-tools.ts";
@@ -18,7 +18,7 @@ import { fillNewton } from "../schema/testing/rows.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
 import { backUp } from "./back-up.ts";
 import { findBackup } from "./backup-folder.ts";
-import { backupOf, fingerprint, makeFolder } from "./testing/folders.ts";
+import { backupOf, fingerprint, makeFolder, scratchDatabases } from "./testing/folders.ts";
 
 const script = fileURLToPath(new URL("../../../bin/glance-manage.js", import.meta.url));
 const newton = releaseOf("newton");
@@ -39,16 +39,6 @@ async function finish(url: string, ...args: readonly string[]): Promise<void> {
   assert.equal(code, 0, said);
 }
 
-const scratchSql: Record<Dialect["name"], string | null> = {
-  sqlite: null,
-  mysql: "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE 'perennial\\_check%'",
-  postgresql: "SELECT datname AS name FROM pg_database WHERE datname LIKE 'perennial\\_check%'",
-};
-async function scratches(db: Database): Promise<number> {
-  const sql = scratchSql[db.dialect.name];
-  return sql === null ? 0 : (await db.query(sql)).length;
-}
-
 for (const dialect of testDialects) {
   test(`${dialect}: a backup that was killed leaves no backup, and nothing once the next one is made`, () =>
     withTestDatabase(dialect, "newton", async ({ db, url }) => {
@@ -60,7 +50,7 @@ for (const dialect of testDialects) {
         () => partials().some((name) => readdirSync(join(folder, name)).some((file) => file.startsWith("data"))),
         // A database of its own stands, or on SQLite a file.
         async () =>
-          (await scratches(db)) > 0 ||
+          (await scratchDatabases(db, url)).length > 0 ||
           partials().some((name) => readdirSync(join(folder, name)).some((file) => file.endsWith(".check"))),
       ];
       for (const moment of moments) {
@@ -78,7 +68,7 @@ for (const dialect of testDialects) {
       }
       await finish(url, "backup", "--to", folder);
       assert.deepEqual(partials(), []);
-      assert.equal(await scratches(db), 0);
+      assert.deepEqual(await scratchDatabases(db, url), []);
       assert.equal(findBackup(folder, "glance-newton")?.manifest.verified, "restoring");
     }));
 

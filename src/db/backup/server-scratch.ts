@@ -17,10 +17,13 @@ export type ScratchSql = {
   readonly load: (database: string, path: string, pass: Pass) => Promise<void>;
 };
 
+/** How the names of one database's scratches begin. Others of the server may be backed up at this moment: theirs are not ours to drop. */
+export function scratchPrefix(url: DatabaseUrl): string {
+  return `perennial_check_${createHash("sha256").update(url.display).digest("hex").slice(0, 8)}_`;
+}
+
 export function createScratches({ db, url }: CopySource, sql: ScratchSql) {
-  // Other databases of the server may be backed up at this moment: their scratch databases are not ours to drop.
-  const owner = createHash("sha256").update(url.display).digest("hex").slice(0, 8);
-  const prefix = `perennial_check_${owner}_`;
+  const prefix = scratchPrefix(url);
   const run = (...statements: readonly string[]) =>
     db.session(async (session) => {
       for (const statement of statements) await session.run(statement);

@@ -48,12 +48,13 @@ async function stateOf(db: Database): Promise<State | undefined> {
   return row;
 }
 
-/** The backend that runs a statement about the index, once it waits for somebody. */
+/** The backend that runs a statement about the index, once it waits for somebody. Other files' tests do the like on the same server. */
 async function builderOf(db: Database, verb = "CREATE"): Promise<number> {
   let pid = 0;
   await eventually("a statement on the index waits", async () => {
     const [row] = await db.query<{ pid: number }>(
-      "SELECT pid FROM pg_stat_activity WHERE query LIKE ? AND state = 'active' AND cardinality(pg_blocking_pids(pid)) > 0",
+      `SELECT pid FROM pg_stat_activity
+       WHERE datname = current_database() AND query LIKE ? AND state = 'active' AND cardinality(pg_blocking_pids(pid)) > 0`,
       [`${verb} INDEX CONCURRENTLY%`],
     );
     pid = row?.pid ?? 0;
@@ -127,7 +128,8 @@ if (testDialects.includes("postgresql")) {
       );
       assert(longestMs < 450, `an update was held up for ${Math.round(longestMs)} ms`);
       const [busy] = await db.query<{ n: number }>(
-        "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND state = 'active'",
+        `SELECT COUNT(*) AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE 'CREATE INDEX%' AND state = 'active'`,
       );
       assert.equal(busy?.n, 0, "nothing works on after us");
       await apply(db, build);

@@ -15,7 +15,10 @@ export type FillOptions = {
 const rowsPerStatement = 100_000;
 /** The project that owns one image among all. */
 export const loneProject = "project-alone";
-/** A project like a thousand others, which is a member of twenty images however many there are. */
+/**
+ * One image in twenty is its own, as one in twenty is public, so that its pages are made of the same parts however many images there are;
+ * and it is a member of twenty.
+ */
 export const someProject = "project-7";
 
 /** The id of image `seq`, in no order, as UUIDs are. */
@@ -53,7 +56,8 @@ function imagesSql(sequence: string, { images, release }: FillOptions): string {
       owner, min_disk, min_ram, protected, ${column})
     SELECT ${idSql("seq")}, CONCAT('image-', seq), 1000000 + seq, 'active', '2024-01-01' + INTERVAL seq SECOND,
       '2024-01-01' + INTERVAL seq SECOND, 0, IF(seq MOD 2, 'qcow2', 'raw'), 'bare', MD5(seq),
-      IF(seq = ${alone}, '${loneProject}', CONCAT('project-', seq MOD 1000)), 0, 0, 0, ${value} FROM ${sequence}`;
+      CASE WHEN seq = ${alone} THEN '${loneProject}' WHEN seq MOD 20 = 7 THEN '${someProject}' ELSE CONCAT('project-', seq MOD 1000) END,
+      0, 0, 0, ${value} FROM ${sequence}`;
 }
 
 function childrenSql(sequence: string, images: number): readonly string[] {

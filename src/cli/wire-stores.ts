@@ -49,11 +49,13 @@ export function planStores(
   const planned = choice.sections.map((section): PlannedStore => {
     const plan = driverOf(section.type)?.configure(config, section.section);
     if (!plan) throw new Error(`no driver of type ${section.type}`);
-    const other = plan.place === null ? undefined : places.get(plan.place);
-    // The same URL would be two locations of an image, and removing the one would take the data of both.
-    if (other !== undefined)
-      throw invalid("DEFAULT", "enabled_backends", `${other}, ${section.id}`, "both write to the same place.");
-    if (plan.place !== null) places.set(plan.place, section.id);
+    for (const place of plan.places) {
+      const other = places.get(place);
+      // The same URL would be two locations of an image, and removing the one would take the data of both.
+      if (other !== undefined)
+        throw invalid("DEFAULT", "enabled_backends", `${other}, ${section.id}`, `both write to ${place}.`);
+      places.set(place, section.id);
+    }
     return { section, plan };
   });
   return { multiStore: choice.multiStore, defaultId: choice.defaultId, planned };

@@ -17,8 +17,8 @@ export type StoreDriver = {
 };
 
 export type StorePlan = {
-  /** Where the store writes, in a form that is equal for two sections that mean the same place; null: nowhere. */
-  readonly place: string | null;
+  /** Where the store writes, in a form that is equal for two sections that mean the same place; none: it only gives data. */
+  readonly places: readonly string[];
   /** Throws config.invalid, stores.unavailable. */
   open(): Promise<Store>;
 };

@@ -8,8 +8,11 @@ const writeBytesMin = 1_048_576;
 const writeChunksMax = 512;
 const flushBytesMin = 64 * 1_048_576;
 
-/** Writes all of `source` from the file's start and flushes it; holds at most a few megabytes. Throws what the source or the file throws. */
-export async function writeBlob(file: FileHandle, source: Readable): Promise<number> {
+/**
+ * Writes all of `source` from the start of a new file and flushes it; holds at most a few megabytes. `sparse`: chunks of nothing but zeros
+ * become holes of the file. Throws what the source or the file throws.
+ */
+export async function writeBlob(file: FileHandle, source: Readable, { sparse }: { sparse: boolean }): Promise<number> {
   let gathered: Buffer[] = [];
   let gatheredBytes = 0;
   let writtenBytes = 0;
@@ -23,7 +26,7 @@ export async function writeBlob(file: FileHandle, source: Readable): Promise<num
     writtenBytes += gatheredBytes;
     gathered = [];
     gatheredBytes = 0;
-    writing = writeAll(file, chunks, position);
+    writing = sparse ? writeSparse(file, chunks, position) : writeAll(file, chunks, position);
     // Awaited before the next write; a failure until then must not count as unhandled.
     writing.catch(() => undefined);
   };
@@ -51,8 +54,36 @@ export async function writeBlob(file: FileHandle, source: Readable): Promise<num
     await Promise.allSettled([writing, flushing]);
     throw error;
   }
+  // A hole at the end is only there once the file is as long.
+  if (sparse) await file.truncate(writtenBytes);
   await file.sync();
   return writtenBytes;
+}
+
+const zeros = Buffer.alloc(65_536);
+
+/** Writes runs of chunks that hold anything, and leaves out the others. */
+async function writeSparse(file: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
+  let run: Buffer[] = [];
+  let start = position;
+  let end = position;
+  for (const chunk of chunks) {
+    if (isZero(chunk)) {
+      await writeAll(file, run, start);
+      run = [];
+      start = end + chunk.length;
+    } else run.push(chunk);
+    end += chunk.length;
+  }
+  await writeAll(file, run, start);
+}
+
+function isZero(chunk: Buffer): boolean {
+  for (let at = 0; at < chunk.length; at += zeros.length) {
+    const part = chunk.subarray(at, at + zeros.length);
+    if (part.compare(zeros, 0, part.length) !== 0) return false;
+  }
+  return true;
 }
 
 /** A write may be cut short (a full disk, a limit): the rest is written again, until it is all there or the system says why not. */

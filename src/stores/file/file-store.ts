@@ -18,6 +18,10 @@ export type FileStoreOptions = {
   /** Mode bits of finished files; null: the umask decides. */
   readonly filePermissions: number | null;
   readonly readBytes: number;
+  /** Stretches of zeros take no room; absent: they do. */
+  readonly sparse?: boolean;
+  /** What is noted with each location; absent: nothing. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 };
 
 /** Creates the data directory where it is missing, as the reference does. Throws config.invalid where that cannot be done. */
@@ -46,7 +50,11 @@ class FileStore implements Store {
     this.properties = {
       schemes: ["file", "filesystem"],
       writable: true,
-      shown: { data_dir: paths.dataDirectory, chunk_size: options.readBytes, thin_provisioning: false },
+      shown: {
+        data_dir: paths.dataDirectory,
+        chunk_size: options.readBytes,
+        thin_provisioning: options.sparse ?? false,
+      },
     };
   }
 
@@ -70,7 +78,7 @@ class FileStore implements Store {
       await this.#refuseWithoutRoom(options.expectedBytes ?? 0);
       await makePartialDirectory(this.#paths.partialDirectory);
       file = await open(partial, "wx");
-      const sizeBytes = await writeBlob(file, source);
+      const sizeBytes = await writeBlob(file, source, { sparse: this.#options.sparse ?? false });
       if (this.#options.filePermissions !== null) await file.chmod(this.#options.filePermissions);
       await file.close();
       file = undefined;
@@ -80,7 +88,8 @@ class FileStore implements Store {
       // Fails only where remove() was faster, or takes it along later: the blob stands under its name.
       await rm(partial, { force: true }).catch(() => undefined);
       await syncDirectory(this.#paths.dataDirectory);
-      return { url: this.#paths.url(key), sizeBytes };
+      const { metadata } = this.#options;
+      return { url: this.#paths.url(key), sizeBytes, ...(metadata ? { metadata } : {}) };
     } catch (error) {
       // Asked before the source is destroyed: what it died of by itself is for the caller, unchanged.
       const ofSource = error === source.errored || errorCode(error) === "ERR_STREAM_PREMATURE_CLOSE";

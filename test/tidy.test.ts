@@ -9,13 +9,14 @@ const mayImport: Record<string, readonly string[]> = {
   stores: ["core"],
   formats: ["core"],
   images: ["core", "releases", "stores", "formats"],
-  db: ["core", "releases", "images"],
+  metadefs: ["core", "releases"],
+  db: ["core", "releases", "images", "metadefs"],
   identity: ["core", "releases"],
-  api: ["core", "releases", "images", "identity"],
+  api: ["core", "releases", "images", "metadefs", "identity"],
   node: ["core", "releases", "db", "api"],
   rollout: ["core", "releases", "db"],
   console: [],
-  cli: ["core", "releases", "stores", "images", "db", "identity", "api", "node", "rollout"],
+  cli: ["core", "releases", "stores", "images", "metadefs", "db", "identity", "api", "node", "rollout"],
 };
 const rooms = Object.keys(mayImport).join("|");
 

@@ -12,6 +12,13 @@ async function apiWithImage(): Promise<TestApi> {
   const headers = { "x-auth-token": "u:p1:member" };
   const image = JSON.stringify({ id, disk_format: "raw", container_format: "bare" });
   assert.equal((await fetch(`${api.url}/v2/images`, { method: "POST", headers, body: image })).status, 201);
+  const namespace = { namespace: "N", owner: "p1", tags: [{ name: "t" }], objects: [{ name: "o" }] };
+  const made = await fetch(`${api.url}/v2/metadefs/namespaces`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(namespace),
+  });
+  assert.equal(made.status, 201);
   return api;
 }
 
@@ -28,6 +35,14 @@ const knownPath = fc.constantFrom(
   `/v2/images/${id}/tags/t`,
   `/v2/images/${id}/actions/deactivate`,
   "/v2/schemas/images",
+  "/v2/metadefs/namespaces",
+  "/v2/metadefs/namespaces/N",
+  "/v2/metadefs/namespaces/N/objects",
+  "/v2/metadefs/namespaces/N/objects/o",
+  "/v2/metadefs/namespaces/N/properties",
+  "/v2/metadefs/namespaces/N/tags",
+  "/v2/metadefs/namespaces/N/tags/t",
+  "/v2/metadefs/namespaces/N/resource_types",
   "/versions",
   "/healthcheck",
 );
@@ -134,5 +149,64 @@ test("fuzz: chunked bodies of any pieces are read, or refused", async () => {
       assert(answer.status < 500, String(answer.status));
     }),
     { numRuns: 100 },
+  );
+});
+
+const metadefText = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("", "/", "__proto__", "x".repeat(81)));
+const metadefProperty = fc.record(
+  {
+    name: metadefText,
+    title: metadefText,
+    type: fc.constantFrom("string", "integer", "array", null),
+    enum: fc.array(fc.oneof(metadefText, fc.jsonValue())),
+    items: fc.record({ type: fc.constantFrom("string", "x"), enum: fc.jsonValue() }, { requiredKeys: [] }),
+    minimum: fc.oneof(fc.double(), fc.constant("1")),
+    default: fc.jsonValue(),
+    extra: fc.jsonValue(),
+  },
+  { requiredKeys: ["title", "type"] },
+);
+const metadefObject = fc.record(
+  { name: metadefText, required: fc.array(metadefText), properties: fc.dictionary(metadefText, metadefProperty) },
+  { requiredKeys: [] },
+);
+const metadefNames = fc.array(fc.record({ name: metadefText, prefix: metadefText }, { requiredKeys: ["name"] }));
+const metadefBody = fc.oneof(
+  fc.record(
+    {
+      namespace: metadefText,
+      description: metadefText,
+      visibility: fc.constantFrom("public", "private", "shared"),
+      owner: fc.constantFrom("p1", "", "p2"),
+      protected: fc.oneof(fc.constant(false), fc.jsonValue()),
+      properties: fc.dictionary(metadefText, metadefProperty),
+      objects: fc.array(metadefObject),
+      tags: metadefNames,
+      resource_type_associations: metadefNames,
+    },
+    { requiredKeys: ["namespace"] },
+  ),
+  metadefObject,
+  metadefProperty,
+  fc.record({ tags: metadefNames }),
+);
+
+test("fuzz: definitions of nearly the right shape are taken or refused, and what was taken can be read", async () => {
+  await using api = await apiWithImage();
+  const headers = { "x-auth-token": "u:p1:member" };
+  const base = `${api.url}/v2/metadefs/namespaces`;
+  const target = fc.constantFrom("", "/N", "/N/objects", "/N/properties", "/N/tags", "/N/resource_types");
+  await fc.assert(
+    fc.asyncProperty(target, fc.constantFrom("POST", "PUT"), metadefBody, async (where, verb, value) => {
+      const response = await fetch(base + where, { method: verb, headers, body: JSON.stringify(value) });
+      const text = await response.text();
+      assert(response.status < 500, `${response.status} ${text}`);
+      const { self } = response.ok ? JSON.parse(text) : {};
+      if (self !== undefined) assert.equal((await fetch(api.url + self, { headers })).status, 200, self);
+      // The namespace may have got another name.
+      if (where === "/N" && response.ok)
+        await fetch(`${api.url}${self}`, { method: "PUT", headers, body: JSON.stringify({ namespace: "N" }) });
+    }),
+    runs,
   );
 });

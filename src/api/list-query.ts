@@ -1,11 +1,12 @@
 // GET /v2/images?...: query parameters to the domain's request. Anything that is no parameter and no column is a custom property.
+
+import { isStorable } from "../core/storable-text.ts";
 import type { MemberStatus } from "../images/image.ts";
 import type { FilterColumn, ImageFilter, NumberColumn, SortDirection, SortKey } from "../images/ports.ts";
 import type { ListImagesRequest } from "../images/services.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 import { badQuery, parseEquality, parseTimeFilter } from "./filter-values.ts";
 import type { QueryPairs } from "./query-string.ts";
-import { isStorable } from "./storable-text.ts";
 
 const sortKeys: readonly SortKey[] = [
   "name",

@@ -21,13 +21,14 @@ export function announcedBytes(request: IncomingMessage): number | null {
 }
 
 /**
- * A list or an object, whatever the content type says. `msMax`: how long the client may take to send it.
+ * A list or an object, whatever the content type says. `msMax`: how long the client may take to send it. `parse` may throw anything.
  * Throws api.bad_request, api.body_too_large, api.body_too_slow, api.client_gone.
  */
 export async function readJson(
   request: IncomingMessage,
   response: ServerResponse,
   msMax: number = jsonMsMax,
+  parse: (text: string) => unknown = JSON.parse,
 ): Promise<object> {
   if (!hasBody(request)) throw new ServiceError("api.bad_request", "This request needs a JSON body.");
   const body = new RequestBody(request, response);
@@ -37,7 +38,7 @@ export async function readJson(
   const bytes = await readBytes(body, announcedBytes(request) ?? 0).finally(() => clearTimeout(timer));
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
     throw new ServiceError("api.bad_request", "The body is not JSON in UTF-8.", { cause });
   }

@@ -4,6 +4,9 @@ import { actionRoutes } from "./routes/actions.ts";
 import { imageFileRoutes } from "./routes/image-file.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { metadefNamespaceRoutes } from "./routes/metadef-namespaces.ts";
+import { metadefPartRoutes } from "./routes/metadef-parts.ts";
+import { metadefResourceTypeRoutes } from "./routes/metadef-resource-types.ts";
 import { schemaRoutes } from "./routes/schemas.ts";
 import { storeRoutes } from "./routes/stores.ts";
 import { tagRoutes } from "./routes/tags.ts";
@@ -16,6 +19,9 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...memberRoutes,
     ...tagRoutes,
     ...actionRoutes,
+    ...metadefNamespaceRoutes,
+    ...metadefPartRoutes,
+    ...metadefResourceTypeRoutes,
     ...taskRoutes(deps),
     ...storeRoutes(deps),
     ...schemaRoutes(deps),

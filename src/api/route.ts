@@ -1,8 +1,10 @@
 // What a route is: a line in a table, and a handler that turns a request into calls of the domain and their result into an answer.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Caller } from "../core/caller.ts";
+import { parseExactJson } from "../core/exact-json.ts";
 import type { ImageServices } from "../images/services.ts";
 import type { ImageSettings } from "../images/settings.ts";
+import type { MetadefServices } from "../metadefs/services.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 import type { Release } from "../releases/catalogue.ts";
 import type { Answer } from "./answer.ts";
@@ -17,7 +19,9 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** What a route does with a body: most refuse any (400); `stream` hands it on, `ignored` is the list's, as in the reference. */
 export type BodyRule = "refused" | "json" | "stream" | "ignored";
 
-export type Services = Pick<ImageServices, "images" | "data" | "members" | "stores" | "tasks">;
+export type Services = Pick<ImageServices, "images" | "data" | "members" | "stores" | "tasks"> & {
+  readonly metadefs: MetadefServices;
+};
 
 /** What handlers work with. */
 export type RouteDeps = {
@@ -79,6 +83,11 @@ export class ApiRequest {
   /** A list or an object. Throws api.bad_request, api.body_too_large, api.body_too_slow, api.client_gone. */
   json(): Promise<object> {
     return readJson(this.raw, this.response);
+  }
+
+  /** As json, with numbers as they were written where a JavaScript number would be another (core/exact-json.ts). */
+  exactJson(): Promise<object> {
+    return readJson(this.raw, this.response, undefined, parseExactJson);
   }
 
   baseUrl(): string {

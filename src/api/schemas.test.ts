@@ -32,10 +32,19 @@ const settings: ImageSettings = {
 
 test("schemas: each is served, the image's with the formats of this service and null", async () => {
   await using api = await startApi();
-  for (const name of ["image", "images", "member", "members", "task", "tasks"]) {
-    const response = await fetch(`${api.url}/v2/schemas/${name}`);
+  const metadefs = [
+    ...["namespace", "namespaces", "object", "objects", "property", "properties", "tag", "tags"],
+    ...["resource_type", "resource_types"],
+  ].map((name) => `metadefs/${name}`);
+  const titles: Readonly<Record<string, string>> = {
+    resource_type: "resource_type_association",
+    resource_types: "resource_type_associations",
+  };
+  for (const path of ["image", "images", "member", "members", "task", "tasks", ...metadefs]) {
+    const name = path.split("/").at(-1) ?? path;
+    const response = await fetch(`${api.url}/v2/schemas/${path}`);
     assert.equal(response.status, 200);
-    assert.equal(((await response.json()) as { name: string }).name, name);
+    assert.equal(((await response.json()) as { name: string }).name, titles[name] ?? name);
   }
   assert.equal((await fetch(`${api.url}/v2/schemas/metadefs`)).status, 404);
   const { properties } = JSON.parse(createSchemas(releases[0]?.capabilities ?? assert.fail(), settings).image);

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { isStorable } from "../core/storable-text.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import type { Release } from "../releases/catalogue.ts";
@@ -20,7 +21,6 @@ import { ApiRequest, type Route, type RouteDeps, type Services } from "./route.t
 import { allowedMethods, pathsOf, routesOf } from "./route-table.ts";
 import { healthcheckAnswer } from "./routes/healthcheck.ts";
 import { redirectAnswer, versionsAnswer } from "./routes/versions.ts";
-import { isStorable } from "./storable-text.ts";
 import { createUrlRewrite, internalPaths } from "./version-negotiation.ts";
 
 export type ApiDeps = {
@@ -161,7 +161,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 
 /** Encoded slashes are slashes to the reference, whose resources have none in their names. A new tag is the domain's to refuse. */
 function canExist(method: string, param: string, text: string): boolean {
-  return text !== "" && !text.includes("/") && ((param === "tag" && method === "PUT") || isStorable(text));
+  const isNew = param === "tag" && (method === "PUT" || method === "POST");
+  return text !== "" && !text.includes("/") && (isNew || isStorable(text));
 }
 
 function nothingHere(method: string): ServiceError {

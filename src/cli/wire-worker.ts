@@ -6,9 +6,11 @@ import { readPipeline } from "../api/pipeline/pipeline.ts";
 import { createApi } from "../api/server.ts";
 import { StopStack } from "../core/lifecycle.ts";
 import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
+import { createMetadefRepository } from "../db/metadefs/metadef-repository.ts";
 import { createNodeRepository } from "../db/repositories/node-repository.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
+import { createMetadefServices } from "../metadefs/services.ts";
 import { createAnnouncement } from "../node/announced-release.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
@@ -37,8 +39,15 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
     // Asked for the first time while the database surely answers: a later failure then repeats what clients have seen.
     await announced();
+    const metadefs = createMetadefServices({
+      repository: createMetadefRepository(db),
+      policy: rules.policy,
+      capabilities: release.capabilities,
+      pageDefault: settings.pageImagesDefault,
+      pageMax: settings.pageImagesMax,
+    });
     const app = await createApi({
-      services,
+      services: { ...services, metadefs },
       identity: openIdentity({ callers: pipeline.callers, policy: rules.policy }),
       release,
       announced,

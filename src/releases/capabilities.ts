@@ -55,6 +55,8 @@ export type Capabilities = {
    * another format than claimed, and data that is unsafe to open, is refused.
    */
   readonly contentInspection: "none" | "records" | "refuses";
+  /** A request that sets all tags of a metadata namespace may add to those that are there (X-Openstack-Append). */
+  readonly metadefTagsAppended: boolean;
   /** Defaults of [image_format] disk_formats and container_formats. */
   readonly diskFormats: readonly string[];
   readonly containerFormats: readonly string[];
@@ -84,6 +86,7 @@ export const firstCapabilities: Capabilities = {
   stores: firstStores,
   cacheInDatabase: false,
   contentInspection: "none",
+  metadefTagsAppended: false,
   diskFormats,
   containerFormats,
   policy: firstPolicy,

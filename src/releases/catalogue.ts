@@ -91,7 +91,10 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
   xena: { changes: { policy: xenaPolicy } },
-  yoga: { apiVersions: withStoresAndCache(16), changes: { policy: yogaPolicy, stores: yogaStores } },
+  yoga: {
+    apiVersions: withStoresAndCache(16),
+    changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true },
+  },
   zed: { changes: { stores: zedStores } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },
   "2023.2": { changes: { stores: weighedStores } },

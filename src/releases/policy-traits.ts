@@ -18,6 +18,10 @@ export type PolicyTraits = {
   readonly tasksAccessRule: boolean;
   readonly copyRule: boolean;
   readonly metadefAdminRules: boolean;
+  /** There are rules for deleting metadata definitions. */
+  readonly metadefRemoveRules: boolean;
+  /** Beside the rules, metadata definitions are changed by the project they belong to and by admins alone. */
+  readonly metadefOwnership: boolean;
   readonly storesDetailRule: boolean;
   readonly cacheRules: boolean;
   readonly serviceRules: boolean;
@@ -37,6 +41,8 @@ export const firstPolicy: PolicyTraits = {
   tasksAccessRule: false,
   copyRule: false,
   metadefAdminRules: false,
+  metadefRemoveRules: false,
+  metadefOwnership: true,
   storesDetailRule: false,
   cacheRules: false,
   serviceRules: false,
@@ -48,7 +54,12 @@ export const ocataPolicy: PolicyTraits = { ...firstPolicy, communityRule: true }
 
 export const pikePolicy: PolicyTraits = { ...ocataPolicy, tasksAccessRule: true };
 
-export const ussuriPolicy: PolicyTraits = { ...pikePolicy, defaultsIn: "code", copyRule: true };
+export const ussuriPolicy: PolicyTraits = {
+  ...pikePolicy,
+  defaultsIn: "code",
+  copyRule: true,
+  metadefRemoveRules: true,
+};
 
 export const wallabyPolicy: PolicyTraits = {
   ...ussuriPolicy,
@@ -58,7 +69,12 @@ export const wallabyPolicy: PolicyTraits = {
 };
 
 /** Decided in the API layer from here on. */
-export const xenaPolicy: PolicyTraits = { ...wallabyPolicy, hidesUnreadable: true, filtersLists: true };
+export const xenaPolicy: PolicyTraits = {
+  ...wallabyPolicy,
+  hidesUnreadable: true,
+  filtersLists: true,
+  metadefOwnership: false,
+};
 
 export const yogaPolicy: PolicyTraits = { ...xenaPolicy, storesDetailRule: true, cacheRules: true };
 

@@ -4,11 +4,14 @@ import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Registry } from "prom-client";
 import type { Policy, PropertyProtections } from "../../core/caller.ts";
+import { systemClock } from "../../core/clock.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { fakeauth } from "../../identity/fakeauth.ts";
 import { createIdentity, nobody } from "../../identity/identity.ts";
 import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
 import { Fixture, type NodeOptions, settingsOf } from "../../images/testing/fixture.ts";
+import { createMetadefServices } from "../../metadefs/services.ts";
+import { createMemoryMetadefs } from "../../metadefs/testing/memory-metadefs.ts";
 import { noFeatures } from "../../releases/api-versions.ts";
 import { type Release, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { ApiSettings } from "../config.ts";
@@ -55,6 +58,13 @@ export async function startApi(
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
   });
+  const metadefs = createMetadefServices({
+    repository: createMemoryMetadefs(systemClock),
+    policy,
+    capabilities: release.capabilities,
+    pageDefault: 3,
+    pageMax: 10,
+  });
   const registry = new Registry();
   const state = { draining: false, unfit: null as string | null };
   const gate: Gate = {
@@ -65,7 +75,7 @@ export async function startApi(
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
   const app = await createApi({
-    services: { ...services, ...options.replace?.(services) },
+    services: { ...services, metadefs, ...options.replace?.({ ...services, metadefs }) },
     identity: createIdentity({ source: options.flavor === "fakeauth" ? fakeauth : nobody, policy }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),

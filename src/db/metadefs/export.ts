@@ -1,9 +1,11 @@
 // Reads all metadata definitions, as they stood at one moment, and writes them to files; and empties their tables.
+
+import { parseExactJson } from "../../core/exact-json.ts";
+import type { MetadefNamespace } from "../../metadefs/metadef.ts";
 import type { Database, Queryable } from "../database.ts";
-import { parseExactJson } from "./exact-json.ts";
 import { writeMetadefFiles } from "./metadef-files.ts";
 import { metadefTables } from "./metadef-rows.ts";
-import type { MetadefNamespace } from "./namespace.ts";
+import { requiredNames } from "./part-repository.ts";
 
 /** Returns the files written. Throws metadefs.bad_file. */
 export async function exportMetadefs(db: Database, folder: string): Promise<readonly string[]> {
@@ -72,7 +74,7 @@ async function readMetadefs(tx: Queryable): Promise<readonly MetadefNamespace[]>
     objects: objectsOf(row.id).map(({ name, description, required, json_schema }) => ({
       name,
       description,
-      required: required ? required.split(",") : null,
+      required: requiredNames(required),
       // The reference writes null for an object without properties.
       properties: parseExactJson(json_schema) ?? {},
     })),

@@ -1,10 +1,10 @@
 // Loads files of metadata definitions: one transaction for each namespace, so that whatever ends a run leaves whole namespaces. A file
 // that cannot be loaded does not keep the others out.
 import { errorText, isServiceError } from "../../core/errors.ts";
+import type { MetadefNamespace } from "../../metadefs/metadef.ts";
 import type { Database } from "../database.ts";
 import { badFile, metadefFiles, readMetadefFile } from "./metadef-files.ts";
-import { findNamespace, insertNamespace, mergeNamespace, removeNamespace } from "./metadef-rows.ts";
-import type { MetadefNamespace } from "./namespace.ts";
+import { findNamespace, insertNamespace, mergeNamespace, removeNamespace, type Writing } from "./metadef-rows.ts";
 
 /**
  * What becomes of a namespace that exists: `skip` leaves it, `merge` adds what it lacks, `prefer_new` also changes what it has to what
@@ -72,7 +72,13 @@ async function loadNamespace(db: Database, one: MetadefNamespace, mode: LoadMode
 function tryOnce(db: Database, one: MetadefNamespace, mode: LoadMode): Promise<Outcome> {
   const { dialect } = db;
   const now = dialect.encodeTime(new Date().toISOString());
-  const writing = { dialect, now, preferNew: mode === "prefer_new" };
+  const writing: Writing = {
+    dialect,
+    now,
+    preferNew: mode === "prefer_new",
+    stamps: ["created_at"],
+    protectsTypes: true,
+  };
   return db.transaction(async (tx) => {
     const id = await findNamespace(tx, one.namespace, dialect);
     if (id !== undefined && mode === "skip") return "skipped";

@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, ServiceError } from "../../core/errors.ts";
-import { parseExactJson } from "./exact-json.ts";
-import { type MetadefNamespace, namespaceFromJson, namespaceToJson } from "./namespace.ts";
+import { parseExactJson } from "../../core/exact-json.ts";
+import type { MetadefNamespace } from "../../metadefs/metadef.ts";
+import { namespaceFromJson, namespaceToJson } from "./namespace.ts";
 
 /** The file itself, or the *.json files of a folder in order. Throws metadefs.bad_file where there is none. */
 export async function metadefFiles(path: string): Promise<readonly string[]> {

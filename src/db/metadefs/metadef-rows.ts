@@ -1,9 +1,15 @@
 // Rows of the six metadef tables, of one namespace at a time.
 import assert from "node:assert/strict";
+import { jsonText } from "../../core/json-text.ts";
+import type {
+  AssociationDraft,
+  MetadefNamespace,
+  NamespaceAttributes,
+  ObjectDraft,
+  PropertyDraft,
+} from "../../metadefs/metadef.ts";
 import type { Dialect, Queryable, SqlValue } from "../database.ts";
 import { insertRows } from "../repositories/insert-rows.ts";
-import { jsonText } from "../repositories/json-text.ts";
-import type { MetadefNamespace } from "./namespace.ts";
 
 /** What stands in a namespace, in tables of their own with a name each. */
 const partTables = ["metadef_properties", "metadef_objects", "metadef_tags"] as const;
@@ -12,7 +18,8 @@ const childTables = [...partTables, "metadef_namespace_resource_types"] as const
 export const metadefTables = [...childTables, "metadef_namespaces", "metadef_resource_types"] as const;
 
 type Columns = Readonly<Record<string, SqlValue>>;
-type PartRow = { readonly name: string; readonly columns: Columns };
+export type PartTable = (typeof partTables)[number];
+export type PartRow = { readonly name: string; readonly columns: Columns };
 
 /** How a namespace is written. */
 export type Writing = {
@@ -21,6 +28,10 @@ export type Writing = {
   readonly now: string;
   /** What is there already takes what the file says. */
   readonly preferNew: boolean;
+  /** The columns of a new row that say since when it is so: files say when it came, requests also that it changed then. */
+  readonly stamps: readonly ("created_at" | "updated_at")[];
+  /** Whether a new resource type is kept from being deleted. */
+  readonly protectsTypes: boolean;
 };
 
 /** Its id, with the row locked. */
@@ -35,27 +46,33 @@ export async function removeNamespace(tx: Queryable, id: number): Promise<void> 
   await tx.run("DELETE FROM metadef_namespaces WHERE id = ?", [id]);
 }
 
-/** Throws db.duplicate where another did so in between. */
-export async function insertNamespace(tx: Queryable, one: MetadefNamespace, writing: Writing): Promise<void> {
-  await insertOne(tx, "metadef_namespaces", { ...namespaceColumns(one), created_at: writing.now });
+/** Its id. Throws db.duplicate where another did so in between. */
+export async function insertNamespace(tx: Queryable, one: MetadefNamespace, writing: Writing): Promise<number> {
+  await insertOne(tx, "metadef_namespaces", { ...namespaceColumns(one), ...stampColumns(writing) });
   const id = await newId(tx, "metadef_namespaces", "namespace = ?", [one.namespace]);
   await saveAssociations(tx, id, one, writing, true);
-  for (const table of partTables) {
-    const rows = partRows[table](one).map(({ name, columns }) => ({
-      namespace_id: id,
-      name,
-      ...columns,
-      created_at: writing.now,
-    }));
-    const [first] = rows;
-    if (first)
-      await insertRows(
-        tx,
-        table,
-        Object.keys(first),
-        rows.map((row) => Object.values<SqlValue>(row)),
-      );
-  }
+  for (const table of partTables) await insertParts(tx, table, id, partRows[table](one), writing);
+  return id;
+}
+
+/** Throws db.duplicate where a name is taken, or given twice. */
+export async function insertParts(
+  tx: Queryable,
+  table: PartTable,
+  namespaceId: number,
+  parts: readonly PartRow[],
+  writing: Pick<Writing, "now" | "stamps">,
+): Promise<void> {
+  const rows = parts.map(({ name, columns }) => ({
+    namespace_id: namespaceId,
+    name,
+    ...columns,
+    ...stampColumns(writing),
+  }));
+  const [first] = rows;
+  if (!first) return;
+  const values = rows.map((row) => Object.values<SqlValue>(row));
+  await insertRows(tx, table, Object.keys(first), values);
 }
 
 /** Adds what is not there; with `preferNew` what is there is changed to what `one` says. Nothing is taken away. */
@@ -80,12 +97,13 @@ async function saveAssociations(
   tx: Queryable,
   id: number,
   { resourceTypes }: MetadefNamespace,
-  { now, preferNew }: Writing,
+  writing: Writing,
   isNew: boolean,
 ): Promise<void> {
-  for (const { name, prefix, propertiesTarget } of resourceTypes) {
-    const type = await ensureResourceType(tx, name, { now, preferNew });
-    const columns = { properties_target: propertiesTarget, prefix };
+  const { now, preferNew } = writing;
+  for (const one of resourceTypes) {
+    const type = await ensureResourceType(tx, one.name, writing);
+    const columns = { properties_target: one.propertiesTarget, prefix: one.prefix };
     const key = [id, type];
     const found = isNew
       ? []
@@ -93,13 +111,7 @@ async function saveAssociations(
           "SELECT namespace_id FROM metadef_namespace_resource_types WHERE namespace_id = ? AND resource_type_id = ?",
           key,
         );
-    if (found.length === 0)
-      await insertOne(tx, "metadef_namespace_resource_types", {
-        namespace_id: id,
-        resource_type_id: type,
-        ...columns,
-        created_at: now,
-      });
+    if (found.length === 0) await insertAssociation(tx, id, type, one, writing);
     else if (preferNew)
       await update(
         tx,
@@ -112,34 +124,55 @@ async function saveAssociations(
   }
 }
 
-/** Resource types are shared by all namespaces; those of files are protected. */
-async function ensureResourceType(
+/** Throws db.duplicate where the two are associated already. */
+export function insertAssociation(
   tx: Queryable,
-  name: string,
-  { now, preferNew }: Pick<Writing, "now" | "preferNew">,
-): Promise<number> {
+  namespaceId: number,
+  resourceTypeId: number,
+  { prefix, propertiesTarget }: AssociationDraft,
+  writing: Pick<Writing, "now" | "stamps">,
+): Promise<void> {
+  return insertOne(tx, "metadef_namespace_resource_types", {
+    namespace_id: namespaceId,
+    resource_type_id: resourceTypeId,
+    properties_target: propertiesTarget,
+    prefix,
+    ...stampColumns(writing),
+  });
+}
+
+/** Resource types are shared by all namespaces. */
+export async function ensureResourceType(tx: Queryable, name: string, writing: Writing): Promise<number> {
+  const { now, preferNew, protectsTypes } = writing;
   const table = "metadef_resource_types";
   const found = await idOf(tx, table, "name = ?", [name]);
   if (found === undefined) {
-    await insertOne(tx, table, { name, protected: true, created_at: now });
+    await insertOne(tx, table, { name, protected: protectsTypes, ...stampColumns(writing) });
     return newId(tx, table, "name = ?", [name]);
   }
   if (preferNew) await update(tx, table, {}, now, "id = ?", [found]);
   return found;
 }
 
-const partRows: Record<(typeof partTables)[number], (one: MetadefNamespace) => readonly PartRow[]> = {
-  metadef_properties: (one) =>
-    one.properties.map(({ name, schema }) => ({ name, columns: { json_schema: jsonText(schema) } })),
-  metadef_objects: (one) =>
-    one.objects.map(({ name, description, required, properties }) => ({
-      name,
-      columns: { description, required: required?.join(",") ?? null, json_schema: jsonText(properties) },
-    })),
-  metadef_tags: (one) => one.tags.map((name) => ({ name, columns: {} })),
+const partRows: Record<PartTable, (one: MetadefNamespace) => readonly PartRow[]> = {
+  metadef_properties: (one) => one.properties.map(propertyRow),
+  metadef_objects: (one) => one.objects.map(objectRow),
+  metadef_tags: (one) => one.tags.map(tagRow),
 };
 
-function namespaceColumns(one: MetadefNamespace): Columns {
+export function propertyRow({ name, schema }: PropertyDraft): PartRow {
+  return { name, columns: { json_schema: jsonText(schema) } };
+}
+
+export function objectRow({ name, description, required, properties }: ObjectDraft): PartRow {
+  return { name, columns: { description, required: required?.join(",") ?? null, json_schema: jsonText(properties) } };
+}
+
+export function tagRow(name: string): PartRow {
+  return { name, columns: {} };
+}
+
+export function namespaceColumns(one: NamespaceAttributes): Columns {
   return {
     namespace: one.namespace,
     display_name: one.displayName,
@@ -150,20 +183,26 @@ function namespaceColumns(one: MetadefNamespace): Columns {
   };
 }
 
+function stampColumns({ now, stamps }: Pick<Writing, "now" | "stamps">): Columns {
+  return Object.fromEntries(stamps.map((column) => [column, now]));
+}
+
 function insertOne(tx: Queryable, table: string, columns: Columns): Promise<void> {
   return insertRows(tx, table, Object.keys(columns), [Object.values(columns)]);
 }
 
-async function update(
+/** With the time of it. Returns how many rows that were. */
+export async function update(
   tx: Queryable,
   table: string,
   columns: Columns,
   now: string,
   where: string,
   params: readonly SqlValue[],
-): Promise<void> {
+): Promise<number> {
   const sets = [...Object.keys(columns), "updated_at"].map((column) => `${column} = ?`).join(", ");
-  await tx.run(`UPDATE ${table} SET ${sets} WHERE ${where}`, [...Object.values(columns), now, ...params]);
+  const values = [...Object.values(columns), now, ...params];
+  return (await tx.run(`UPDATE ${table} SET ${sets} WHERE ${where}`, values)).rowsAffected;
 }
 
 async function idOf(

@@ -1,31 +1,6 @@
-// A namespace of metadata definitions with all that stands in it, and how its file says it. Files are Glance's: one namespace each.
+// How a file says a namespace of metadata definitions with all that stands in it. Files are Glance's: one namespace each.
 import { ServiceError } from "../../core/errors.ts";
-
-export type MetadefNamespace = {
-  readonly namespace: string;
-  readonly displayName: string | null;
-  readonly description: string | null;
-  readonly visibility: string | null;
-  readonly protected: boolean | null;
-  readonly owner: string;
-  readonly resourceTypes: readonly {
-    readonly name: string;
-    readonly prefix: string | null;
-    readonly propertiesTarget: string | null;
-  }[];
-  /** `schema`: JSON, which may hold raw numbers (exact-json.ts). */
-  readonly properties: readonly { readonly name: string; readonly schema: unknown }[];
-  readonly objects: readonly {
-    readonly name: string;
-    readonly description: string | null;
-    readonly required: readonly string[] | null;
-    readonly properties: unknown;
-  }[];
-  readonly tags: readonly string[];
-};
-
-const defaultOwner = "admin";
-const nameLengthMax = 80;
+import { defaultOwner, type MetadefNamespace, nameCharsMax } from "../../metadefs/metadef.ts";
 
 /** Throws metadefs.bad_file, whose text says where in the file, and leaves the file's name to the caller. */
 export function namespaceFromJson(json: unknown): MetadefNamespace {
@@ -37,18 +12,18 @@ export function namespaceFromJson(json: unknown): MetadefNamespace {
   const properties = new Part(file.get("properties") ?? {}, "properties");
   const result: MetadefNamespace = {
     namespace: file.name("namespace"),
-    displayName: file.text("display_name", nameLengthMax),
+    displayName: file.text("display_name", nameCharsMax),
     description: file.text("description"),
     visibility,
     protected: file.flag("protected"),
     owner: file.text("owner", 255) ?? defaultOwner,
     resourceTypes: named("resource_type_associations").map((one) => ({
       name: one.name("name"),
-      prefix: one.text("prefix", nameLengthMax),
-      propertiesTarget: one.text("properties_target", nameLengthMax),
+      prefix: one.text("prefix", nameCharsMax),
+      propertiesTarget: one.text("properties_target", nameCharsMax),
     })),
     properties: properties.keys().map((name) => ({
-      name: storable("the name of a property", name, nameLengthMax),
+      name: storable("the name of a property", name, nameCharsMax),
       schema: new Part(properties.get(name), `properties.${name}`).value,
     })),
     objects: named("objects").map((one) => ({
@@ -111,7 +86,7 @@ class Part {
   }
 
   name(key: string): string {
-    const text = this.text(key, nameLengthMax);
+    const text = this.text(key, nameCharsMax);
     if (text === null || text === "") throw bad(`${this.where} has no ${key}`);
     return text;
   }

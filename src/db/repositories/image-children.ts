@@ -1,11 +1,11 @@
 // Writes what hangs on an image: properties, tags, locations. Callers hold the image's row, so that two writers of one image never
 // meet here; rows are changed by their own ids, in order, so that writers of different images do not lock each other's gaps.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
+import { jsonText } from "../../core/json-text.ts";
 import type { ImageLocation } from "../../images/image.ts";
 import type { Dialect, Queryable } from "../database.ts";
 import type { ChildRow } from "./image-row.ts";
 import { insertRows } from "./insert-rows.ts";
-import { jsonText } from "./json-text.ts";
 import { softDelete } from "./live-row.ts";
 
 /** The image whose row the caller holds, and its live child rows. */

@@ -1,9 +1,9 @@
 // Single locations of an image: one taken away with a lease on its data, and what is noted about others.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
+import { jsonText } from "../../core/json-text.ts";
 import type { ImageLocation } from "../../images/image.ts";
 import type { Cleanup, UploadLease } from "../../images/ports.ts";
 import type { Database, Dialect, Queryable } from "../database.ts";
-import { jsonText } from "./json-text.ts";
 import { isLive, softDelete } from "./live-row.ts";
 import { insertLease } from "./upload-lease.ts";
 

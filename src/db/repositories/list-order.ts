@@ -1,6 +1,7 @@
 // The order of an image list, and the place in it behind which a page begins.
 import type { ImageQuery, SortKey } from "../../images/ports.ts";
 import type { Dialect, SqlCondition, SqlValue } from "../database.ts";
+import { behindRow } from "./keyset.ts";
 
 export type ListOrder = ImageQuery["sort"];
 
@@ -33,27 +34,5 @@ export function behind(order: ListOrder, values: Readonly<Record<SortKey, SqlVal
       keys.map((key) => values[key]),
     );
   }
-  const params: SqlValue[] = [];
-  const alternatives: string[] = [];
-  order.forEach(({ key, direction }, at) => {
-    const past = isStrictlyPast(`i.${key}`, direction, values[key]);
-    if (!past) return;
-    const equal = order.slice(0, at).map((before) => isSameAs(`i.${before.key}`, values[before.key]));
-    params.push(...equal.flatMap((condition) => condition.params), ...past.params);
-    alternatives.push([...equal, past].map(({ sql }) => sql).join(" and "));
-  });
-  return { sql: `(${alternatives.map((terms) => `(${terms})`).join(" or ")})`, params };
-}
-
-/** Where the column lies behind `value` in this direction, NULL being lowest; undefined where nothing can. */
-export function isStrictlyPast(column: string, direction: "asc" | "desc", value: SqlValue): SqlCondition | undefined {
-  if (direction === "asc")
-    return value === null ? { sql: `${column} is not null`, params: [] } : { sql: `${column} > ?`, params: [value] };
-  // Downwards the NULLs come last, and nothing behind them.
-  return value === null ? undefined : { sql: `(${column} < ? or ${column} is null)`, params: [value] };
-}
-
-/** NULL is the same as NULL here. */
-export function isSameAs(column: string, value: SqlValue): SqlCondition {
-  return value === null ? { sql: `${column} is null`, params: [] } : { sql: `${column} = ?`, params: [value] };
+  return behindRow(order.map(({ key, direction }) => ({ column: `i.${key}`, direction, value: values[key] })));
 }

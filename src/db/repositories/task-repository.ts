@@ -4,7 +4,7 @@ import { ServiceError } from "../../core/errors.ts";
 import type { Viewer } from "../../images/ports.ts";
 import type { TaskQuery, TaskRepository, TaskSortKey } from "../../images/tasks/task.ts";
 import type { Database, SqlCondition, SqlValue } from "../database.ts";
-import { isSameAs, isStrictlyPast } from "./list-order.ts";
+import { behindRow } from "./keyset.ts";
 import {
   insertTask,
   ownerValue,
@@ -58,15 +58,9 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
       throw new ServiceError("tasks.not_found", `There is no task ${marker}, which the marker names.`, {
         facts: { taskId: marker },
       });
-    const past = isStrictlyPast(`t.${sort.key}`, sort.direction, row[sort.key]);
-    const byId = isStrictlyPast("t.id", sort.direction, row.id);
-    const same = isSameAs(`t.${sort.key}`, row[sort.key]);
-    const parts = [past, byId && { sql: `${same.sql} and ${byId.sql}`, params: [...same.params, ...byId.params] }];
-    const alternatives = parts.filter((part) => part !== undefined);
-    return {
-      sql: ` and (${alternatives.map(({ sql }) => `(${sql})`).join(" or ")})`,
-      params: alternatives.flatMap(({ params }) => params),
-    };
+    const keys: readonly TaskSortKey[] = sort.key === "id" ? ["id"] : [sort.key, "id"];
+    const behind = behindRow(keys.map((key) => ({ column: `t.${key}`, direction: sort.direction, value: row[key] })));
+    return { sql: ` and ${behind.sql}`, params: behind.params };
   }
 
   return {

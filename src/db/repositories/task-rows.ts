@@ -1,9 +1,10 @@
 // Rows of tasks and task_info: written alike by whoever makes a task or ends one, inside transactions of their own.
+
+import { jsonText } from "../../core/json-text.ts";
 import type { Timestamp } from "../../images/image.ts";
 import type { Task, TaskDraft, TaskOutcome, TaskStatus, TaskStub } from "../../images/tasks/task.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Dialect, Queryable, Row, SqlValue } from "../database.ts";
-import { jsonText } from "./json-text.ts";
 
 export type TaskColumns = Pick<Capabilities, "tasksOfImages">;
 

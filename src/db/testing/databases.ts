@@ -9,6 +9,7 @@ import { type PostgresqlServer, startPostgresql } from "../../../test/servers/po
 import { newestRelease, type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { openDatabase } from "../connect.ts";
 import type { Database, Dialect } from "../database.ts";
+import { metadefTables } from "../metadefs/metadef-rows.ts";
 import type { OpenOptions } from "../open-options.ts";
 import { expand } from "../schema/expand.ts";
 import { migrate } from "../schema/migrate.ts";
@@ -177,7 +178,15 @@ async function openOne(url: string, options: OpenOptions | undefined, into: Data
 
 async function empty(db: Database): Promise<void> {
   const children = ["image_properties", "image_tags", "image_locations", "image_members"];
-  for (const table of [...children, "images", "task_info", "tasks", "perennial_uploads", "perennial_nodes"])
+  for (const table of [
+    ...children,
+    "images",
+    "task_info",
+    "tasks",
+    "perennial_uploads",
+    "perennial_nodes",
+    ...metadefTables,
+  ])
     await db.run(`delete from ${table}`);
 }
 

@@ -1,6 +1,6 @@
 // JSON as Glance writes it into text columns, and as its data migrations search for it: a blank after each comma and colon, ASCII only.
 
-/** Raw JSON (metadefs/exact-json.ts) is written as it is. */
+/** Raw JSON (core/exact-json.ts) is written as it is. */
 export function jsonText(value: unknown): string {
   if (JSON.isRawJSON(value)) return value.rawJSON;
   if (Array.isArray(value)) return `[${value.map(jsonText).join(", ")}]`;

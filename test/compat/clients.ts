@@ -13,23 +13,30 @@ export type Client = (project: string, ...args: readonly string[]) => Promise<st
 
 export type Clients = { readonly openstack: Client; readonly glance: Client; stop(): void };
 
-/** `origin`: the image service. `folder`: where the clients' configuration is written. */
-export async function prepareClients(origin: string, folder: string, projects: readonly string[]): Promise<Clients> {
+/** `origin`: the image service. `folder`: where the clients' configuration is written. `tokenOf`: absent, that of a member of the project. */
+export async function prepareClients(
+  origin: string,
+  folder: string,
+  projects: readonly string[],
+  tokenOf: (project: string) => string = memberToken,
+): Promise<Clients> {
   const identity = await startIdentityStub();
   const { port } = identity.address() as AddressInfo;
   const cloud = (project: string) => ({
     auth_type: "admin_token",
-    auth: { token: memberToken(project), endpoint: `http://127.0.0.1:${port}/v3` },
+    auth: { token: tokenOf(project), endpoint: `http://127.0.0.1:${port}/v3` },
     image_endpoint_override: origin,
     identity_api_version: 3,
   });
   const file = join(folder, "clouds.yaml");
   await writeFile(file, stringify({ clouds: Object.fromEntries(projects.map((name) => [name, cloud(name)])) }));
   const env = cleanEnvironment({ OS_CLIENT_CONFIG_FILE: file, HOME: folder });
+  const glanceService = ["--os-image-url", origin, "--os-auth-url", `http://127.0.0.1:${port}/v3`];
   return {
     openstack: (project, ...args) => run("openstack", ["--os-cloud", project, ...args], env),
-    glance: (project, ...args) =>
-      run("glance", ["--os-image-url", origin, "--os-auth-token", memberToken(project), ...args], env),
+    // With an identity service named, which it does not ask then, it leaves the schemas it saves alone: from Rocky on it would trip over
+    // the attribute `stores` of its own copy.
+    glance: (project, ...args) => run("glance", [...glanceService, "--os-auth-token", tokenOf(project), ...args], env),
     stop: () => void identity.close(),
   };
 }

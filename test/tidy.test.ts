@@ -10,13 +10,14 @@ const mayImport: Record<string, readonly string[]> = {
   formats: ["core"],
   images: ["core", "releases", "stores", "formats"],
   metadefs: ["core", "releases"],
-  db: ["core", "releases", "images", "metadefs"],
+  cache: ["core", "releases", "stores", "images"],
+  db: ["core", "releases", "images", "metadefs", "cache"],
   identity: ["core", "releases"],
-  api: ["core", "releases", "images", "metadefs", "identity"],
+  api: ["core", "releases", "images", "metadefs", "cache", "identity"],
   node: ["core", "releases", "db", "api"],
   rollout: ["core", "releases", "db"],
   console: [],
-  cli: ["core", "releases", "stores", "images", "metadefs", "db", "identity", "api", "node", "rollout"],
+  cli: ["core", "releases", "stores", "images", "metadefs", "cache", "db", "identity", "api", "node", "rollout"],
 };
 const rooms = Object.keys(mayImport).join("|");
 

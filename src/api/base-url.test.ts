@@ -60,6 +60,7 @@ test("config: the API's options have Glance's defaults", () => {
     trustProxyHeaders: false,
     healthcheckPath: "/healthcheck",
     features: noFeatures,
+    olderCacheRoutes: false,
   });
 });
 

@@ -1,4 +1,5 @@
 // Options of glance-api.conf that shape requests and answers. What concerns sockets and processes stands in node/config.ts.
+import { cacheOptions } from "../cache/config.ts";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { readWithFilter } from "../core/filter-options.ts";
@@ -36,7 +37,14 @@ export const proxyOptions = optionGroup("oslo_middleware", {
   },
 });
 
-export const apiOptionGroups = [apiOptions, proxyOptions, pasteDeployOptions, healthcheckOptions] as const;
+/** With those of the cache, which the list of versions depends on. */
+export const apiOptionGroups = [
+  apiOptions,
+  proxyOptions,
+  pasteDeployOptions,
+  healthcheckOptions,
+  cacheOptions,
+] as const;
 
 export type ApiSettings = {
   /** Without a trailing slash; null: from the request. */
@@ -49,6 +57,8 @@ export type ApiSettings = {
   readonly healthcheckPath: string;
   /** What the operator turned on that the list of versions shows. */
   readonly features: ApiFeatures;
+  /** The pipeline has the filter of /v2/cached_images and /v2/queued_images. */
+  readonly olderCacheRoutes: boolean;
 };
 
 /** Throws config.invalid where public_endpoint is not an http or https URL, and as readPipeline does. */
@@ -63,8 +73,9 @@ export function readApiSettings(config: Config): ApiSettings {
       pipeline.proxyHeaders !== null &&
       readWithFilter(config, proxyOptions, pipeline.proxyHeaders).enable_proxy_headers_parsing,
     healthcheckPath: readHealthcheckPath(config, pipeline),
-    // The options that would turn them on are refused (images/config.ts) until there is something behind them.
-    features: noFeatures,
+    // The options that would turn the others on are refused (images/config.ts) until there is something behind them.
+    features: { ...noFeatures, cache: Boolean(config.read(cacheOptions).image_cache_dir?.trim()) },
+    olderCacheRoutes: pipeline.cacheManagement !== null,
   };
 }
 

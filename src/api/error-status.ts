@@ -47,6 +47,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "stores.full": 413,
   "stores.read_only": 503,
   "stores.unavailable": 503,
+  "cache.off": 404,
   "identity.unauthenticated": 401,
   "api.bad_request": 400,
   "api.unsupported_media_type": 415,

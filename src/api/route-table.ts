@@ -1,6 +1,7 @@
 // All routes below /v2, and which methods a path has.
 import type { Route, RouteDeps } from "./route.ts";
 import { actionRoutes } from "./routes/actions.ts";
+import { cacheRoutes } from "./routes/cache.ts";
 import { imageFileRoutes } from "./routes/image-file.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -25,6 +26,7 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...taskRoutes(deps),
     ...storeRoutes(deps),
     ...schemaRoutes(deps),
+    ...cacheRoutes(deps),
   ];
 }
 

@@ -1,5 +1,6 @@
 // What a route is: a line in a table, and a handler that turns a request into calls of the domain and their result into an answer.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CacheService } from "../cache/cache-service.ts";
 import type { Caller } from "../core/caller.ts";
 import { parseExactJson } from "../core/exact-json.ts";
 import type { ImageServices } from "../images/services.ts";
@@ -26,6 +27,7 @@ export type Services = Pick<ImageServices, "images" | "data" | "members" | "stor
 /** What handlers work with. */
 export type RouteDeps = {
   readonly services: Services;
+  readonly cache: CacheService;
   readonly release: Release;
   readonly capabilities: Capabilities;
   readonly images: ImageSettings;

@@ -3,6 +3,7 @@
 import { type IncomingMessage, METHODS } from "node:http";
 import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { CacheService } from "../cache/cache-service.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { isStorable } from "../core/storable-text.ts";
@@ -25,6 +26,7 @@ import { createUrlRewrite, internalPaths } from "./version-negotiation.ts";
 
 export type ApiDeps = {
   readonly services: Services;
+  readonly cache: CacheService;
   readonly identity: Identity;
   readonly release: Release;
   /** The release whose versions are announced; absent: `release`. */

@@ -2,7 +2,8 @@
 // starts or reloads, with one line.
 import { readApiSettings } from "../api/config.ts";
 import { readDisableFiles } from "../api/pipeline/healthcheck.ts";
-import { readPipeline } from "../api/pipeline/pipeline.ts";
+import { type Pipeline, readPipeline } from "../api/pipeline/pipeline.ts";
+import { type CacheSettings, readCacheSettings } from "../cache/config.ts";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "../db/config.ts";
@@ -27,11 +28,22 @@ export function checkConfig(config: Config): void {
   planStores(config, capabilities);
   parseDatabaseUrl(databaseUrlOf(config));
   const pipeline = readPipeline(config);
+  requireCache(pipeline, readCacheSettings(config, capabilities));
   const { bind_host: bindHost, bind_port: port } = config.read(listenOptions);
   readDisableFiles(config, pipeline, port);
   openIdentity({ callers: pipeline.callers, policy });
   const { fakeauth_anywhere: anywhere } = config.read(identityOptions);
   refuseExposedFakeauth({ callers: pipeline.callers, bindHost, anywhere });
+}
+
+/** A pipeline with the filter says that downloads are cached: without a folder they would not be. */
+function requireCache({ cache, flavor }: Pipeline, settings: CacheSettings | null): void {
+  if (cache !== null && settings === null)
+    throw new ServiceError(
+      "config.invalid",
+      `[DEFAULT] image_cache_dir is not set, but flavor "${flavor}" caches images: set it, or choose a flavor without caching.`,
+      { facts: { section: "DEFAULT", option: "image_cache_dir" } },
+    );
 }
 
 /** Throws config.invalid where no database is configured. */

@@ -10,10 +10,12 @@ import { createMemberRepository } from "../db/repositories/member-repository.ts"
 import { createTaskRepository } from "../db/repositories/task-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
+import type { ImageCache } from "../images/ports.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
+import type { StoreRegistry } from "../stores/registry.ts";
 import { openStores } from "./wire-stores.ts";
 
 export type ServiceContext = {
@@ -25,21 +27,25 @@ export type ServiceContext = {
   readonly rules: OperatorRules;
   /** Gets what has to be closed. */
   readonly stack: StopStack;
+  /** Absent: nothing is cached. */
+  readonly cache?: ImageCache;
+  readonly cachesDownloads?: boolean;
 };
 
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
-  { db, release, nodeName, logger, transfers, rules, stack }: ServiceContext,
-): Promise<{ services: ImageServices; settings: ImageSettings }> {
+  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false }: ServiceContext,
+): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
   const settings = readImageSettings(config, capabilities);
+  const stores = await openStores(config, capabilities, stack);
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
     uploads: createUploadRepository(db, capabilities),
     tasks: createTaskRepository(db, capabilities),
-    stores: await openStores(config, capabilities, stack),
+    stores,
     policy: rules.policy,
     ...(rules.protections ? { protections: rules.protections } : {}),
     capabilities,
@@ -49,6 +55,7 @@ export async function openServices(
     logger,
     clock: systemClock,
     transfers,
+    ...(cache ? { cache, cachesDownloads } : {}),
   });
-  return { services, settings };
+  return { services, settings, stores };
 }

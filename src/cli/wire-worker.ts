@@ -4,9 +4,13 @@ import { readApiSettings } from "../api/config.ts";
 import { createApiMetrics } from "../api/metrics.ts";
 import { readPipeline } from "../api/pipeline/pipeline.ts";
 import { createApi } from "../api/server.ts";
+import { createCacheService } from "../cache/cache-service.ts";
+import { readCacheSettings } from "../cache/config.ts";
+import { startPrefetcher } from "../cache/prefetcher.ts";
 import { StopStack } from "../core/lifecycle.ts";
 import { openDatabase, readDatabaseConfig } from "../db/connect.ts";
 import { createMetadefRepository } from "../db/metadefs/metadef-repository.ts";
+import { createImageRepository } from "../db/repositories/image-repository.ts";
 import { createNodeRepository } from "../db/repositories/node-repository.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
@@ -16,6 +20,7 @@ import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import type { WorkerContext, WorkerService } from "../node/worker.ts";
 import { oldestRelease, releaseOf } from "../releases/catalogue.ts";
+import { openCache } from "./wire-cache.ts";
 import { openServices } from "./wire-services.ts";
 
 /** What a worker serves. Throws db.unreachable, db.access_denied, db.wrong_schema, stores.unavailable, config.invalid. */
@@ -30,11 +35,24 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const rules = openOperatorRules(config, release.capabilities);
     for (const warning of rules.policy.warnings) logger.warn(warning);
     stack.defer(rules.policy.watch(logger));
-    const parts = { db, release, nodeName, logger, transfers, rules, stack };
-    const { services, settings } = await openServices(config, parts);
     const pipeline = readPipeline(config);
     for (const warning of pipeline.warnings) logger.warn(warning);
     const api = readApiSettings(config);
+    const cacheSettings = readCacheSettings(config, release.capabilities);
+    const cache = cacheSettings && (await openCache(cacheSettings, db, logger));
+    if (cache) stack.defer(() => cache.close());
+    const caching = cache ? { cache, cachesDownloads: pipeline.cache !== null } : {};
+    const parts = { db, release, nodeName, logger, transfers, rules, stack, ...caching };
+    const { services, settings, stores } = await openServices(config, parts);
+    const images = createImageRepository(db, release.capabilities);
+    const prefetcher = cache && startPrefetcher({ cache, images, stores, logger }, cacheSettings.prefetchSeconds);
+    if (prefetcher) stack.defer(() => prefetcher.stop());
+    const cacheService = createCacheService({
+      cache,
+      images,
+      policy: rules.policy,
+      fetchSoon: () => prefetcher?.soon(),
+    });
     const nodes = createNodeRepository(db);
     const announced = createAnnouncement({ own: release, oldest: oldestRelease, nodes: () => nodes.list(), logger });
     // Asked for the first time while the database surely answers: a later failure then repeats what clients have seen.
@@ -48,6 +66,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     });
     const app = await createApi({
       services: { ...services, metadefs },
+      cache: cacheService,
       identity: openIdentity({ callers: pipeline.callers, policy: rules.policy }),
       release,
       announced,

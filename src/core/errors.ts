@@ -46,6 +46,7 @@ const retryableByCode = {
   "stores.full": false,
   "stores.read_only": false,
   "stores.unavailable": true,
+  "cache.off": false,
   "identity.unauthenticated": false,
   "api.bad_request": false,
   "api.unsupported_media_type": false,

@@ -1,4 +1,5 @@
-// One download: the first location that can be opened, whole or in part, metered while it flows.
+// One download: the first location that can be opened, whole or in part, metered while it flows; or its copy
+// in the cache of this node, which the first download fills.
 import { pipeline, Readable, Transform } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
@@ -7,6 +8,7 @@ import type { ByteRange, Store } from "../stores/store.ts";
 import { forbidden, foundImage, requireAllowed } from "./access.ts";
 import { type RangeRequest, resolveRange } from "./byte-range.ts";
 import type { Image } from "./image.ts";
+import type { CacheFill } from "./ports.ts";
 import type { Download, ImageServicesDeps } from "./services.ts";
 
 type DownloadOptions = { readonly signal: AbortSignal; readonly range?: RangeRequest };
@@ -22,8 +24,33 @@ export async function download(
   requireAllowed(deps, "download_image", caller, image, `download image ${image.id}`);
   if (image.status === "deactivated" && !caller.isAdmin)
     throw forbidden(`Image ${image.id} is deactivated and cannot be downloaded.`);
-  if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);
+  const cacheable = deps.cachesDownloads && options.range === undefined && image.locations.length > 0;
+  const cache = cacheable ? deps.cache : undefined;
+  const { sizeBytes } = image;
+  const data = sizeBytes === null ? undefined : await cache?.open(image, options);
+  if (sizeBytes !== null && data) return metered(deps.transfers, image, { sizeBytes, range: null, data });
+  // Claimed before the data is opened: nothing may be awaited while a stream that can fail has nobody who listens to it.
+  const fill = await cache?.fill(image);
+  try {
+    return metered(deps.transfers, image, await openData(deps, image, options), fill);
+  } catch (error) {
+    fill?.abort();
+    throw error;
+  }
+}
 
+export type OpenedData = { readonly sizeBytes: number; readonly range: ByteRange | null; readonly data: Readable };
+
+/**
+ * The data of an image that may be read, from its first location that can be opened. Listen to it at once: it fails by itself when the
+ * signal aborts. Throws images.no_data, api.range_not_satisfiable, stores.blob_not_found, stores.unavailable.
+ */
+export async function openData(
+  deps: Pick<ImageServicesDeps, "stores" | "logger">,
+  image: Image,
+  options: DownloadOptions,
+): Promise<OpenedData> {
+  if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);
   const failures: unknown[] = [];
   for (const location of deps.stores.inOrder(image.locations)) {
     const { url } = location;
@@ -31,7 +58,7 @@ export async function download(
     try {
       if (!store)
         throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", { facts: { url } });
-      return await openLocation(deps.transfers, image, store, url, options);
+      return await openLocation(image, store, url, options);
     } catch (error) {
       // Only what another location may do better: the client's own mistakes and a gone client end the search.
       if (!isServiceError(error, "stores.blob_not_found", "stores.unavailable")) throw error;
@@ -43,29 +70,46 @@ export async function download(
 }
 
 async function openLocation(
-  transfers: TransferTracker,
   image: Image,
   store: Store,
   url: string,
   { signal, range: request }: DownloadOptions,
-): Promise<Download> {
+): Promise<OpenedData> {
   const sizeBytes = image.sizeBytes ?? (await store.size(url));
   const range = request ? resolveRange(request, sizeBytes) : null;
   // Asking for what the row promises makes a file that is shorter an error now, instead of a client that waits for the rest.
   const wanted: ByteRange = range ?? { start: 0, end: sizeBytes - 1 };
   const data = sizeBytes === 0 ? Readable.from([]) : await store.open(url, { signal, range: wanted });
-  const transfer = transfers.begin({ kind: "download", imageId: image.id, bytesTotal: wanted.end - wanted.start + 1 });
-  const stream = meter(transfer.progress).once("close", () => transfer.end());
+  return { sizeBytes, range, data };
+}
+
+function metered(
+  transfers: TransferTracker,
+  image: Image,
+  { sizeBytes, range, data }: OpenedData,
+  fill?: CacheFill,
+): Download {
+  const bytesTotal = range === null ? sizeBytes : range.end - range.start + 1;
+  const transfer = transfers.begin({ kind: "download", imageId: image.id, bytesTotal });
+  const stream = meter(transfer.progress, fill).once("close", () => {
+    transfer.end();
+    fill?.abort();
+  });
   // A failure on either side destroys both; the API hears of it from the stream it was given.
   pipeline(data, stream, () => undefined);
   return { sizeBytes, checksum: image.checksum, range, stream };
 }
 
-function meter(onBytes: (bytes: number) => void): Transform {
+function meter(onBytes: (bytes: number) => void, fill: CacheFill | undefined): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       onBytes(chunk.length);
-      done(null, chunk);
+      if (fill) void fill.add(chunk).then(() => done(null, chunk));
+      else done(null, chunk);
+    },
+    flush(done) {
+      fill?.end();
+      done();
     },
   });
 }

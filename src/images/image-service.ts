@@ -116,6 +116,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
         leaseSeconds: deps.uploadLeaseSeconds,
       });
       if (!removed) throw imageNotFound(imageId);
+      await deps.cache?.evict(image.id);
       if (removed.cleanup) await removeLeasedData(deps, removed.cleanup);
     },
 

@@ -1,5 +1,7 @@
 // What the domain needs of a database. Implemented by db/repositories; the rules of a release (which column holds the
 // visibility, who may see what) reach the implementation through the release's capabilities.
+// And of a cache of image data on this node, implemented by cache/.
+import type { Readable } from "node:stream";
 import type { VisibilityFilter } from "../releases/capabilities.ts";
 import type { Image, ImageDraft, ImageLocation, ImageMember, MemberStatus, Timestamp } from "./image.ts";
 import type { ImageStatus } from "./status.ts";
@@ -194,4 +196,26 @@ export interface UploadRepository {
    * The caller removes the data, then calls abandon. Leases of deleted images are reclaimed like any other.
    */
   reclaim(node: string, options: { leaseSeconds: number; rowsMax: number }): Promise<readonly UploadLease[]>;
+}
+
+export type CacheableImage = Pick<Image, "id" | "status" | "sizeBytes" | "checksum">;
+
+/** Copies of image data on this node. Who may read an image is asked before: the cache knows data alone, and never fails a download. */
+export interface ImageCache {
+  /** The whole image, where a copy of exactly this data is there. Nothing is awaited between opening the stream and returning it. Throws the signal's reason. */
+  open(image: CacheableImage, options: { readonly signal: AbortSignal }): Promise<Readable | undefined>;
+  /** Takes the data of a download along, where nobody does so already and there can be room; always end or abort it. Never throws. */
+  fill(image: CacheableImage): Promise<CacheFill | undefined>;
+  /** The image is gone, and with it its copy. Never throws. */
+  evict(imageId: string): Promise<void>;
+}
+
+/** Becomes a copy only where exactly the image's data was added. Nothing of it throws: what fails here fails for the cache alone. */
+export interface CacheFill {
+  /** Resolves when there is room for more. The chunk is the caller's again then. */
+  add(chunk: Buffer): Promise<void>;
+  /** All was added. */
+  end(): void;
+  /** Harmless after `end`. */
+  abort(): void;
 }

@@ -14,6 +14,7 @@ import { createImageDataService } from "./image-data-service.ts";
 import { createImageService } from "./image-service.ts";
 import { createMemberService } from "./member-service.ts";
 import type {
+  ImageCache,
   ImageFilter,
   ImageRepository,
   MemberRepository,
@@ -190,6 +191,10 @@ export type ImageServicesDeps = {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly transfers: TransferTracker;
+  /** Absent: nothing is cached. */
+  readonly cache?: ImageCache;
+  /** Downloads are read from the cache, and fill it. */
+  readonly cachesDownloads?: boolean;
 };
 
 export type ImageServices = {

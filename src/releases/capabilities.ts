@@ -50,6 +50,10 @@ export type Capabilities = {
   readonly stores: StoreTraits;
   /** What an image cache holds may be kept in the database (cached_images, node_reference). */
   readonly cacheInDatabase: boolean;
+  /** A node fetches by itself what was queued for its image cache. */
+  readonly prefetchingNode: boolean;
+  /** The cache is managed under /v2/cache, and what is asked for there is fetched at once. */
+  readonly cacheApi: boolean;
   /**
    * What becomes of data's content while it is uploaded: nothing; its disk's size is recorded (images.virtual_size); or, beyond that, data of
    * another format than claimed, and data that is unsafe to open, is refused.
@@ -85,6 +89,8 @@ export const firstCapabilities: Capabilities = {
   locationStoreKey: null,
   stores: firstStores,
   cacheInDatabase: false,
+  prefetchingNode: false,
+  cacheApi: false,
   contentInspection: "none",
   metadefTagsAppended: false,
   diskFormats,
@@ -126,6 +132,7 @@ export const ussuriCapabilities: Partial<Capabilities> = {
   refusedOnCreate: ["stores"],
   reservedProperties: /^os_glance_import_task$/,
   stores: ussuriStores,
+  prefetchingNode: true,
   policy: ussuriPolicy,
 };
 

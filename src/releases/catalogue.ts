@@ -93,7 +93,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   xena: { changes: { policy: xenaPolicy } },
   yoga: {
     apiVersions: withStoresAndCache(16),
-    changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true },
+    changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true, cacheApi: true },
   },
   zed: { changes: { stores: zedStores } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },

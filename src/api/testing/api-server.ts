@@ -3,6 +3,8 @@
 import type { Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Registry } from "prom-client";
+import { createCacheService } from "../../cache/cache-service.ts";
+import type { FileCache } from "../../cache/file-cache.ts";
 import type { Policy, PropertyProtections } from "../../core/caller.ts";
 import { systemClock } from "../../core/clock.ts";
 import { silentLogger } from "../../core/logger.ts";
@@ -10,6 +12,7 @@ import { fakeauth } from "../../identity/fakeauth.ts";
 import { createIdentity, nobody } from "../../identity/identity.ts";
 import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
 import { Fixture, type NodeOptions, settingsOf } from "../../images/testing/fixture.ts";
+import { memoryImages } from "../../images/testing/memory-repositories.ts";
 import { createMetadefServices } from "../../metadefs/services.ts";
 import { createMemoryMetadefs } from "../../metadefs/testing/memory-metadefs.ts";
 import { noFeatures } from "../../releases/api-versions.ts";
@@ -42,6 +45,8 @@ export async function startApi(
     settings?: Partial<ApiSettings>;
     /** Several stores by name, the first of them the default. */
     stores?: NonNullable<NodeOptions["stores"]>;
+    /** Downloads are cached in it. Absent: nothing is. */
+    cache?: FileCache;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
@@ -52,11 +57,13 @@ export async function startApi(
   const fixture = new Fixture();
   const policy = options.policy ?? defaultPolicyOf(release.capabilities.policy);
   const { protections } = options;
+  const { cache } = options;
   const services = fixture.node({
     release: release.id,
     policy,
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
+    ...(cache ? { cache } : {}),
   });
   const metadefs = createMetadefServices({
     repository: createMemoryMetadefs(systemClock),
@@ -74,8 +81,10 @@ export async function startApi(
     health: () => (state.unfit === null ? { ok: true } : { ok: false, reason: state.unfit }),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
+  const images = memoryImages(fixture.database, release.capabilities);
   const app = await createApi({
     services: { ...services, metadefs, ...options.replace?.({ ...services, metadefs }) },
+    cache: createCacheService({ cache: options.cache ?? null, images, policy, fetchSoon: () => undefined }),
     identity: createIdentity({ source: options.flavor === "fakeauth" ? fakeauth : nobody, policy }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),
@@ -87,6 +96,7 @@ export async function startApi(
       trustProxyHeaders: false,
       healthcheckPath: "/healthcheck",
       features: noFeatures,
+      olderCacheRoutes: false,
       ...options.settings,
     },
     images: settingsOf(release.id, { multiStore: options.stores !== undefined }),

@@ -12,6 +12,7 @@ import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
+import type { ImageCache } from "../ports.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
 import { MemoryDatabase, memoryImages, memoryMembers, memoryTasks, memoryUploads } from "./memory-repositories.ts";
@@ -155,6 +156,8 @@ export type NodeOptions = {
   readonly store?: Store;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
+  /** Downloads are cached in it. */
+  readonly cache?: ImageCache;
 };
 
 export class Fixture {
@@ -201,6 +204,7 @@ export class Fixture {
       // Reading the time needs nobody's answer; waiting does.
       clock: { ...this.clock, sleep: life.wrap({ sleep: this.clock.sleep.bind(this.clock) }).sleep },
       transfers: this.transfers,
+      ...(options.cache ? { cache: options.cache, cachesDownloads: true } : {}),
     });
   }
 }

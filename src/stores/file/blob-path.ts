@@ -5,19 +5,22 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";
 
 /** Beside the blobs, so that a finished one can be linked into place; hidden, so that no image id can be its name. */
-const partialFolder = ".perennial-partial";
+const defaultPartialFolder = ".perennial-partial";
 
 export class BlobPaths {
   readonly dataDirectory: string;
 
-  /** `dataDirectory`: an absolute path. */
-  constructor(dataDirectory: string) {
+  readonly #partialFolder: string;
+
+  /** `dataDirectory`: an absolute path. `partialFolder`: a name in it. */
+  constructor(dataDirectory: string, partialFolder = defaultPartialFolder) {
+    this.#partialFolder = partialFolder;
     const path = normalize(dataDirectory);
     this.dataDirectory = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
   }
 
   get partialDirectory(): string {
-    return join(this.dataDirectory, partialFolder);
+    return join(this.dataDirectory, this.#partialFolder);
   }
 
   /** The file of a key. A key that could leave the directory is a programmer's mistake: ids are checked where they come in. */

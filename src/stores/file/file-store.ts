@@ -22,11 +22,13 @@ export type FileStoreOptions = {
   readonly sparse?: boolean;
   /** What is noted with each location; absent: nothing. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Name of the folder of unfinished files in the data directory; absent: a hidden one. */
+  readonly partialFolder?: string;
 };
 
 /** Creates the data directory where it is missing, as the reference does. Throws config.invalid where that cannot be done. */
 export async function openFileStore(options: FileStoreOptions): Promise<Store> {
-  const paths = new BlobPaths(options.dataDirectory);
+  const paths = new BlobPaths(options.dataDirectory, options.partialFolder);
   try {
     await mkdir(paths.dataDirectory, { recursive: true });
   } catch (error) {

@@ -1,0 +1,30 @@
+// The index of a cache in memory, for tests of the cache: processes of one node share it.
+import type { CacheIndex, CacheRow } from "../cache-index.ts";
+
+export function memoryIndex(): CacheIndex & { readonly rows: Map<string, CacheRow> } {
+  const rows = new Map<string, CacheRow>();
+  return {
+    rows,
+    find: async (imageId) => rows.get(imageId),
+    list: async () => [...rows.values()],
+    async record({ imageId, sizeBytes, checksum, atMs }) {
+      rows.set(imageId, {
+        imageId,
+        sizeBytes,
+        checksum,
+        hits: 0,
+        lastAccessedMs: atMs,
+        lastModifiedMs: atMs,
+        rowId: null,
+      });
+    },
+    async hit(imageId, atMs) {
+      const row = rows.get(imageId);
+      if (row) rows.set(imageId, { ...row, hits: row.hits + 1, lastAccessedMs: atMs });
+    },
+    async remove(imageId) {
+      rows.delete(imageId);
+    },
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,54 @@
+// Opens this node's image cache with the index that the operator chose.
+import { existsSync } from "node:fs";
+import { CacheFolder, incompleteFolder } from "../cache/cache-folder.ts";
+import type { CacheIndex } from "../cache/cache-index.ts";
+import type { CacheSettings } from "../cache/config.ts";
+import { FileCache } from "../cache/file-cache.ts";
+import { systemClock } from "../core/clock.ts";
+import { errorText, ServiceError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Database } from "../db/database.ts";
+import { openCacheIndex } from "../db/repositories/cache-index.ts";
+import { openSqliteCacheIndex } from "../db/repositories/sqlite-cache-index.ts";
+import { openFileStore } from "../stores/file/file-store.ts";
+
+const readBytes = 65_536;
+
+/** `db` stays open when the cache is closed. Throws config.invalid, what the database says. */
+export async function openCache(settings: CacheSettings, db: Database, logger: Logger): Promise<FileCache> {
+  const { directory, bytesMax, stallSeconds } = settings;
+  const folder = new CacheFolder(directory);
+  try {
+    await folder.prepare();
+  } catch (error) {
+    throw new ServiceError(
+      "config.invalid",
+      `[DEFAULT] image_cache_dir: ${directory} cannot be used as a directory (${errorText(error)}).`,
+      { facts: { section: "DEFAULT", option: "image_cache_dir" }, cause: error },
+    );
+  }
+  const options = { dataDirectory: directory, filePermissions: null, readBytes, partialFolder: incompleteFolder };
+  const store = await openFileStore(options);
+  const index = await openIndex(settings, db, logger);
+  return new FileCache({ folder, store, index, bytesMax, stallSeconds, logger, clock: systemClock });
+}
+
+async function openIndex(settings: CacheSettings, db: Database, logger: Logger): Promise<CacheIndex> {
+  if (settings.selfUrl === null) return openSqliteCacheIndex(settings.sqlitePath, logger);
+  const index = await openCacheIndex(db, settings.selfUrl);
+  await takeOver(settings.sqlitePath, index, logger);
+  return index;
+}
+
+/** What the releases before noted in the node's own file: without the checksums a copy of data that was replaced meanwhile would be believed. */
+async function takeOver(sqlitePath: string, index: CacheIndex, logger: Logger): Promise<void> {
+  if (!existsSync(sqlitePath)) return;
+  const older = await openSqliteCacheIndex(sqlitePath, logger);
+  try {
+    const known = new Set((await index.list()).map(({ imageId }) => imageId));
+    for (const row of await older.list())
+      if (!known.has(row.imageId)) await index.record({ ...row, atMs: row.lastAccessedMs });
+  } finally {
+    await older.close();
+  }
+}

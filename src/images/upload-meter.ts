@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { finished, type Readable, Transform, type TransformCallback } from "node:stream";
 import { ServiceError } from "../core/errors.ts";
+import { countSpentBytes } from "../core/spent-buffers.ts";
 import type { HashAlgorithm } from "./hash-algorithms.ts";
 import type { ContentHash } from "./ports.ts";
 import { type Digests, StreamHashes } from "./stream-hashes.ts";
@@ -71,6 +72,7 @@ export class UploadMeter extends Transform {
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#bytes += chunk.length;
+    countSpentBytes(chunk.length);
     const { announcedBytes, bytesMax, bytesMaxOf, inspection, onBytes } = this.#options;
     if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
     else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));

@@ -8,6 +8,9 @@ export class WorkerCrash extends Error {
   override readonly name = "WorkerCrash";
 }
 
+/** Heaps of the C library, which threads fill by turns and which shrink each on its own: with two, a worker that moves images has 15 MB less resident. */
+const mallocArenas = "2";
+
 /** How long the supervisor waits for one answer of a busy worker. */
 const answerMsMax = 2_000;
 
@@ -25,7 +28,10 @@ export class WorkerProcess {
 
   constructor(options: { module: string; socketFd: number; start: StartMessage; wantMetrics: (id: number) => void }) {
     // The descriptor lands at workerSocketFd.
-    this.#child = fork(options.module, [], { stdio: ["ignore", "inherit", "inherit", options.socketFd, "ipc"] });
+    this.#child = fork(options.module, [], {
+      stdio: ["ignore", "inherit", "inherit", options.socketFd, "ipc"],
+      env: { MALLOC_ARENA_MAX: mallocArenas, ...process.env },
+    });
     this.#child.on("message", (message: FromWorker) => {
       if (message.did === "want-metrics") options.wantMetrics(message.id);
       for (const hear of this.#heard) hear(message);

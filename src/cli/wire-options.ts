@@ -8,6 +8,7 @@ import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
+import { httpPlaceOptions } from "../stores/http/config.ts";
 import { classicStoreGroups, namedStoreGroups } from "./wire-stores.ts";
 
 export const allOptionGroups: readonly OptionGroup[] = [
@@ -21,6 +22,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   enabledStoresOptions,
   storeOptions,
   ...classicStoreGroups,
+  httpPlaceOptions,
   ...identityOptionGroups,
 ];
 

@@ -6,9 +6,10 @@ import type { Capabilities } from "../releases/capabilities.ts";
 import { invalid, namedStoreOptions, readEnabledStores, readStoreChoice, type StoreSection } from "../stores/config.ts";
 import type { StoreDriver, StorePlan } from "../stores/driver.ts";
 import { fileDriver } from "../stores/file/config.ts";
+import { httpDriver } from "../stores/http/config.ts";
 import { createStoreRegistry, type NamedStore, type StoreRegistry } from "../stores/registry.ts";
 
-const drivers: readonly StoreDriver[] = [fileDriver];
+const drivers: readonly StoreDriver[] = [fileDriver, httpDriver];
 
 /** Options of all kinds of stores, as they stand in [glance_store]. */
 export const classicStoreGroups: readonly OptionGroup[] = drivers.map(({ options }) =>

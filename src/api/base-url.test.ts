@@ -61,6 +61,8 @@ test("config: the API's options have Glance's defaults", () => {
     healthcheckPath: "/healthcheck",
     features: noFeatures,
     olderCacheRoutes: false,
+    cors: null,
+    gzip: false,
   });
 });
 

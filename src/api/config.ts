@@ -5,6 +5,7 @@ import { ServiceError } from "../core/errors.ts";
 import { readWithFilter } from "../core/filter-options.ts";
 import { optionGroup } from "../core/options.ts";
 import { type ApiFeatures, noFeatures } from "../releases/api-versions.ts";
+import { type CorsRules, corsOptions, readCorsRules } from "./cors.ts";
 import { pasteDeployOptions } from "./pipeline/config.ts";
 import { healthcheckOptions, readHealthcheckPath } from "./pipeline/healthcheck.ts";
 import { readPipeline } from "./pipeline/pipeline.ts";
@@ -25,7 +26,7 @@ export const apiOptions = optionGroup("DEFAULT", {
   secure_proxy_ssl_header: {
     type: "string",
     default: null,
-    help: "Header (also in the form HTTP_X_FORWARDED_PROTO) in which a TLS proxy in front tells the scheme of the original request.",
+    help: "Header (also in the form HTTP_X_FORWARDED_PROTO) in which a TLS proxy in front tells the scheme of the original request. Until Yoga; Zed took the option away.",
   },
 });
 
@@ -44,6 +45,7 @@ export const apiOptionGroups = [
   pasteDeployOptions,
   healthcheckOptions,
   cacheOptions,
+  corsOptions,
 ] as const;
 
 export type ApiSettings = {
@@ -59,6 +61,10 @@ export type ApiSettings = {
   readonly features: ApiFeatures;
   /** The pipeline has the filter of /v2/cached_images and /v2/queued_images. */
   readonly olderCacheRoutes: boolean;
+  /** null: browsers get no headers about other origins. */
+  readonly cors: CorsRules | null;
+  /** Text of answers is compressed for clients that take it. */
+  readonly gzip: boolean;
 };
 
 /** Throws config.invalid where public_endpoint is not an http or https URL, and as readPipeline does. */
@@ -76,6 +82,8 @@ export function readApiSettings(config: Config): ApiSettings {
     // The options that would turn the others on are refused (images/config.ts) until there is something behind them.
     features: { ...noFeatures, cache: Boolean(config.read(cacheOptions).image_cache_dir?.trim()) },
     olderCacheRoutes: pipeline.cacheManagement !== null,
+    cors: readCorsRules(config, pipeline),
+    gzip: pipeline.gzip !== null,
   };
 }
 

@@ -4,8 +4,11 @@ import type { Socket } from "node:net";
 import { isServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Answer, writeAnswer } from "./answer.ts";
+import type { ApiSettings } from "./config.ts";
+import { corsHeaders } from "./cors.ts";
 import { statusByCode } from "./error-status.ts";
 import type { Gate } from "./gate.ts";
+import { gzipped } from "./gzip.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { problemOf, renderProblem } from "./problem.ts";
 
@@ -26,8 +29,15 @@ export class Exchanges {
   readonly #gate: Gate;
   readonly #metrics: ApiMetrics;
   readonly #logger: Logger;
+  readonly #settings: Pick<ApiSettings, "cors" | "gzip">;
 
-  constructor(deps: { gate: Gate; metrics: ApiMetrics; logger: Logger }) {
+  constructor(deps: {
+    gate: Gate;
+    metrics: ApiMetrics;
+    logger: Logger;
+    settings: Pick<ApiSettings, "cors" | "gzip">;
+  }) {
+    this.#settings = deps.settings;
     this.#gate = deps.gate;
     this.#metrics = deps.metrics;
     this.#logger = deps.logger;
@@ -58,11 +68,20 @@ export class Exchanges {
       answer = this.#answerTo(error, request, exchange);
     }
     try {
+      answer = await this.#dressed(answer, request);
       await writeAnswer(request, response, answer, { requestId: exchange.answerId, closing: this.#gate.draining });
     } catch (error) {
       this.#log(error, request, exchange, "the answer was cut in the middle");
       response.destroy();
     }
+  }
+
+  /** What stands in front of the whole service adds to every answer, failures too: a page has to be able to read them. */
+  async #dressed(answer: Answer, request: IncomingMessage): Promise<Answer> {
+    const { cors, gzip } = this.#settings;
+    const own = cors ? corsHeaders(cors, request) : {};
+    const dressed = cors ? { ...answer, headers: { ...answer.headers, ...own } } : answer;
+    return gzip ? gzipped(dressed, request.headers["accept-encoding"]?.toString()) : dressed;
   }
 
   #answerTo(error: unknown, request: IncomingMessage, exchange: Exchange): Answer {

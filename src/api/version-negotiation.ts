@@ -43,8 +43,8 @@ export function createUrlRewrite(
     if (notUrl.test(given)) return internalPaths.undecodable;
     const url = withoutOrigin(given);
     const { path, query } = split(url);
+    if (method === "OPTIONS" && !healthPaths.includes(path)) return internalPaths.options;
     if (unversioned.includes(path)) return url;
-    if (method === "OPTIONS") return internalPaths.options;
     if (acceptedVersion !== null)
       return segments.has(acceptedVersion.trim()) ? `/v2${path}${query}` : internalPaths.versionChoice;
     const [, first = "", rest = ""] = /^\/+([^/]*)(.*)$/.exec(path) ?? [];

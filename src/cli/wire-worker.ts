@@ -71,7 +71,11 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       release,
       announced,
       gate,
-      settings: { ...api, features: { ...api.features, multiStore: settings.multiStore } },
+      settings: {
+        ...api,
+        schemeHeader: release.capabilities.schemeHeader ? api.schemeHeader : null,
+        features: { ...api.features, multiStore: settings.multiStore },
+      },
       images: settings,
       metrics: createApiMetrics(register),
       logger,

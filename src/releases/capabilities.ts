@@ -54,6 +54,8 @@ export type Capabilities = {
   readonly prefetchingNode: boolean;
   /** The cache is managed under /v2/cache, and what is asked for there is fetched at once. */
   readonly cacheApi: boolean;
+  /** secure_proxy_ssl_header is an option. */
+  readonly schemeHeader: boolean;
   /**
    * What becomes of data's content while it is uploaded: nothing; its disk's size is recorded (images.virtual_size); or, beyond that, data of
    * another format than claimed, and data that is unsafe to open, is refused.
@@ -91,6 +93,7 @@ export const firstCapabilities: Capabilities = {
   cacheInDatabase: false,
   prefetchingNode: false,
   cacheApi: false,
+  schemeHeader: true,
   contentInspection: "none",
   metadefTagsAppended: false,
   diskFormats,

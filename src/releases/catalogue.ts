@@ -95,7 +95,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
     apiVersions: withStoresAndCache(16),
     changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true, cacheApi: true },
   },
-  zed: { changes: { stores: zedStores } },
+  zed: { changes: { stores: zedStores, schemeHeader: false } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },
   "2023.2": { changes: { stores: weighedStores } },
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },

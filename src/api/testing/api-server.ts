@@ -97,6 +97,8 @@ export async function startApi(
       healthcheckPath: "/healthcheck",
       features: noFeatures,
       olderCacheRoutes: false,
+      cors: null,
+      gzip: false,
       ...options.settings,
     },
     images: settingsOf(release.id, { multiStore: options.stores !== undefined }),

@@ -38,6 +38,9 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "images.gone": 410,
   "images.no_data": 204,
   "images.unfit_data": 415,
+  "images.not_staged_here": 409,
+  // Of an import: nobody waits for it, its task says so.
+  "images.source_failed": 502,
   "images.bad_patch": 400,
   "images.bad_query": 400,
   "tasks.not_found": 404,

@@ -4,6 +4,7 @@ import { actionRoutes } from "./routes/actions.ts";
 import { cacheRoutes } from "./routes/cache.ts";
 import { imageFileRoutes } from "./routes/image-file.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { importRoutes } from "./routes/import.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { metadefNamespaceRoutes } from "./routes/metadef-namespaces.ts";
 import { metadefPartRoutes } from "./routes/metadef-parts.ts";
@@ -24,6 +25,7 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...metadefPartRoutes,
     ...metadefResourceTypeRoutes,
     ...taskRoutes(deps),
+    ...importRoutes(deps),
     ...storeRoutes(deps),
     ...schemaRoutes(deps),
     ...cacheRoutes(deps),

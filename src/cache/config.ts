@@ -43,7 +43,7 @@ export const cacheOptions = optionGroup("DEFAULT", {
   worker_self_reference_url: {
     type: "string",
     default: null,
-    help: "URL under which other nodes reach this one; names this node's cache in the database where image_cache_driver is centralized_db.",
+    help: "URL under which other nodes reach this one; names this node's cache in the database where image_cache_driver is centralized_db, and says which node has staged data (unset: public_endpoint).",
   },
 });
 

@@ -6,6 +6,7 @@ import { databaseOptions } from "../db/config.ts";
 import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
+import { importOptionGroups } from "../images/import/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
 import { httpPlaceOptions } from "../stores/http/config.ts";
@@ -17,6 +18,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   imageDefaultOptions,
   imageFormatOptions,
   unsupportedImageOptions,
+  ...importOptionGroups,
   databaseOptions,
   metadefOptions,
   enabledStoresOptions,

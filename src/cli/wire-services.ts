@@ -1,4 +1,6 @@
 // Joins the domain with its database, its stores and the operator's settings; worker and supervisor both need that much.
+import { readApiSettings } from "../api/config.ts";
+import { cacheOptions } from "../cache/config.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { StopStack } from "../core/lifecycle.ts";
@@ -6,16 +8,20 @@ import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { Database } from "../db/database.ts";
 import { createImageRepository } from "../db/repositories/image-repository.ts";
+import { createImportRepository } from "../db/repositories/import-repository.ts";
 import { createMemberRepository } from "../db/repositories/member-repository.ts";
 import { createTaskRepository } from "../db/repositories/task-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
+import { type ImportSettings, readImportSettings } from "../images/import/settings.ts";
 import type { ImageCache } from "../images/ports.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
+import { listBlobs, openFileStore } from "../stores/file/file-store.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
+import type { Store } from "../stores/store.ts";
 import { openStores } from "./wire-stores.ts";
 
 export type ServiceContext = {
@@ -32,6 +38,8 @@ export type ServiceContext = {
   readonly cachesDownloads?: boolean;
 };
 
+const stagingReadBytes = 262_144;
+
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
@@ -40,12 +48,19 @@ export async function openServices(
   const { capabilities } = release;
   const settings = readImageSettings(config, capabilities);
   const stores = await openStores(config, capabilities, stack);
+  const selfUrl = config.read(cacheOptions).worker_self_reference_url || readApiSettings(config).publicEndpoint;
+  const { multiStore } = settings;
+  const importing = readImportSettings(config, capabilities, { selfUrl, multiStore });
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
     uploads: createUploadRepository(db, capabilities),
     tasks: createTaskRepository(db, capabilities),
     stores,
+    imports: createImportRepository(db, capabilities, importing),
+    staging: await openStaging(importing, stack),
+    stagedKeys: async () => (importing.stagingFolder === null ? [] : listBlobs(importing.stagingFolder)),
+    importing,
     policy: rules.policy,
     ...(rules.protections ? { protections: rules.protections } : {}),
     capabilities,
@@ -58,4 +73,16 @@ export async function openServices(
     ...(cache ? { cache, cachesDownloads } : {}),
   });
   return { services, settings, stores };
+}
+
+/** The folder of staged data has the layout of a file store, as in the reference. Throws config.invalid. */
+async function openStaging({ stagingFolder }: ImportSettings, stack: StopStack): Promise<Store | null> {
+  if (stagingFolder === null) return null;
+  const staging = await openFileStore({
+    dataDirectory: stagingFolder,
+    filePermissions: null,
+    readBytes: stagingReadBytes,
+  });
+  stack.defer(() => staging.close());
+  return staging;
 }

@@ -29,6 +29,7 @@ export async function openSupervisorParts(config: Config, context: PartsContext)
     const transfers = new TransferTracker();
     const rules = openOperatorRules(config, release.capabilities);
     const { services } = await openServices(config, { db, release, nodeName, logger, transfers, rules, stack });
+    let residue: Promise<number> | undefined;
     return {
       nodes: createNodeRepository(db),
       ensureTables: () => ensureOwnTables(db),
@@ -37,7 +38,13 @@ export async function openSupervisorParts(config: Config, context: PartsContext)
         if (readiness.ready) return readiness;
         return { ready: false, message: `release ${release.id} cannot serve from this database: ${readiness.why}` };
       },
-      reclaimExpiredUploads: () => services.reaper.reclaimExpiredUploads(),
+      async reclaimExpiredUploads() {
+        // Beside what runs, and once: a large folder must not hold up the start.
+        residue ??= services.imports.removeResidue();
+        await residue;
+        const uploads = await services.reaper.reclaimExpiredUploads();
+        return uploads + (await services.imports.reclaimExpiredImports());
+      },
       close: () => stack.stop(),
     };
   } catch (error) {

@@ -74,7 +74,11 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       settings: {
         ...api,
         schemeHeader: release.capabilities.schemeHeader ? api.schemeHeader : null,
-        features: { ...api.features, multiStore: settings.multiStore },
+        features: {
+          ...api.features,
+          multiStore: settings.multiStore,
+          imageImport: services.imports.methods.length > 0,
+        },
       },
       images: settings,
       metrics: createApiMetrics(register),
@@ -82,7 +86,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       headerBytesMax: config.read(listenOptions).max_header_line,
     });
     stack.defer(() => app.close());
-    return { server: app.server, close: () => stack.stop() };
+    return { server: app.server, cut: () => services.imports.cut(), close: () => stack.stop() };
   } catch (error) {
     await stack.stop();
     throw error;

@@ -38,6 +38,8 @@ const retryableByCode = {
   "images.gone": false,
   "images.no_data": false,
   "images.unfit_data": false,
+  "images.not_staged_here": false,
+  "images.source_failed": false,
   "images.bad_patch": false,
   "images.bad_query": false,
   "tasks.not_found": false,

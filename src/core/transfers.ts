@@ -1,6 +1,7 @@
-// Counts the uploads and downloads in flight in this process, so that a drain can wait for them and tell how long it will take.
+// Counts the uploads, downloads and imports in flight in this process, so that a drain can wait for them and tell how long it will take.
 
-export type TransferKind = "upload" | "download";
+/** An import goes on without a client. */
+export type TransferKind = "upload" | "download" | "import";
 
 export type TransferView = {
   readonly kind: TransferKind;

@@ -18,6 +18,7 @@ import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
+import { dropStaged } from "./import/staged-data.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
@@ -118,6 +119,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       if (!removed) throw imageNotFound(imageId);
       await deps.cache?.evict(image.id);
       if (removed.cleanup) await removeLeasedData(deps, removed.cleanup);
+      if (image.status === "uploading") await dropStaged(deps, image.id);
     },
 
     async deactivate(caller, imageId) {

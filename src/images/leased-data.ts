@@ -13,21 +13,27 @@ type Deps = Pick<ImageServicesDeps, "stores" | "uploads" | "logger">;
 export async function removeLeasedData({ stores, uploads, logger }: Deps, lease: UploadLease): Promise<boolean> {
   const facts = { imageId: lease.imageId, leaseId: lease.leaseId };
   try {
-    for (const url of lease.urls) {
-      const store = stores.forUrl(url)?.store;
-      if (!store) logger.warn({ ...facts, url }, "no store of this node removes such a location: its data stays");
-      else if (!store.properties.writable) logger.debug({ ...facts, url }, "the store only gives data, which stays");
-      else await store.remove(url).catch(unlessForeign);
-    }
+    for (const url of lease.urls) await removeLeasedUrl({ stores, logger }, url, facts);
     await uploads.abandon(lease);
     return true;
   } catch (error) {
     logger.warn({ ...facts, error: errorText(error) }, "image data could not be removed yet; it is tried again later");
     return false;
   }
+}
 
-  function unlessForeign(error: unknown): void {
-    if (!isServiceError(error, "stores.blob_not_found")) throw error;
-    logger.warn({ ...facts, error: errorText(error) }, "a location lies outside its store: its data stays");
-  }
+/** One URL that a lease names, whose holder the caller is. Throws what the store says where the data is still there. */
+export async function removeLeasedUrl(
+  { stores, logger }: Omit<Deps, "uploads">,
+  url: string,
+  facts: { readonly imageId: string; readonly leaseId: string },
+): Promise<void> {
+  const store = stores.forUrl(url)?.store;
+  if (!store) logger.warn({ ...facts, url }, "no store of this node removes such a location: its data stays");
+  else if (!store.properties.writable) logger.debug({ ...facts, url }, "the store only gives data, which stays");
+  else
+    await store.remove(url).catch((error: unknown) => {
+      if (!isServiceError(error, "stores.blob_not_found")) throw error;
+      logger.warn({ ...facts, error: errorText(error) }, "a location lies outside its store: its data stays");
+    });
 }

@@ -7,11 +7,14 @@ import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { Capabilities, VisibilityFilter } from "../releases/capabilities.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
-import type { ByteRange } from "../stores/store.ts";
+import type { ByteRange, Store } from "../stores/store.ts";
 import type { RangeRequest } from "./byte-range.ts";
 import type { Image, ImageMember, MemberStatus } from "./image.ts";
 import { createImageDataService } from "./image-data-service.ts";
 import { createImageService } from "./image-service.ts";
+import type { ImportRepository } from "./import/import-repository.ts";
+import { createImportService, type ImportService } from "./import/import-service.ts";
+import type { ImportSettings } from "./import/settings.ts";
 import { createMemberService } from "./member-service.ts";
 import type {
   ImageCache,
@@ -178,6 +181,12 @@ export type ImageServicesDeps = {
   readonly members: MemberRepository;
   readonly uploads: UploadRepository;
   readonly tasks: TaskRepository;
+  readonly imports: ImportRepository;
+  /** Where data waits to be imported; null where nothing is ever staged. */
+  readonly staging: Store | null;
+  /** Images whose data, complete or not, lies in that folder; other files may be among them. */
+  readonly stagedKeys: () => Promise<readonly string[]>;
+  readonly importing: ImportSettings;
   /** Where new data goes, and which store a location is in. */
   readonly stores: StoreRegistry;
   readonly policy: Policy;
@@ -203,6 +212,7 @@ export type ImageServices = {
   readonly members: MemberService;
   readonly tasks: TaskService;
   readonly stores: StoreService;
+  readonly imports: ImportService;
   readonly reaper: UploadReaper;
 };
 
@@ -213,6 +223,7 @@ export function createImageServices(deps: ImageServicesDeps): ImageServices {
     members: createMemberService(deps),
     tasks: createTaskService(deps),
     stores: createStoreService(deps),
+    imports: createImportService(deps),
     reaper: createUploadReaper(deps),
   };
 }

@@ -1,8 +1,9 @@
-// The status machine of an image at Newton and Ocata (reference: images-api.md, section 18).
+// The status machine of an image (reference: images-api.md, section 18). Before Pike nothing is ever uploading or importing.
 //
 //   queued -> saving -> active <-> deactivated
-//     ^         |         |            |
-//     +---------+         +-> pending_delete -> deleted
+//   queued -> uploading -> importing -> active     queued -> importing
+//   saving, uploading, importing -> queued         importing -> uploading
+//   active -> pending_delete -> deleted
 //   every live status -> deleted
 
 export type ImageStatus =
@@ -17,11 +18,11 @@ export type ImageStatus =
   | "deleted";
 
 const next: Readonly<Record<ImageStatus, readonly ImageStatus[]>> = {
-  queued: ["saving", "active", "deleted"],
+  queued: ["saving", "uploading", "importing", "active", "deleted"],
   saving: ["active", "killed", "deleted", "queued"],
-  // Written by later releases only; a node of this one can do nothing with such an image but delete it.
-  uploading: ["deleted"],
-  importing: ["deleted"],
+  uploading: ["importing", "queued", "deleted"],
+  // Back to uploading: its process died, and the staged data is still there.
+  importing: ["active", "queued", "uploading", "deleted"],
   active: ["pending_delete", "deleted", "deactivated"],
   deactivated: ["active", "deleted"],
   killed: ["deleted"],

@@ -23,10 +23,14 @@ export type UploadMeterOptions = UploadLimits & {
   /** null: the data is not looked at. */
   readonly inspection: UploadInspection | null;
   readonly onBytes: (bytes: number) => void;
+  /** Nothing is computed at all: the data is hashed another time. */
+  readonly unhashed?: true;
+  /** What a source that fails means; absent: the client went away. */
+  readonly sourceFailure?: (cause: unknown) => ServiceError;
 };
 
 export class UploadMeter extends Transform {
-  readonly #hashes: StreamHashes;
+  readonly #hashes: StreamHashes | null;
   readonly #options: UploadMeterOptions;
   #bytes = 0;
   #digests: Digests | undefined;
@@ -35,7 +39,10 @@ export class UploadMeter extends Transform {
     // The store takes a megabyte at a time: enough is ready while it writes.
     super({ readableHighWaterMark: 1_048_576 });
     this.#options = options;
-    this.#hashes = new StreamHashes(options.hashAlgorithm === null ? ["md5"] : ["md5", options.hashAlgorithm]);
+    const { hashAlgorithm } = options;
+    this.#hashes = options.unhashed
+      ? null
+      : new StreamHashes(hashAlgorithm === null ? ["md5"] : ["md5", hashAlgorithm]);
   }
 
   /** The meter, fed by `source`. The source itself is never destroyed: the API still has to answer on its connection. */
@@ -43,8 +50,7 @@ export class UploadMeter extends Transform {
     const meter = new UploadMeter(options);
     finished(source, { writable: false }, (error) => {
       // A source destroyed after its last byte, but before it said so, counts as finished there; nothing would ever end the meter.
-      if (error || !source.readableEnded)
-        meter.destroy(new ServiceError("api.client_gone", "The client went away during the upload.", { cause: error }));
+      if (error || !source.readableEnded) meter.destroy((options.sourceFailure ?? clientWentAway)(error));
     });
     // Its failure reaches whoever reads it; one that comes before anybody does must not end the process.
     return source.pipe(meter.on("error", () => undefined));
@@ -80,7 +86,8 @@ export class UploadMeter extends Transform {
       onBytes(chunk.length);
       const unfit = inspection?.add(chunk);
       if (unfit) done(unfit);
-      else this.#hashes.add(chunk).then(() => done(null, chunk), done);
+      else if (this.#hashes) this.#hashes.add(chunk).then(() => done(null, chunk), done);
+      else done(null, chunk);
     }
   }
 
@@ -89,6 +96,7 @@ export class UploadMeter extends Transform {
     const short = announcedBytes !== null && this.#bytes < announcedBytes;
     const refused = short ? wrongSize(announcedBytes, "fewer") : inspection?.end();
     if (refused) done(refused);
+    else if (!this.#hashes) done();
     else
       this.#hashes.digests().then((digests) => {
         this.#digests = digests;
@@ -97,7 +105,7 @@ export class UploadMeter extends Transform {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#digests === undefined) this.#hashes.discard();
+    if (this.#digests === undefined) this.#hashes?.discard();
     done(error);
   }
 }
@@ -106,6 +114,10 @@ export function tooLarge(bytesMax: number, of: string): ServiceError {
   return new ServiceError("images.over_limit", `The data is larger than ${of} allows: ${bytesMax} bytes.`, {
     facts: { bytesMax },
   });
+}
+
+function clientWentAway(cause: unknown): ServiceError {
+  return new ServiceError("api.client_gone", "The client went away during the upload.", { cause });
 }
 
 function wrongSize(announcedBytes: number, which: "more" | "fewer"): ServiceError {

@@ -54,8 +54,8 @@ function requireReady(image: Image): void {
 }
 
 /** Throws images.over_limit where what was announced is too much already. */
-async function uploadLimits(
-  { settings, images }: ImageServicesDeps,
+export async function uploadLimits(
+  { settings, images }: Pick<ImageServicesDeps, "settings" | "images">,
   caller: Caller,
   announcedBytes: number | null,
 ): Promise<UploadLimits> {

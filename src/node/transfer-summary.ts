@@ -2,6 +2,7 @@
 import type { TransferView } from "../core/transfers.ts";
 
 export type TransferSummary = {
+  /** Imports too. */
   readonly uploads: number;
   readonly downloads: number;
   /** null where a client did not announce how much it sends. */
@@ -19,7 +20,7 @@ export function summarizeTransfers(transfers: readonly TransferView[], nowMs: nu
       const bytesPerMs = transfer.bytesDone / Math.max(1, nowMs - transfer.startedMs);
       const known = bytesLeft !== null && bytesPerMs > 0;
       return {
-        uploads: transfer.kind === "upload" ? 1 : 0,
+        uploads: transfer.kind === "download" ? 0 : 1,
         downloads: transfer.kind === "download" ? 1 : 0,
         bytesLeft,
         etaSeconds: known ? Math.ceil(bytesLeft / bytesPerMs / 1000) : bytesLeft === 0 ? 0 : null,

@@ -30,6 +30,8 @@ import type { StartMessage, ToWorker } from "./worker-protocol.ts";
 export type WorkerService = {
   /** Not listening yet. */
   readonly server: Server;
+  /** Ends work that no connection stands for: what it was done for goes back to where it was. */
+  cut(): void;
   /** Called when no connection is left; gives everything back. */
   close(): Promise<void>;
 };
@@ -59,7 +61,7 @@ const checkMs = 100;
 /** Shorter pauses are a client thinking. */
 const silentMsMin = 1_000;
 /** Paths that carry image data: their duration is the client's, and says nothing about the node. */
-const transferPath = /^\/v2[.\d]*\/images\/[^/]+\/file(\?|$)/;
+const transferPath = /^\/v2[.\d]*\/images\/[^/]+\/(file|stage)(\?|$)/;
 
 /** Serves until the supervisor says otherwise, then ends the process. */
 export function runWorker(options: WorkerOptions): void {
@@ -194,6 +196,8 @@ class Worker {
     const timer = setInterval(() => connections.endSilent(silentMs), checkMs);
     await connections.empty();
     clearInterval(timer);
+    // Imports have no client that waits for them; their images do.
+    while (this.#transfers.snapshot().some(({ kind }) => kind === "import")) await delay(checkMs);
     // An upload cut by its client goes on for a moment: its image is returned to the queue.
     const giveUpMs = performance.now() + cutMsMax;
     while (this.#transfers.snapshot().length > 0 && performance.now() < giveUpMs) await delay(checkMs / 4);
@@ -205,6 +209,7 @@ class Worker {
     this.#gate.leaving = true;
     this.#finishThenExit();
     this.#connections?.destroyAll();
+    this.#service?.cut();
     await delay(cutMsMax + closeMsMax);
     process.exit(1);
   }

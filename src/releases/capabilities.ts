@@ -10,11 +10,13 @@ import {
   wallabyPolicy,
 } from "./policy-traits.ts";
 
-import { firstStores, type StoreTraits, trainStores, ussuriStores } from "./store-traits.ts";
+import { firstStores, type StoreTraits, trainStores, ussuriStores, zedStores } from "./store-traits.ts";
 
 export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
+
+export type ImportMethod = "glance-direct" | "web-download" | "copy-image" | "glance-download";
 
 export type Capabilities = {
   /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
@@ -32,6 +34,19 @@ export type Capabilities = {
   readonly multihash: boolean;
   /** Images may be staged and imported, and are `uploading` and `importing` on the way. */
   readonly importing: boolean;
+  /** Ways of importing there are, and which of them operators have without asking. */
+  readonly importMethods: readonly ImportMethod[];
+  readonly importMethodsDefault: readonly ImportMethod[];
+  /** What [DEFAULT] enable_image_import is where the operator does not say; null: there is no such switch. */
+  readonly importSwitch: boolean | null;
+  /** An image shows that it is being imported, where to, and by which task (os_glance_*). */
+  readonly importProgress: boolean;
+  /** One import may go to several stores. */
+  readonly importToSeveral: boolean;
+  /** An image has its size as soon as its data is staged. */
+  readonly stagedSize: boolean;
+  /** An image notes which node has its staged data, and other nodes send there what concerns it. */
+  readonly stageHosts: boolean;
   /** Names that a new image may not have as properties, beside those which every release refuses. */
   readonly refusedOnCreate: readonly string[];
   /** Properties that are the service's own: clients neither set nor remove them, and they count against no quota. null: there are none. */
@@ -82,6 +97,13 @@ export const firstCapabilities: Capabilities = {
   hiding: false,
   multihash: false,
   importing: false,
+  importMethods: [],
+  importMethodsDefault: [],
+  importSwitch: null,
+  importProgress: false,
+  importToSeveral: false,
+  stagedSize: false,
+  stageHosts: false,
   refusedOnCreate: [],
   reservedProperties: null,
   unshownProperties: [],
@@ -111,9 +133,25 @@ export const ocataCapabilities: Partial<Capabilities> = {
   policy: ocataPolicy,
 };
 
-export const pikeCapabilities: Partial<Capabilities> = { importing: true, policy: pikePolicy };
+/** On trial. */
+export const pikeCapabilities: Partial<Capabilities> = {
+  importing: true,
+  importMethods: ["glance-direct"],
+  importMethodsDefault: ["glance-direct"],
+  importSwitch: false,
+  policy: pikePolicy,
+};
+
+const queensMethods = ["glance-direct", "web-download"] as const;
+
+export const queensCapabilities: Partial<Capabilities> = {
+  importMethods: queensMethods,
+  importMethodsDefault: queensMethods,
+  importSwitch: true,
+};
 
 export const rockyCapabilities: Partial<Capabilities> = {
+  importSwitch: null,
   hiding: true,
   multihash: true,
   locationStoreKey: "backend",
@@ -136,6 +174,10 @@ export const ussuriCapabilities: Partial<Capabilities> = {
   reservedProperties: /^os_glance_import_task$/,
   stores: ussuriStores,
   prefetchingNode: true,
+  importMethods: [...queensMethods, "copy-image"],
+  importMethodsDefault: [...queensMethods, "copy-image"],
+  importProgress: true,
+  importToSeveral: true,
   policy: ussuriPolicy,
 };
 
@@ -144,7 +186,13 @@ export const wallabyCapabilities: Partial<Capabilities> = {
   reservedProperties: /^os_glance/,
   unshownProperties: ["os_glance_stage_host"],
   tasksOfImages: true,
+  stageHosts: true,
   policy: wallabyPolicy,
+};
+
+export const zedCapabilities: Partial<Capabilities> = {
+  stores: zedStores,
+  importMethods: [...queensMethods, "copy-image", "glance-download"],
 };
 
 /** Data may be hashed after the upload, by a node that notes its name. */

@@ -16,14 +16,16 @@ import {
   laterHashCapabilities,
   ocataCapabilities,
   pikeCapabilities,
+  queensCapabilities,
   rockyCapabilities,
   steinCapabilities,
   trainCapabilities,
   ussuriCapabilities,
   wallabyCapabilities,
+  zedCapabilities,
 } from "./capabilities.ts";
 import { antelopePolicy, gazpachoPolicy, xenaPolicy, yogaPolicy } from "./policy-traits.ts";
-import { weighedStores, yogaStores, zedStores } from "./store-traits.ts";
+import { weighedStores, yogaStores } from "./store-traits.ts";
 
 export const releaseIds = [
   "newton",
@@ -83,19 +85,19 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   newton: { apiVersions: plain(4) },
   ocata: { apiVersions: plain(5), revisions: ["ocata01"], changes: ocataCapabilities },
   pike: { apiVersions: pikeVersions, revisions: ["pike01"], changes: pikeCapabilities },
-  queens: { apiVersions: plain(6), revisions: ["queens01"] },
+  queens: { apiVersions: plain(6), revisions: ["queens01"], changes: queensCapabilities },
   rocky: { apiVersions: rockyVersions, revisions: ["rocky01", "rocky02"], changes: rockyCapabilities },
   stein: { changes: steinCapabilities },
   train: { apiVersions: withStores(9), revisions: ["train01"], changes: trainCapabilities },
   ussuri: { apiVersions: withStores(10), revisions: ["ussuri01"], changes: ussuriCapabilities },
   victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
-  xena: { changes: { policy: xenaPolicy } },
+  xena: { changes: { policy: xenaPolicy, stagedSize: true } },
   yoga: {
     apiVersions: withStoresAndCache(16),
     changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true, cacheApi: true },
   },
-  zed: { changes: { stores: zedStores, schemeHeader: false } },
+  zed: { changes: { ...zedCapabilities, schemeHeader: false } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },
   "2023.2": { changes: { stores: weighedStores } },
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },

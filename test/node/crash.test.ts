@@ -1,12 +1,13 @@
 // Processes of a node are killed with -9: what the others do then.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { before, test } from "node:test";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
 import { type NodeProcess, Site } from "./node-process.ts";
+import { commandOf, killWhole, workersOf } from "./worker-processes.ts";
 
 const site = new Site();
 before(() => site.createDatabase(newestRelease.id));
@@ -32,8 +33,7 @@ test("crash: an upload whose node was killed is given up by another node, and th
   upload.write(100_000);
   await uploadsPublished(site, "doomed", 1);
   assert.equal(await statusOf(site, image), "saving");
-  const killed = [doomed.pid, ...workersOf(doomed)];
-  for (const pid of killed) process.kill(pid, "SIGKILL");
+  killWhole(doomed);
   await assert.rejects(upload.status);
   await eventually("the image is queued", async () => (await statusOf(site, image)) === "queued", { msMax: 30_000 });
   assert(!readdirSync(`${site.folder}/images`).includes(image), "no partial data is left");
@@ -82,18 +82,4 @@ async function metric(node: NodeProcess, line: string): Promise<void> {
   const response = await fetch(`${node.url}/metrics`);
   assert.equal(response.status, 200);
   assert((await response.text()).split("\n").includes(line), line);
-}
-
-function workersOf(node: NodeProcess): readonly number[] {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => commandOf(pid) === `glance-api: worker of ${node.pid}`);
-}
-
-/** Empty where there is no such process. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", "");
-  } catch {
-    return "";
-  }
 }

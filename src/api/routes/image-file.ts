@@ -13,6 +13,18 @@ export const imageFileRoutes: readonly Route[] = [
 ];
 
 async function upload(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+  const { source, announcedBytes: announced } = dataOf(request);
+  const storeId = request.header("x-image-meta-store");
+  await services.data.upload(request.caller, request.param("imageId"), source, {
+    signal: request.signal(),
+    announcedBytes: announced,
+    ...(storeId === undefined ? {} : { storeId }),
+  });
+  return noContent;
+}
+
+/** The data that a request brings, and how much its client announced. Throws api.unsupported_media_type. */
+export function dataOf(request: ApiRequest): { source: RequestBody; announcedBytes: number | null } {
   const type = request.header("content-type")?.split(";")[0]?.trim();
   if (type !== dataType)
     throw new ServiceError(
@@ -21,14 +33,7 @@ async function upload(request: ApiRequest, { services }: RouteDeps): Promise<Ans
     );
   // Without a body there is an image of no bytes, which Nova uses for snapshots of volumes.
   const announced = hasBody(request.raw) ? announcedBytes(request.raw) : 0;
-  const source = new RequestBody(request.raw, request.response);
-  const storeId = request.header("x-image-meta-store");
-  await services.data.upload(request.caller, request.param("imageId"), source, {
-    signal: request.signal(),
-    announcedBytes: announced,
-    ...(storeId === undefined ? {} : { storeId }),
-  });
-  return noContent;
+  return { source: new RequestBody(request.raw, request.response), announcedBytes: announced };
 }
 
 async function download(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {

@@ -7,6 +7,7 @@ import { pageLinks } from "../list-links.ts";
 import { parseListQuery } from "../list-query.ts";
 import { parsePatch, patchFormOf } from "../patch-document.ts";
 import { type ApiRequest, jsonAnswer, jsonHeaders, noContent, type Route, type RouteDeps } from "../route.ts";
+import { importMethodsHeader } from "./import.ts";
 
 export const imageRoutes: readonly Route[] = [
   { method: "GET", path: "/images", body: "ignored", handle: list },
@@ -29,6 +30,7 @@ async function create(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   return jsonAnswer(201, imageJson(image, deps.view), {
     ...jsonHeaders,
     location: `${request.baseUrl()}/v2/images/${image.id}`,
+    ...importMethodsHeader(deps),
     ...storeIdsHeader(deps),
   });
 }

@@ -136,10 +136,12 @@ async function sealRestored(db: Database, manifest: Manifest): Promise<number> {
   const tables = await presentTables(db);
   // No node of then runs now. A fresh heartbeat among them would hold up contract, and a node's own name.
   if (tables.has("perennial_nodes")) await db.run("DELETE FROM perennial_nodes");
-  if (!tables.has("perennial_uploads")) return 0;
   // Their processes are gone. Over, but not removed: the first node finds them, removes what they wrote and puts the image back to queued.
   const now = db.dialect.nowSql;
-  return (await db.run(`UPDATE perennial_uploads SET expires_at = ${now}`)).rowsAffected;
+  let cut = 0;
+  for (const table of ["perennial_uploads", "perennial_imports"])
+    if (tables.has(table)) cut += (await db.run(`UPDATE ${table} SET expires_at = ${now}`)).rowsAffected;
+  return cut;
 }
 
 async function afterFailure(

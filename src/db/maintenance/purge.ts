@@ -78,7 +78,8 @@ async function dataWaitsWhere(db: Database): Promise<string> {
     `t.${dataWaits}`,
     `EXISTS (SELECT 1 FROM image_locations w WHERE w.image_id = t.id AND w.${dataWaits})`,
   ];
-  if ((await presentTables(db)).has("perennial_uploads"))
-    conditions.push("EXISTS (SELECT 1 FROM perennial_uploads u WHERE u.image_id = t.id)");
+  const present = await presentTables(db);
+  for (const table of ["perennial_uploads", "perennial_imports"])
+    if (present.has(table)) conditions.push(`EXISTS (SELECT 1 FROM ${table} u WHERE u.image_id = t.id)`);
   return conditions.join(" OR ");
 }

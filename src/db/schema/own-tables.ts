@@ -42,6 +42,22 @@ export const ownTables: readonly TableDefinition[] = [
     indexes: [["perennial_uploads_expires_at", "expires_at"]],
   },
   {
+    // Leases of staging and import under way: an image whose lease expired returns to what it was.
+    name: "perennial_imports",
+    columns: [
+      ["image_id", "varchar(36)", "required"],
+      ["lease_id", "varchar(36)", "required"],
+      ["node", "varchar(255)", "required"],
+      ["task_id", "varchar(36)"],
+      ["gives_back", "varchar(16)", "required"],
+      ["urls", "text", "required"],
+      ["started_at", "datetime", "required"],
+      ["expires_at", "datetime", "required"],
+    ],
+    primaryKey: ["image_id"],
+    indexes: [["perennial_imports_expires_at", "expires_at"]],
+  },
+  {
     // What the engine remembers between runs: checkpoints of data migrations, acts done once, a contract under way.
     name: "perennial_progress",
     columns: [

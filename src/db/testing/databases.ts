@@ -184,6 +184,7 @@ async function empty(db: Database): Promise<void> {
     "task_info",
     "tasks",
     "perennial_uploads",
+    "perennial_imports",
     "perennial_nodes",
     ...metadefTables,
   ])

@@ -8,14 +8,23 @@ import type { Clock } from "../../core/clock.ts";
 import { type ErrorCode, isServiceError } from "../../core/errors.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { TransferTracker } from "../../core/transfers.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
+import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
-import { MemoryDatabase, memoryImages, memoryMembers, memoryTasks, memoryUploads } from "./memory-repositories.ts";
+import {
+  MemoryDatabase,
+  memoryImages,
+  memoryImports,
+  memoryMembers,
+  memoryTasks,
+  memoryUploads,
+} from "./memory-repositories.ts";
 
 const person = (projectId: string | null, isAdmin = false): Caller => ({
   userId: "user",
@@ -93,6 +102,18 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   ...changes,
 });
 
+const anything = { allowed: [], disallowed: [] };
+
+/** What the release has, for URLs on this machine. */
+export const importSettingsOf = ({ importMethods }: Capabilities): ImportSettings => ({
+  methods: importMethods,
+  stagingFolder: "/staging",
+  selfUrl: null,
+  taskLifeHours: 48,
+  importsMax: 2,
+  uriRules: { schemes: anything, hosts: { allowed: ["127.0.0.1", "localhost"], disallowed: [] }, ports: anything },
+});
+
 /** The default policies of Newton and Ocata: publicizing is an admin's, all else everybody's. */
 export const defaultPolicy: Policy = { allows: (rule, caller) => caller.isAdmin || rule !== "publicize_image" };
 
@@ -154,6 +175,8 @@ export type NodeOptions = {
   readonly protections?: PropertyProtections;
   readonly node?: string;
   readonly store?: Store;
+  readonly staging?: Store | null;
+  readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
   /** Downloads are cached in it. */
@@ -164,6 +187,8 @@ export class Fixture {
   readonly clock = new ManualClock();
   readonly database = new MemoryDatabase(this.clock.nowMs);
   readonly store = new MemoryStore();
+  /** Shared by all nodes that do not bring their own. */
+  readonly staging = new MemoryStore({ name: "staging" });
   readonly transfers = new TransferTracker();
 
   /** The services of one more node on the same database and store. */
@@ -188,6 +213,10 @@ export class Fixture {
       members: life.wrap(memoryMembers(this.database, capabilities)),
       uploads: life.wrap(memoryUploads(this.database)),
       tasks: life.wrap(memoryTasks(this.database)),
+      imports: life.wrap(memoryImports(this.database)),
+      staging: options.staging === undefined ? this.staging : options.staging,
+      stagedKeys: async () => this.staging.keys,
+      importing: { ...importSettingsOf(capabilities), ...options.importing },
       stores: createStoreRegistry({
         stores: options.stores ?? [{ id: "memory", type: "memory", description: null, weight: 0, store }],
         defaultId: options.stores?.[0]?.id ?? "memory",

@@ -41,6 +41,14 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   return new FileStore(paths, options);
 }
 
+/** The keys of all data in such a directory, complete or partial; names of other files may be among them. Throws what the system says. */
+export async function listBlobs(dataDirectory: string): Promise<readonly string[]> {
+  const paths = new BlobPaths(dataDirectory);
+  const partial = (await partialNames(paths)).map((name) => name.slice(0, Math.max(0, name.indexOf("."))));
+  const complete = (await readdir(paths.dataDirectory)).filter((name) => !name.startsWith("."));
+  return [...new Set([...complete, ...partial])];
+}
+
 class FileStore implements Store {
   readonly properties: Store["properties"];
   readonly #paths: BlobPaths;

@@ -1,0 +1,134 @@
+// The door of staging and import: what the API calls. It looks whether the client may do what it asks for, takes the lease, and hands the
+// work to this process, which goes on after the answer.
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import type { Caller } from "../../core/caller.ts";
+import { ServiceError } from "../../core/errors.ts";
+import type { ImportMethod } from "../../releases/capabilities.ts";
+import { foundImage, requireAllowed, requireMutable } from "../access.ts";
+import type { Image } from "../image.ts";
+import type { ImageServicesDeps, UploadOptions } from "../services.ts";
+import type { TaskDraft } from "../tasks/task.ts";
+import { uploadLimits } from "../upload.ts";
+import { createImportReaper, type ImportReaper } from "./import-reaper.ts";
+import { type ImportRequest, importTargets, statusNeeded } from "./import-request.ts";
+import { importSource } from "./import-source.ts";
+import { type ImportJob, type ImportTarget, ImportWork } from "./import-work.ts";
+import { stage } from "./stage.ts";
+import { Turns } from "./turns.ts";
+import { UriFilter } from "./uri-filter.ts";
+
+export interface ImportService extends ImportReaper {
+  /** Ways of importing that clients may use; empty where there is no import. */
+  readonly methods: readonly ImportMethod[];
+  /**
+   * Reads `source` to its end. When it resolves, the data is durable and waits to be imported.
+   * Throws as ImageDataService.upload.
+   */
+  stage(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
+  /**
+   * When it resolves, the image is `importing` (or, where it is copied, locked), and this process works on it.
+   * Throws images.invalid (method, URI, stores), images.not_found, images.forbidden, images.status_conflict (also: another import is at work,
+   * formats missing, no such store), images.not_staged_here, images.over_limit.
+   */
+  start(caller: Caller, imageId: string, request: ImportRequest): Promise<void>;
+  /** Ends what this process works on: images go back to where they were. */
+  cut(): void;
+}
+
+export function createImportService(deps: ImageServicesDeps): ImportService {
+  const { importing, imports, stores, capabilities, logger } = deps;
+  const filter = new UriFilter(importing.uriRules);
+  const turns = new Turns(importing.importsMax);
+  const cut = new AbortController();
+
+  /** Throws as `start`. */
+  async function importable(caller: Caller, imageId: string, { method }: ImportRequest): Promise<Image> {
+    const image = await foundImage(deps, caller, imageId);
+    if (method.name === "copy-image") requireAllowed(deps, "copy_image", caller, image, `copy image ${image.id}`);
+    else requireMutable(deps, "modify_image", caller, image, `import data of image ${image.id}`);
+    const needed = statusNeeded[method.name];
+    if (image.status !== needed)
+      throw conflict(`Image ${image.id} is ${image.status}; ${method.name} needs one that is ${needed}.`);
+    if (image.containerFormat === null || image.diskFormat === null)
+      throw conflict(`Image ${image.id} needs a disk_format and a container_format before it can be imported.`);
+    return image;
+  }
+
+  /** Takes lock and lease. Throws images.status_conflict. */
+  async function begin(
+    caller: Caller,
+    image: Image,
+    request: ImportRequest,
+    targets: readonly ImportTarget[],
+  ): Promise<ImportJob["lease"]> {
+    const task = newTask(caller, image, request, targets);
+    const from = statusNeeded[request.method.name];
+    const lease = {
+      imageId: image.id,
+      leaseId: randomUUID(),
+      node: deps.node,
+      taskId: task.id,
+      givesBack: from,
+      urls: targets.map(({ store }) => store.locationFor(image.id)),
+    };
+    const ids = targets.flatMap(({ id }) => id ?? []);
+    const progress = capabilities.importProgress ? { importing: ids, failed: [] } : null;
+    const { state } = await imports.beginImport({ lease, from, task, progress }, deps.uploadLeaseSeconds);
+    if (state === "wrong_status") throw conflict(`The status of image ${image.id} has just changed.`);
+    if (state === "locked") throw conflict(`Another import of image ${image.id} is at work.`);
+    return lease;
+  }
+
+  function work(job: ImportJob, bytesTotal: number | null): void {
+    const transfer = deps.transfers.begin({ kind: "import", imageId: job.image.id, bytesTotal });
+    const work = new ImportWork(deps, job, transfer);
+    turns
+      .take(() => work.run(cut.signal))
+      .catch((error: unknown) => logger.error({ err: error, imageId: job.image.id }, "an import ended badly"));
+  }
+
+  return {
+    methods: importing.methods,
+    ...createImportReaper(deps),
+
+    stage: (caller, imageId, source, options) => stage(deps, caller, imageId, source, options),
+
+    async start(caller, imageId, request) {
+      const { method } = request;
+      if (!importing.methods.includes(method.name))
+        throw new ServiceError(
+          "images.invalid",
+          `Import method ${method.name} is not enabled; there are ${importing.methods.join(", ")}.`,
+        );
+      if (method.name === "web-download") filter.parse(method.uri);
+      const image = await importable(caller, imageId, request);
+      const targets = importTargets(image, request, { stores, several: capabilities.importToSeveral });
+      // All stores have a copy: there is nothing to do, and that is well.
+      if (targets.length === 0) return;
+      const source = await importSource(deps, { image, method, filter, passes: targets.length });
+      const limits = await uploadLimits(deps, caller, source.sizeBytes);
+      const lease = await begin(caller, image, request, targets);
+      const bytesTotal = source.sizeBytes === null ? null : source.sizeBytes * targets.length;
+      work({ image, lease, source, targets, allMustSucceed: request.allMustSucceed, limits }, bytesTotal);
+    },
+
+    cut: () => cut.abort(new ServiceError("stores.unavailable", "The node is being stopped.")),
+  };
+}
+
+function newTask(caller: Caller, image: Image, { body }: ImportRequest, targets: readonly ImportTarget[]): TaskDraft {
+  return {
+    id: randomUUID(),
+    type: "api_image_import",
+    owner: caller.projectId,
+    input: { image_id: image.id, import_req: body, backend: targets.map(({ id }) => id) },
+    imageId: image.id,
+    requestId: caller.requestId,
+    userId: caller.userId,
+  };
+}
+
+function conflict(message: string): ServiceError {
+  return new ServiceError("images.status_conflict", message);
+}

@@ -1,0 +1,107 @@
+// Where the data of an import comes from, by the method the client chose: opened once for each store.
+
+import { errorText, ServiceError } from "../../core/errors.ts";
+import type { Image } from "../image.ts";
+import type { ImageServicesDeps } from "../services.ts";
+import { UploadMeter } from "../upload-meter.ts";
+import type { RequestedMethod } from "./import-request.ts";
+import type { ImportSource } from "./import-work.ts";
+import { removeStaged, stagedBytes, stagingOf } from "./staged-data.ts";
+import type { UriFilter } from "./uri-filter.ts";
+import { openWebDownload } from "./web-download.ts";
+
+type Deps = Pick<ImageServicesDeps, "staging" | "settings" | "stores" | "logger">;
+type Options = {
+  readonly image: Image;
+  readonly method: RequestedMethod;
+  readonly filter: UriFilter;
+  /** How often the data is read. */
+  readonly passes: number;
+};
+
+/** `sizeBytes`: null where it is not known before the data comes. Throws images.not_staged_here, stores.unavailable. */
+export async function importSource(
+  deps: Deps,
+  { image, method, filter, passes }: Options,
+): Promise<ImportSource & { readonly sizeBytes: number | null }> {
+  switch (method.name) {
+    case "glance-direct":
+      return { ...stagedSource(deps, image.id), sizeBytes: await stagedBytes(deps, image.id) };
+    case "web-download": {
+      const download: ImportSource = {
+        open: (signal) => openWebDownload(method.uri, { signal, filter }),
+        staged: false,
+      };
+      // Fetched once, whatever number of stores it goes to.
+      return { ...(passes > 1 ? keptSource(deps, image.id, download) : download), sizeBytes: null };
+    }
+    case "copy-image":
+      return { ...storedSource(deps, image), sizeBytes: image.sizeBytes };
+  }
+}
+
+/** The image's own data, from the first of its locations that gives it. */
+function storedSource({ stores, logger }: Deps, image: Image): ImportSource {
+  return {
+    staged: false,
+    async open(signal) {
+      let failure: unknown = new ServiceError("images.no_data", `Image ${image.id} has no data.`);
+      for (const location of stores.inOrder(image.locations)) {
+        try {
+          const store = stores.of(location)?.store;
+          if (!store) continue;
+          return { stream: await store.open(location.url, { signal }), sizeBytes: image.sizeBytes };
+        } catch (error) {
+          logger.warn({ imageId: image.id, url: location.url, error: errorText(error) }, "a location cannot be copied");
+          failure = error;
+        }
+      }
+      throw failure;
+    },
+  };
+}
+
+function stagedSource(deps: Deps, imageId: string): ImportSource {
+  return {
+    staged: true,
+    async open(signal) {
+      const staging = stagingOf(deps, imageId);
+      const sizeBytes = await stagedBytes(deps, imageId);
+      return { stream: await staging.open(staging.locationFor(imageId), { signal }), sizeBytes };
+    },
+  };
+}
+
+/** Fetched once and kept in the staging folder for as long as it is needed. */
+function keptSource(deps: Deps, imageId: string, source: ImportSource): ImportSource {
+  const kept = stagedSource(deps, imageId);
+  let fetched = false;
+  return {
+    staged: true,
+    async open(signal) {
+      if (!fetched) await fetch(signal);
+      fetched = true;
+      return kept.open(signal);
+    },
+  };
+
+  async function fetch(signal: AbortSignal): Promise<void> {
+    await removeStaged(deps, imageId);
+    const { stream, sizeBytes } = await source.open(signal);
+    const bytesMax = deps.settings.imageBytesMax;
+    const meter = UploadMeter.of(stream, {
+      announcedBytes: sizeBytes,
+      bytesMax,
+      bytesMaxOf: "image_size_cap",
+      hashAlgorithm: null,
+      inspection: null,
+      unhashed: true,
+      onBytes: () => undefined,
+    });
+    try {
+      await stagingOf(deps, imageId).put(imageId, meter, { signal, expectedBytes: sizeBytes });
+    } finally {
+      stream.destroy();
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// Staging and import on real nodes: shared between them, across a kill, and in a drain.
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { before, test } from "node:test";
+import { newestRelease } from "../../src/releases/catalogue.ts";
+import { eventually } from "../servers/eventually.ts";
+import { createImage, statusOf, uploadsPublished } from "./images.ts";
+import { type NodeProcess, type Sections, Site } from "./node-process.ts";
+import { killWhole } from "./worker-processes.ts";
+
+const site = new Site();
+before(() => site.createDatabase(newestRelease.id));
+
+const staging = `${site.folder}/staging`;
+const shared: Sections = {
+  DEFAULT: { node_staging_uri: `file://${staging}` },
+  import_filtering_opts: { allowed_hosts: "127.0.0.1", allowed_ports: "" },
+};
+
+async function stage(node: NodeProcess, image: string, body: Buffer): Promise<void> {
+  const headers = { "content-type": "application/octet-stream" };
+  const response = await fetch(`${node.url}/v2/images/${image}/stage`, { method: "PUT", headers, body });
+  assert.equal(response.status, 204, await response.text());
+}
+
+async function importImage(node: NodeProcess, image: string, method: object): Promise<void> {
+  const body = JSON.stringify({ method });
+  const response = await fetch(`${node.url}/v2/images/${image}/import`, { method: "POST", body });
+  assert.equal(response.status, 202, await response.text());
+}
+
+async function becomes(image: string, status: string): Promise<void> {
+  await eventually(`the image is ${status}`, async () => (await statusOf(site, image)) === status, { msMax: 30_000 });
+}
+
+async function checksumOf(node: NodeProcess, image: string): Promise<string> {
+  const file = await fetch(`${node.url}/v2/images/${image}/file`);
+  return createHash("md5")
+    .update(Buffer.from(await file.arrayBuffer()))
+    .digest("hex");
+}
+
+type Task = { readonly status: string; readonly message: string };
+async function taskOf(node: NodeProcess, image: string): Promise<Task | undefined> {
+  const { tasks } = JSON.parse(await node.get(`/v2/images/${image}/tasks`)) as { tasks: Task[] };
+  return tasks[0];
+}
+
+/** Answers with as much as the test says, when it says so. */
+async function slowServer(bytes: Buffer) {
+  let answer: ServerResponse | undefined;
+  const server = createServer((_request, response) => {
+    answer = response;
+    response.writeHead(200, { "content-length": bytes.length });
+    response.write(bytes.subarray(0, 100_000));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/image`,
+    asked: () => eventually("the data is being fetched", () => answer !== undefined),
+    finish: () => answer?.end(bytes.subarray(100_000)),
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("import: what is staged on one node and outlives it is imported by another", async () => {
+  const a = await site.start("stage-a", shared);
+  const b = await site.start("stage-b", shared);
+  const bytes = randomBytes(3_000_000);
+  const image = await createImage(a);
+  await stage(a, image, bytes);
+  assert.equal(await statusOf(site, image), "uploading");
+  await end(a);
+  await importImage(b, image, { name: "glance-direct" });
+  await becomes(image, "active");
+  assert.equal(await checksumOf(b, image), createHash("md5").update(bytes).digest("hex"));
+  await eventually("nothing is left in staging", () => !existsSync(`${staging}/${image}`));
+  assert.equal((await taskOf(b, image))?.status, "success");
+  await end(b);
+});
+
+test("import: a node killed in the middle gives the image back, its task failed, and it can be imported elsewhere", async () => {
+  const bytes = randomBytes(300_000);
+  const server = await slowServer(bytes);
+  const doomed = await site.start("import-doomed", shared);
+  const survivor = await site.start("import-survivor", shared);
+  const image = await createImage(doomed);
+  await importImage(doomed, image, { name: "web-download", uri: server.uri });
+  await server.asked();
+  assert.equal(await statusOf(site, image), "importing");
+  killWhole(doomed);
+  await becomes(image, "queued");
+  const task = await taskOf(survivor, image);
+  assert.deepEqual([task?.status, task?.message], ["failure", "The process that worked on the import is gone."]);
+  assert(!existsSync(`${site.folder}/images/${image}`), "no partial data is left");
+  server.close();
+  const again = await slowServer(bytes);
+  await importImage(survivor, image, { name: "web-download", uri: again.uri });
+  await again.asked();
+  again.finish();
+  await becomes(image, "active");
+  again.close();
+  await end(survivor);
+});
+
+test("import: a drain waits for an import under way", async () => {
+  const bytes = randomBytes(300_000);
+  const server = await slowServer(bytes);
+  const node = await site.start("import-drain", shared);
+  const image = await createImage(node);
+  await importImage(node, image, { name: "web-download", uri: server.uri });
+  await server.asked();
+  await uploadsPublished(site, "import-drain", 1);
+  node.signal("SIGTERM");
+  await node.said(/draining: finishing/);
+  assert.equal(await statusOf(site, image), "importing");
+  server.finish();
+  assert.deepEqual(await node.exited, { code: 0, signal: null });
+  assert.equal(await statusOf(site, image), "active");
+  server.close();
+});
+
+test("import: a node that is told to stop at once gives the image back before it ends", async () => {
+  const node = await site.start("import-cut", shared);
+  const server = await slowServer(randomBytes(300_000));
+  const image = await createImage(node);
+  await importImage(node, image, { name: "web-download", uri: server.uri });
+  await server.asked();
+  node.signal("SIGTERM");
+  await node.said(/draining: settling/);
+  node.signal("SIGTERM");
+  assert.equal((await node.exited).code, 1);
+  assert.equal(await statusOf(site, image), "queued");
+  server.close();
+});
+
+async function end(node: NodeProcess): Promise<void> {
+  node.signal("SIGTERM");
+  assert.deepEqual(await node.exited, { code: 0, signal: null });
+}

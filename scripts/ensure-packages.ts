@@ -15,6 +15,7 @@ const needed = [
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },
   { package: "glance-common", programs: ["glance-manage"] },
+  { package: "keystone", programs: ["keystone-manage"] },
 ] as const;
 
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];

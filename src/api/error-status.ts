@@ -52,6 +52,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "stores.unavailable": 503,
   "cache.off": 404,
   "identity.unauthenticated": 401,
+  "identity.unavailable": 503,
   "api.bad_request": 400,
   "api.unsupported_media_type": 415,
   "api.method_not_allowed": 405,

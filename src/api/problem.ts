@@ -12,6 +12,9 @@ export type Problem = {
 
 /** Seconds after which a client may try again what a restarting database or store refused. */
 const retryAfterSeconds = "5";
+const noPart = "A part of the service cannot be reached at the moment. Please try again.";
+const noIdentity =
+  "The identity service, which tokens are checked with, cannot be reached at the moment. Please try again.";
 const internal = "The server failed to answer this request; its log tells why, under this request id.";
 
 /** Where Node names a status differently than WebOb, whose titles older clients show and compare. */
@@ -33,7 +36,7 @@ export function problemOf(error: unknown): Problem {
   if (status === 500) return { status, explanation: internal, headers: {} };
   if (status === 503) {
     // Addresses and statements stay in the log.
-    const explanation = "A part of the service cannot be reached at the moment. Please try again.";
+    const explanation = error.code === "identity.unavailable" ? noIdentity : noPart;
     return { status, explanation, headers: { "retry-after": retryAfterSeconds } };
   }
   const { allow, acceptPatch, challenge } = error.facts;

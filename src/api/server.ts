@@ -138,6 +138,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       exchange.logId = requestId;
       const caller = await deps.identity.authenticate(raw.headers, requestId);
       exchange.answerId = requestId;
+      if (caller.readOnly && raw.method !== "GET" && raw.method !== "HEAD") throw lookOnly();
       const params = request.params as Record<string, string>;
       if (route !== unknown && !Object.entries(params).every(([name, text]) => canExist(request.method, name, text)))
         throw nothingHere(request.method);
@@ -165,6 +166,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 function canExist(method: string, param: string, text: string): boolean {
   const isNew = param === "tag" && (method === "PUT" || method === "POST");
   return text !== "" && !text.includes("/") && (isNew || isStorable(text));
+}
+
+function lookOnly(): ServiceError {
+  return new ServiceError("images.forbidden", "Without a valid token you may only look around.");
 }
 
 function nothingHere(method: string): ServiceError {

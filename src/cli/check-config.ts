@@ -6,6 +6,7 @@ import { type Pipeline, readPipeline } from "../api/pipeline/pipeline.ts";
 import { type CacheSettings, readCacheSettings } from "../cache/config.ts";
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
+import { silentLogger } from "../core/logger.ts";
 import { databaseOptions } from "../db/config.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
 import { identityOptions } from "../identity/config.ts";
@@ -31,7 +32,7 @@ export function checkConfig(config: Config): void {
   requireCache(pipeline, readCacheSettings(config, capabilities));
   const { bind_host: bindHost, bind_port: port } = config.read(listenOptions);
   readDisableFiles(config, pipeline, port);
-  openIdentity({ callers: pipeline.callers, policy });
+  openIdentity(config, { ...pipeline, policy, traits: capabilities.policy, logger: silentLogger });
   const { fakeauth_anywhere: anywhere } = config.read(identityOptions);
   refuseExposedFakeauth({ callers: pipeline.callers, bindHost, anywhere });
 }

@@ -37,6 +37,14 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     stack.defer(rules.policy.watch(logger));
     const pipeline = readPipeline(config);
     for (const warning of pipeline.warnings) logger.warn(warning);
+    const { policy } = rules;
+    const { identity, close } = openIdentity(config, {
+      ...pipeline,
+      policy,
+      traits: release.capabilities.policy,
+      logger,
+    });
+    stack.defer(close);
     const api = readApiSettings(config);
     const cacheSettings = readCacheSettings(config, release.capabilities);
     const cache = cacheSettings && (await openCache(cacheSettings, db, logger));
@@ -67,7 +75,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const app = await createApi({
       services: { ...services, metadefs },
       cache: cacheService,
-      identity: openIdentity({ callers: pipeline.callers, policy: rules.policy }),
+      identity,
       release,
       announced,
       gate,

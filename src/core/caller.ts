@@ -16,6 +16,8 @@ export type Caller = {
   readonly projectDomainId?: string | null;
   /** What policy rule context_is_admin said. */
   readonly isAdmin: boolean;
+  /** Somebody who shows no token and may only look around (allow_anonymous_access). */
+  readonly readOnly?: true;
   /** Begins with `req-`. */
   readonly requestId: string;
 };

@@ -50,6 +50,7 @@ const retryableByCode = {
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,
+  "identity.unavailable": true,
   "api.bad_request": false,
   "api.unsupported_media_type": false,
   "api.method_not_allowed": false,

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isServiceError } from "../core/errors.ts";
+import type { ReleaseId } from "../releases/catalogue.ts";
 import { ocataPolicy } from "../releases/policy-traits.ts";
 import { fakeauth as fakeauthSource, refuseExposedFakeauth } from "./fakeauth.ts";
 import { createIdentity, nobody } from "./identity.ts";
+import { openForTest } from "./keystone/testing/open-for-test.ts";
 import { defaultPolicyOf } from "./policy/default-policy.ts";
 
 const defaultPolicy = defaultPolicyOf(ocataPolicy);
@@ -96,4 +98,90 @@ test("identity: the default policy lets members work on images and keeps publish
   assert(!defaultPolicy.allows("publicize_image", member, {}));
   assert(!defaultPolicy.allows("no_such_rule", member, {}));
   assert(defaultPolicy.allows("publicize_image", { ...member, roles: ["admin"] }, {}));
+});
+
+const proxied = {
+  "x-identity-status": "Confirmed",
+  "x-user-id": "ann",
+  "x-tenant-id": "old",
+  "x-project-id": "p1",
+  "x-roles": "Member, reader,,member",
+  "x-service-roles": "Service",
+  "x-user-domain-id": "default",
+  "openstack-system-scope": "all",
+};
+
+test("identity: behind a proxy that authenticates, its headers say who calls", async () => {
+  const { identity } = openForTest("", { callers: "headers" });
+  assert.deepEqual(await identity.authenticate(proxied, "req-1"), {
+    userId: "ann",
+    projectId: "p1",
+    roles: ["member", "reader"],
+    serviceRoles: ["service"],
+    systemScope: "all",
+    domainId: null,
+    userDomainId: "default",
+    projectDomainId: null,
+    isAdmin: false,
+    requestId: "req-1",
+  });
+  const older = { "x-identity-status": "Confirmed", "x-tenant-id": "old", "x-roles": "ADMIN" };
+  const caller = await identity.authenticate(older, "req-1");
+  assert.deepEqual([caller.userId, caller.projectId, caller.isAdmin], [null, "old", true]);
+  for (const status of ["Invalid", "confirmed", undefined])
+    assert.throws(
+      () => identity.authenticate({ ...proxied, "x-identity-status": status }, "req-1"),
+      (error) => isServiceError(error, "identity.unauthenticated"),
+    );
+});
+
+test("identity: admin_role makes admins up to Victoria, beside the policy, and no later", async () => {
+  const text = "[DEFAULT]\nadmin_role = Keeper\n";
+  const isAdmin = async (release: ReleaseId, token: string) =>
+    (await openForTest(text, { callers: "fakeauth", release }).identity.authenticate({ "x-auth-token": token }, "r"))
+      .isAdmin;
+  for (const [release, byOption] of [
+    ["newton", true],
+    ["victoria", true],
+    ["wallaby", false],
+    ["2026.1", false],
+  ] as const) {
+    assert.equal(await isAdmin(release, "ann:p1:keeper"), byOption, release);
+    assert.equal(await isAdmin(release, "ann:p1:admin"), true, release);
+    assert.equal(await isAdmin(release, "ann:p1:member"), false, release);
+  }
+});
+
+test("identity: from Wallaby to Zed enforce_secure_rbac alone is refused; other releases do not read it", () => {
+  const half = "[DEFAULT]\nenforce_secure_rbac = true\n";
+  const whole = `${half}[oslo_policy]\nenforce_new_defaults = true\n`;
+  for (const release of ["wallaby", "zed"] as const) {
+    assert.throws(() => openForTest(half, { callers: "none", release }), /enforce_secure_rbac is true.*set both alike/);
+    openForTest(whole, { callers: "none", release });
+    openForTest("", { callers: "none", release });
+  }
+  for (const release of ["victoria", "2023.1"] as const) openForTest(half, { callers: "none", release });
+});
+
+test("identity: what [keystone_authtoken] lacks is named", () => {
+  const base = "[keystone_authtoken]\nauth_url = http://127.0.0.1:1/identity/v2.0\n";
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["", /auth_url is not set/],
+    ["[keystone_authtoken]\nauth_url = keystone\n", /auth_url is "keystone": give a URL/],
+    [base, /password is not set/],
+    [`${base}password = p\n`, /username is not set/],
+    [`${base}password = p\nusername = u\n`, /project_name is not set/],
+    [`${base}password = p\nusername = u\nsystem_scope = some\n`, /system_scope is "some"/],
+    [`${base}auth_type = v3applicationcredential\n`, /application_credential_secret is not set/],
+    [`${base}password = p\nusername = u\nproject_name = s\ncafile = /none.pem\n`, /cafile: .*none\.pem/],
+  ];
+  for (const [text, message] of wrong)
+    assert.throws(
+      () => openForTest(text),
+      (error) => isServiceError(error, "config.invalid") && message.test(error.message),
+      text,
+    );
+  openForTest(`${base}password = p\nusername = u\nproject_name = s\n`);
+  // The paste file's section goes before glance-api.conf.
+  assert.throws(() => openForTest(base, { authtoken: { auth_url: "nowhere" } }), /"nowhere"/);
 });

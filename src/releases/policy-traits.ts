@@ -26,6 +26,10 @@ export type PolicyTraits = {
   readonly cacheRules: boolean;
   readonly serviceRules: boolean;
   readonly storeChoiceRules: boolean;
+  /** Who has the role of [DEFAULT] admin_role is an admin, whatever the policy says. */
+  readonly adminRoleOption: boolean;
+  /** [DEFAULT] enforce_secure_rbac has to say what [oslo_policy] enforce_new_defaults says. */
+  readonly secureRbacOption: boolean;
   /** A property protection file never keeps anybody from the service's own properties (os_glance*). */
   readonly unprotectsOwnProperties: boolean;
 };
@@ -47,6 +51,8 @@ export const firstPolicy: PolicyTraits = {
   cacheRules: false,
   serviceRules: false,
   storeChoiceRules: false,
+  adminRoleOption: true,
+  secureRbacOption: false,
   unprotectsOwnProperties: false,
 };
 
@@ -66,6 +72,8 @@ export const wallabyPolicy: PolicyTraits = {
   personas: true,
   scope: "option-off",
   metadefAdminRules: true,
+  adminRoleOption: false,
+  secureRbacOption: true,
 };
 
 /** Decided in the API layer from here on. */
@@ -78,7 +86,12 @@ export const xenaPolicy: PolicyTraits = {
 
 export const yogaPolicy: PolicyTraits = { ...xenaPolicy, storesDetailRule: true, cacheRules: true };
 
-export const antelopePolicy: PolicyTraits = { ...yogaPolicy, newDefaults: true, scope: "option-on" };
+export const antelopePolicy: PolicyTraits = {
+  ...yogaPolicy,
+  newDefaults: true,
+  scope: "option-on",
+  secureRbacOption: false,
+};
 
 export const dalmatianPolicy: PolicyTraits = { ...antelopePolicy, serviceRules: true };
 

@@ -9,7 +9,7 @@ import type { Policy, PropertyProtections } from "../../core/caller.ts";
 import { systemClock } from "../../core/clock.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { fakeauth } from "../../identity/fakeauth.ts";
-import { createIdentity, nobody } from "../../identity/identity.ts";
+import { createIdentity, type Identity, nobody } from "../../identity/identity.ts";
 import { defaultPolicyOf } from "../../identity/policy/default-policy.ts";
 import { Fixture, type NodeOptions, settingsOf } from "../../images/testing/fixture.ts";
 import { memoryImages } from "../../images/testing/memory-repositories.ts";
@@ -38,6 +38,8 @@ export async function startApi(
   options: {
     /** Absent: none, everybody is an admin. */
     flavor?: "none" | "fakeauth";
+    /** In the flavor's place. */
+    callers?: Identity;
     release?: ReleaseId;
     /** Absent: what the release comes with. */
     policy?: Policy;
@@ -85,7 +87,10 @@ export async function startApi(
   const app = await createApi({
     services: { ...services, metadefs, ...options.replace?.({ ...services, metadefs }) },
     cache: createCacheService({ cache: options.cache ?? null, images, policy, fetchSoon: () => undefined }),
-    identity: createIdentity({ source: options.flavor === "fakeauth" ? fakeauth : nobody, policy }),
+    identity: createIdentity({
+      source: options.callers ?? (options.flavor === "fakeauth" ? fakeauth : nobody),
+      policy,
+    }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),
     gate,

@@ -1,0 +1,157 @@
+// Speaks HTTP with Keystone: connections that stay open, its certificate checked, every call bounded in time and size, and repeated where it
+// certainly or probably did not get through. Tokens and passwords never come into messages.
+import { readFileSync } from "node:fs";
+import { getCACertificates } from "node:tls";
+import { Agent, request } from "undici";
+import { errorText, ServiceError } from "../../core/errors.ts";
+import type { KeystoneSettings } from "./config.ts";
+
+export type KeystoneCall = {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object;
+};
+
+export type KeystoneAnswer = {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  /** undefined where the body was no JSON. */
+  readonly body: unknown;
+};
+
+/** A token with everything that can be in it is a tenth of this. */
+const answerBytesMax = 2 ** 20;
+/** Requests that need an answer share these; more wait for one of them. */
+const connectionsMax = 32;
+const pauseMsMin = 50;
+/** A balancer in front says these when the Keystone behind it has just gone. */
+const passing = new Set([502, 503, 504]);
+
+export class KeystoneClient {
+  readonly #agent: Agent;
+  readonly #answerMsMax: number;
+  readonly #retriesMax: number;
+
+  /** Throws config.invalid where a file of certificates cannot be read. */
+  constructor(settings: Pick<KeystoneSettings, "authUrl" | "tls" | "answerMsMax" | "retriesMax">) {
+    this.#answerMsMax = settings.answerMsMax;
+    this.#retriesMax = settings.retriesMax;
+    this.#agent = new Agent({
+      connections: connectionsMax,
+      pipelining: 1,
+      connect: { timeout: settings.answerMsMax, ...tlsOptions(settings) },
+    });
+  }
+
+  /** Whatever the answer is, but those that pass. Throws identity.unavailable. */
+  async call(call: KeystoneCall): Promise<KeystoneAnswer> {
+    const signal = AbortSignal.timeout(this.#answerMsMax);
+    for (let attempt = 0; ; attempt++) {
+      const last = attempt >= this.#retriesMax;
+      try {
+        const answer = await this.#once(call, signal);
+        if (!passing.has(answer.status)) return answer;
+        if (last) throw unavailable(call, `it answered ${answer.status}`);
+      } catch (error) {
+        if (signal.aborted) throw unavailable(call, `it did not answer within ${this.#answerMsMax} ms`, error);
+        if (last || error instanceof ServiceError)
+          throw error instanceof ServiceError ? error : unavailable(call, causeText(error), error);
+      }
+      await pause(pauseMsMin * 2 ** attempt * (0.5 + Math.random()), signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #once(call: KeystoneCall, signal: AbortSignal): Promise<KeystoneAnswer> {
+    const { statusCode, headers, body } = await request(call.url, {
+      method: call.method,
+      dispatcher: this.#agent,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      headers: {
+        accept: "application/json",
+        "user-agent": "perennial",
+        ...(call.body ? { "content-type": "application/json" } : {}),
+        ...call.headers,
+      },
+      ...(call.body ? { body: JSON.stringify(call.body) } : {}),
+    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      // Leaving the loop ends the connection.
+      if (bytes > answerBytesMax) throw unavailable(call, `its answer was longer than ${answerBytesMax} bytes`);
+      chunks.push(chunk);
+    }
+    return {
+      status: statusCode,
+      header: (name) => {
+        const value = headers[name];
+        return Array.isArray(value) ? value[0] : value;
+      },
+      body: parsed(Buffer.concat(chunks).toString("utf8")),
+    };
+  }
+}
+
+/** For the log; what the client is told stands in api/problem.ts. */
+export function unavailable(call: Pick<KeystoneCall, "method" | "url">, why: string, cause?: unknown): ServiceError {
+  return new ServiceError("identity.unavailable", `Keystone could not be asked (${call.method} ${call.url}): ${why}.`, {
+    facts: { method: call.method, url: call.url },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function tlsOptions({ authUrl, tls }: Pick<KeystoneSettings, "authUrl" | "tls">): object {
+  const files = {
+    ...(tls.certFile ? { cert: read(tls.certFile, "certfile") } : {}),
+    ...(tls.keyFile ? { key: read(tls.keyFile, "keyfile") } : {}),
+  };
+  if (tls.insecure) return { ...files, rejectUnauthorized: false };
+  if (tls.caFile) return { ...files, ca: read(tls.caFile, "cafile") };
+  // The system's as well, where operators put their own. Reading them takes a moment that plain HTTP need not spend.
+  if (!authUrl.startsWith("https:")) return files;
+  return { ...files, ca: [...getCACertificates("default"), ...getCACertificates("system")] };
+}
+
+function read(file: string, option: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const message = `[keystone_authtoken] ${option}: ${errorText(error)}`;
+    throw new ServiceError("config.invalid", message, { facts: { section: "keystone_authtoken", option } });
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Failures to connect to each of several addresses come as one error without words of its own. */
+function causeText(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(errorText).join("; ");
+  return errorText(error);
+}
+
+/** Ends early where the time for the whole call is over. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,147 @@
+// A node whose callers are a real Keystone's users, and the real openstack client, which logs in by password, finds the node in the catalog and
+// works with it; what Keystone refuses, the node refuses.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { newestRelease } from "../../src/releases/catalogue.ts";
+import { type NodeProcess, Site } from "../node/node-process.ts";
+import { eventually } from "../servers/eventually.ts";
+import { freePort } from "../servers/free-port.ts";
+import { type KeystoneServer, type KeystoneUser, startKeystone } from "../servers/keystone.ts";
+
+let keystone: KeystoneServer;
+let node: NodeProcess;
+let site: Site;
+let project: string;
+let member: KeystoneUser;
+
+before(async () => {
+  site = new Site();
+  [keystone] = await Promise.all([startKeystone(), site.createDatabase(newestRelease.id)]);
+  const port = await freePort();
+  const service = await keystone.createServiceUser();
+  await keystone.createEndpoints("image", `http://127.0.0.1:${port}`);
+  project = await keystone.createProject("red");
+  member = await keystone.createUser({ name: "ann", project, roles: ["member"] });
+  // Debian's own paste file, beside the node's configuration.
+  copyFileSync("/etc/glance/glance-api-paste.ini", join(site.folder, "glance-api-paste.ini"));
+  const authtoken = {
+    auth_url: keystone.url.replace("/v3", ""),
+    www_authenticate_uri: keystone.url,
+    auth_type: "password",
+    username: service.name,
+    password: service.password,
+    project_name: "service",
+    user_domain_name: "Default",
+    project_domain_name: "Default",
+    token_cache_time: 0,
+  };
+  const sections = { paste_deploy: { flavor: "keystone" }, keystone_authtoken: authtoken };
+  node = await site.start("keystone", sections, { port });
+});
+after(() => keystone?.stop());
+
+const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^OS_|proxy$/i.test(name)));
+
+function openstack(user: KeystoneUser, ...args: readonly string[]): Promise<string> {
+  const env = {
+    ...clean,
+    HOME: site.folder,
+    OS_AUTH_URL: keystone.url,
+    OS_USERNAME: user.name,
+    OS_PASSWORD: user.password,
+    OS_PROJECT_ID: project,
+    OS_USER_DOMAIN_NAME: "Default",
+    OS_REGION_NAME: "RegionOne",
+    OS_IDENTITY_API_VERSION: "3",
+  };
+  return new Promise((resolve, reject) => {
+    execFile("openstack", args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`openstack ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
+      else resolve(stdout.trim());
+    });
+  });
+}
+
+const call = (token: string | null, path: string, init: RequestInit = {}) =>
+  fetch(`${node.url}${path}`, {
+    ...init,
+    headers: { ...(token === null ? {} : { "x-auth-token": token }), ...init.headers },
+  });
+
+test("keystone: the openstack client creates, lists, shows, changes, saves and deletes an image by its user's token", async () => {
+  const data = join(site.folder, "image.bin");
+  writeFileSync(data, randomBytes(300_000));
+  const value = ["-f", "value", "-c"];
+  const id = await openstack(member, "image", "create", "--file", data, "--disk-format", "raw", "one", ...value, "id");
+  assert.match(await openstack(member, "image", "list", ...value, "ID"), new RegExp(id));
+  await openstack(member, "image", "set", "--property", "os_distro=debian", "--tag", "checked", id);
+  const shown = JSON.parse(await openstack(member, "image", "show", id, "-f", "json"));
+  assert.deepEqual([shown.status, shown.owner, shown.tags], ["active", project, ["checked"]]);
+  const saved = join(site.folder, "saved.bin");
+  await openstack(member, "image", "save", "--file", saved, id);
+  assert(readFileSync(saved).equals(readFileSync(data)));
+  await openstack(member, "image", "delete", id);
+  assert.equal((await call(await keystone.token(member, { project }), `/v2/images/${id}`)).status, 404);
+});
+
+test("keystone: a user without a role of the policy's sees nothing and creates nothing", async () => {
+  const stranger = await keystone.createUser({ name: "cleo", project, roles: ["auditor"] });
+  const token = await keystone.token(stranger, { project });
+  assert.equal((await call(token, "/v2/images")).status, 403);
+  const refused = openstack(stranger, "image", "create", "none");
+  await assert.rejects(refused, /403/);
+});
+
+test("keystone: without a token and with a revoked one the answer is 401, and says where to log in", async () => {
+  const token = await keystone.token(member, { project });
+  assert.equal((await call(token, "/v2/images")).status, 200);
+  await keystone.revoke(token);
+  for (const wrong of [token, null, "gAAAAnonsense"]) {
+    const response = await call(wrong, "/v2/images");
+    assert.equal(response.status, 401);
+    assert.equal(response.headers.get("www-authenticate"), `Keystone uri="${keystone.url}"`);
+  }
+});
+
+test("keystone: an upload whose token is revoked on the way is finished", async () => {
+  const token = await keystone.token(member, { project });
+  const json = { "content-type": "application/json" };
+  const body = JSON.stringify({ name: "long", disk_format: "raw", container_format: "bare" });
+  const made = await call(token, "/v2/images", { method: "POST", headers: json, body });
+  const { id } = (await made.json()) as { id: string };
+  const half = randomBytes(200_000);
+  const halves = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(half);
+      await started();
+      await keystone.revoke(token);
+      controller.enqueue(half);
+      controller.close();
+    },
+  });
+  const headers = { "content-type": "application/octet-stream" };
+  const put = await call(token, `/v2/images/${id}/file`, {
+    method: "PUT",
+    headers,
+    body: halves,
+    duplex: "half",
+  } as RequestInit);
+  assert.equal(put.status, 204);
+  const other = await keystone.token(member, { project });
+  const shown = (await (await call(other, `/v2/images/${id}`)).json()) as { status: string; size: number };
+  assert.deepEqual([shown.status, shown.size], ["active", 400_000]);
+  assert.equal((await call(token, `/v2/images/${id}`)).status, 401);
+
+  /** The node has taken the upload in hand: from here on the token is of no matter. */
+  async function started(): Promise<void> {
+    const watcher = await keystone.token(member, { project });
+    await eventually("the image is saving", async () => {
+      const response = await call(watcher, `/v2/images/${id}`);
+      return ((await response.json()) as { status: string }).status === "saving";
+    });
+  }
+});

@@ -11,6 +11,12 @@ const needed = [
   { package: "mariadb-client", programs: ["mariadb", "mariadb-dump"] },
   { package: "postgresql", programs: ["initdb", "postgres"] },
   { package: "haproxy", programs: ["haproxy"] },
+  // Swift, which also speaks S3, and memcached, where it keeps tokens.
+  { package: "swift-proxy", programs: ["swift-proxy-server"] },
+  { package: "swift-account", programs: ["swift-account-server"] },
+  { package: "swift-container", programs: ["swift-container-server"] },
+  { package: "swift-object", programs: ["swift-object-server"] },
+  { package: "memcached", programs: ["memcached"] },
   { package: "qemu-utils", programs: ["qemu-img"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },

@@ -4,6 +4,7 @@ import { pipeline, Readable, Transform } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { TransferTracker } from "../core/transfers.ts";
+import { withoutSecrets } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import { forbidden, foundImage, requireAllowed } from "./access.ts";
 import { type RangeRequest, resolveRange } from "./byte-range.ts";
@@ -57,12 +58,17 @@ export async function openData(
     const store = deps.stores.of(location)?.store;
     try {
       if (!store)
-        throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", { facts: { url } });
+        throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", {
+          facts: { url: withoutSecrets(url) },
+        });
       return await openLocation(image, store, url, options);
     } catch (error) {
       // Only what another location may do better: the client's own mistakes and a gone client end the search.
       if (!isServiceError(error, "stores.blob_not_found", "stores.unavailable")) throw error;
-      deps.logger.warn({ imageId: image.id, url, error: errorText(error) }, "a location of an image cannot be read");
+      deps.logger.warn(
+        { imageId: image.id, url: withoutSecrets(url), error: errorText(error) },
+        "a location of an image cannot be read",
+      );
       failures.push(error);
     }
   }

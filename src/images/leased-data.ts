@@ -1,6 +1,7 @@
 // Removes the data that a lease names, and gives the lease up once all of it is gone. Whoever calls this holds the lease: nobody else may
 // remove data, for the same URL may by now hold the file of a later upload.
 import { errorText, isServiceError } from "../core/errors.ts";
+import { withoutSecrets } from "../stores/registry.ts";
 import type { UploadLease } from "./ports.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
@@ -29,8 +30,13 @@ export async function removeLeasedUrl(
   facts: { readonly imageId: string; readonly leaseId: string },
 ): Promise<void> {
   const store = stores.forUrl(url)?.store;
-  if (!store) logger.warn({ ...facts, url }, "no store of this node removes such a location: its data stays");
-  else if (!store.properties.writable) logger.debug({ ...facts, url }, "the store only gives data, which stays");
+  if (!store)
+    logger.warn(
+      { ...facts, url: withoutSecrets(url) },
+      "no store of this node removes such a location: its data stays",
+    );
+  else if (!store.properties.writable)
+    logger.debug({ ...facts, url: withoutSecrets(url) }, "the store only gives data, which stays");
   else
     await store.remove(url).catch((error: unknown) => {
       if (!isServiceError(error, "stores.blob_not_found")) throw error;

@@ -81,6 +81,11 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
   };
 }
 
+/** A URL for logs and errors: without the keys of an account that old ones hold. A secret may hold slashes; the last `@` ends it. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/:\/\/.*@/, "://");
+}
+
 /** Without its colon, lower-cased; empty where there is none. */
 export function schemeOf(url: string): string {
   return url.slice(0, Math.max(0, url.indexOf(":"))).toLowerCase();

@@ -1,8 +1,8 @@
 // What web-download may reach: schemes, hosts and ports by the operator's lists, and addresses by what they lead to. Asked of the URL a client
 // gives, of each redirect, and of each address a name leads to, right before it is connected to.
 import { isIPv4 } from "node:net";
+import { canonicalAddress, leadsOutside } from "../../core/addresses.ts";
 import { ServiceError } from "../../core/errors.ts";
-import { canonicalAddress, leadsOutside } from "./addresses.ts";
 
 /** A list of what is allowed; where it is empty, all but what is disallowed. */
 export type Choice<T> = { readonly allowed: readonly T[]; readonly disallowed: readonly T[] };

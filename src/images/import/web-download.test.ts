@@ -5,8 +5,8 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { canonicalAddress } from "../../core/addresses.ts";
 import { isServiceError } from "../../core/errors.ts";
-import { canonicalAddress } from "./addresses.ts";
 import { UriFilter, type UriRules } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
 

@@ -14,8 +14,11 @@ import { openFileStore } from "../stores/file/file-store.ts";
 
 const readBytes = 65_536;
 
-/** `db` stays open when the cache is closed. Throws config.invalid, what the database says. */
-export async function openCache(settings: CacheSettings, db: Database, logger: Logger): Promise<FileCache> {
+/** What the index may need: opened only where it does, and left open when the cache is closed. */
+type OpenDatabase = () => Promise<Database>;
+
+/** Throws config.invalid, what the database says. */
+export async function openCache(settings: CacheSettings, openDb: OpenDatabase, logger: Logger): Promise<FileCache> {
   const { directory, bytesMax, stallSeconds } = settings;
   const folder = new CacheFolder(directory);
   try {
@@ -29,13 +32,13 @@ export async function openCache(settings: CacheSettings, db: Database, logger: L
   }
   const options = { dataDirectory: directory, filePermissions: null, readBytes, partialFolder: incompleteFolder };
   const store = await openFileStore(options);
-  const index = await openIndex(settings, db, logger);
+  const index = await openIndex(settings, openDb, logger);
   return new FileCache({ folder, store, index, bytesMax, stallSeconds, logger, clock: systemClock });
 }
 
-async function openIndex(settings: CacheSettings, db: Database, logger: Logger): Promise<CacheIndex> {
+async function openIndex(settings: CacheSettings, openDb: OpenDatabase, logger: Logger): Promise<CacheIndex> {
   if (settings.selfUrl === null) return openSqliteCacheIndex(settings.sqlitePath, logger);
-  const index = await openCacheIndex(db, settings.selfUrl);
+  const index = await openCacheIndex(await openDb(), settings.selfUrl);
   await takeOver(settings.sqlitePath, index, logger);
   return index;
 }

@@ -47,7 +47,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     stack.defer(close);
     const api = readApiSettings(config);
     const cacheSettings = readCacheSettings(config, release.capabilities);
-    const cache = cacheSettings && (await openCache(cacheSettings, db, logger));
+    const cache = cacheSettings && (await openCache(cacheSettings, async () => db, logger));
     if (cache) stack.defer(() => cache.close());
     const caching = cache ? { cache, cachesDownloads: pipeline.cache !== null } : {};
     const parts = { db, release, nodeName, logger, transfers, rules, stack, ...caching };

@@ -33,7 +33,8 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 test("package: the installed commands tell their version and their help", async () => {
-  for (const name of ["glance-api", "glance-manage", "glance-rollout", "glance-status"]) {
+  const caches = ["manage", "pruner", "cleaner", "prefetcher"].map((name) => `glance-cache-${name}`);
+  for (const name of ["glance-api", "glance-manage", "glance-rollout", "glance-status", ...caches]) {
     const version = await finish(command(name, "--version"), { cwd: folder });
     assert.equal(version.code, 0, version.stderr);
     assert.match(version.stdout, /\d+\.\d+\.\d+/);

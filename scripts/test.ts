@@ -1,6 +1,6 @@
 // `npm test` and its relatives: node scripts/test.ts unit | standard | full
-//   unit      the rooms' own tests, on SQLite, MariaDB and PostgreSQL; within a minute
-//   standard  lint, types, the rooms' tests, and all whole-process tests with a sample of their matrices
+//   unit      the rooms' own tests that need no server and start no command, on SQLite; within a minute
+//   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and all whole-process tests with a sample of their matrices
 //   full      those of the whole-process tests that have matrices, with all of them
 // All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
@@ -18,6 +18,8 @@ const modes = ["unit", "standard", "full"] as const;
 type Mode = (typeof modes)[number];
 
 const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
+/** They run commands from start to end, a second or more for each, or are about one kind of server. */
+const notUnit = ["src/cli/**", "src/db/backup/**", "src/db/{dialects,schema}/{mysql,postgresql}/**"];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package}/**/*.test.ts"];
 const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/compat/reference-manage.test.ts"];
@@ -43,16 +45,19 @@ async function main(mode: Mode): Promise<boolean> {
     !((await command("lint", "biome", ["check", "--error-on-warnings", "."])) && (await types()))
   )
     return false;
+  if (mode === "unit") {
+    process.env.DIALECTS = "sqlite";
+    return await tests(rooms, { concurrency: 2, exclude: notUnit });
+  }
   const [mariadb, postgresql] = await startServers();
   try {
     process.env.PERENNIAL_TEST_MARIADB = mariadb.url("");
     process.env.PERENNIAL_TEST_POSTGRESQL = postgresql.url("");
     process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
     const passed: boolean[] = [];
-    if (mode === "unit") passed.push(await tests(rooms, 2));
-    if (mode === "standard") passed.push(await tests([...rooms, ...demoAndServers], 2));
+    if (mode === "standard") passed.push(await tests([...rooms, ...demoAndServers], { concurrency: 2 }));
     // They wait for drains, leases and restarts more than they compute.
-    if (mode !== "unit") passed.push(await tests(mode === "full" ? matrices : wholeProcess, 3));
+    passed.push(await tests(mode === "full" ? matrices : wholeProcess, { concurrency: 3 }));
     return passed.every(Boolean);
   } finally {
     await Promise.all([mariadb.stop(), postgresql.stop()]);
@@ -86,9 +91,12 @@ async function command(title: string, program: string, args: readonly string[]):
 }
 
 /** Runs the files of `patterns`, `concurrency` at a time, and prints node's own report. */
-async function tests(patterns: readonly string[], concurrency: number): Promise<boolean> {
+async function tests(
+  patterns: readonly string[],
+  { concurrency, exclude = [] }: { concurrency: number; exclude?: readonly string[] },
+): Promise<boolean> {
   // Backwards by name: the longest files are upgrades of pairs of releases, and begun last they would run on alone at the end.
-  const files = globSync(patterns, { exclude: ["**/node_modules/**"] })
+  const files = globSync(patterns, { exclude: ["**/node_modules/**", ...exclude] })
     .sort()
     .reverse();
   let failed = false;

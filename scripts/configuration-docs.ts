@@ -15,7 +15,7 @@ const introduction = `# Configuration
 \`glance-api\` and \`glance-manage\` read \`glance-api.conf\` as the reference implementation does: INI sections, \`name = value\` or
 \`name: value\`, continuation lines that begin with a blank, comments after \`#\` or \`;\` at the start of a line, \`$name\` and
 \`\${section.name}\` for the value of another option (\`$$\` is a dollar sign), later files over earlier ones. Without \`--config-file\`
-and \`--config-dir\` the first of each of \`glance.conf\`, \`glance-api.conf\` (and \`glance-manage.conf\` for that command) in \`~/.glance\`,
+and \`--config-dir\` the first of each of \`glance.conf\`, \`glance-image-import.conf\`, \`glance-api.conf\` (and \`glance-manage.conf\` for that command) in \`~/.glance\`,
 \`~\`, \`/etc/glance\` and \`/etc\` is read, then the folders \`glance.conf.d\` and \`glance-api.conf.d\` beside them; with either, exactly
 what is named is read, files before folders.
 

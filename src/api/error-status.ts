@@ -58,6 +58,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "api.method_not_allowed": 405,
   "api.unknown_path": 404,
   "api.range_not_satisfiable": 416,
+  "api.other_node_failed": 502,
   // Nobody reads this answer; the number is what proxies log for it.
   "api.client_gone": 499,
   "api.body_too_large": 413,

@@ -18,6 +18,11 @@ export function parseImport(body: object, storeHeader: string | undefined): Impo
   };
 }
 
+/** What another node is told of it: the store that a header named, in the body. */
+export function importBody({ body, headerStoreId }: ImportRequest): string {
+  return JSON.stringify(headerStoreId === null ? body : { ...(body as object), stores: [headerStoreId] });
+}
+
 function methodOf(method: unknown): RequestedMethod {
   if (typeof method !== "object" || method === null || Array.isArray(method))
     throw wrong('it needs an object "method" with a "name"');

@@ -8,7 +8,7 @@ const project = "glance";
 
 /**
  * What `--config-file` and `--config-dir` name, in that order and nothing else; without either the first of each of
- * glance.conf, glance-api.conf, PROGRAM.conf (later ones win) found in ~/.glance, ~, /etc/glance and /etc, then the *.conf files
+ * glance.conf, glance-image-import.conf, glance-api.conf, PROGRAM.conf (later ones win) found in ~/.glance, ~, /etc/glance and /etc, then the *.conf files
  * of folders named after them (`glance-api.conf.d`). Throws config.invalid where a named folder cannot be read.
  */
 export function findConfigFiles(
@@ -20,7 +20,7 @@ export function findConfigFiles(
     return [...argvFiles.map((file) => resolve(file)), ...argvDirectories.flatMap((directory) => filesOf(directory))];
   const home = homedir();
   const places = [join(home, `.${project}`), home, `/etc/${project}`, "/etc"];
-  const names = [...new Set([project, `${project}-api`, program])];
+  const names = [...new Set([project, `${project}-image-import`, `${project}-api`, program])];
   const firstOf = (name: string) => places.map((place) => join(place, name)).find((path) => existsSync(path));
   const found = (suffix: string) =>
     names.flatMap((name) => {

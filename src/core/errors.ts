@@ -57,6 +57,7 @@ const retryableByCode = {
   "api.unknown_path": false,
   "api.range_not_satisfiable": false,
   "api.client_gone": false,
+  "api.other_node_failed": false,
   "api.body_too_large": false,
   "api.body_too_slow": false,
   "api.header_too_large": false,

@@ -18,7 +18,7 @@ import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
-import { dropStaged } from "./import/staged-data.ts";
+import { dropStaged, stagedImageBytes } from "./import/staged-data.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
@@ -37,6 +37,13 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       ((image.status === "deactivated" && !caller.isAdmin) ||
         !policy.allows("get_image_location", caller, policyTarget(image, caller)));
     return { ...readable, locations: hidesLocations ? [] : deps.stores.inOrder(readable.locations) };
+  };
+
+  /** Data that nobody is known to have keeps no image from being deleted. */
+  const refuseWhereOtherHasData = async (image: Image) => {
+    await stagedImageBytes(deps, image).catch((error: unknown) => {
+      if (isServiceError(error, "images.not_staged_here") && error.facts.stageHost !== undefined) throw error;
+    });
   };
 
   /** Repeating is harmless; every status but these two refuses. */
@@ -102,7 +109,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       }
     },
 
-    async remove(caller, imageId) {
+    async remove(caller, imageId, { staged } = {}) {
       const image = await foundImage(deps, caller, imageId);
       requireMutable(deps, "delete_image", caller, image, `delete image ${image.id}`);
       if (!mayBecome(image.status, "deleted"))
@@ -111,6 +118,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
           `Image ${image.id} cannot be deleted while it is ${image.status}.`,
         );
       if (image.protected) throw forbidden(`Image ${image.id} is protected and cannot be deleted.`);
+      if (image.status === "uploading" && staged !== "left") await refuseWhereOtherHasData(image);
       const removed = await images.remove(image.id, {
         leaseId: randomUUID(),
         node: deps.node,

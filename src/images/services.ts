@@ -84,7 +84,11 @@ export interface ImageService {
    */
   update(caller: Caller, imageId: string, patch: ImagePatch): Promise<Image>;
   /** The row first, then the data: a process that dies between leaves a lease by which the reaper removes the data. */
-  remove(caller: Caller, imageId: string): Promise<void>;
+  /**
+   * Where another node has staged data of the image, it should be asked first: throws images.not_staged_here, whose fact `stageHost` is its URL,
+   * unless `staged` is `left`.
+   */
+  remove(caller: Caller, imageId: string, options?: { readonly staged?: "left" }): Promise<void>;
   /** active -> deactivated; repeating is harmless. Throws images.forbidden in any other status. */
   deactivate(caller: Caller, imageId: string): Promise<void>;
   reactivate(caller: Caller, imageId: string): Promise<void>;

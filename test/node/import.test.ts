@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { before, test } from "node:test";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
+import { freePort } from "../servers/free-port.ts";
 import { createImage, statusOf, uploadsPublished } from "./images.ts";
 import { type NodeProcess, type Sections, Site } from "./node-process.ts";
 import { killWhole } from "./worker-processes.ts";
@@ -84,6 +85,41 @@ test("import: what is staged on one node and outlives it is imported by another"
   await eventually("nothing is left in staging", () => !existsSync(`${staging}/${image}`));
   assert.equal((await taskOf(b, image))?.status, "success");
   await end(b);
+});
+
+test("import: where staging is not shared, the node that has the data is asked; where nobody knows it, the client is told", async () => {
+  const own = async (name: string, known: boolean) => {
+    const port = await freePort();
+    const folder = `${site.folder}/staging-${name}`;
+    const self = known ? { worker_self_reference_url: `http://127.0.0.1:${port}` } : {};
+    return site.start(name, { ...shared, DEFAULT: { node_staging_uri: `file://${folder}`, ...self } }, { port });
+  };
+  const [known, unknown] = [await own("own-known", true), await own("own-unknown", false)];
+  const bytes = randomBytes(100_000);
+  const image = await createImage(known);
+  await stage(known, image, bytes);
+  await importImage(unknown, image, { name: "glance-direct" });
+  await becomes(image, "active");
+  assert.equal(await checksumOf(unknown, image), createHash("md5").update(bytes).digest("hex"));
+  const doomed = await createImage(known);
+  await stage(known, doomed, bytes);
+  assert.equal((await fetch(`${unknown.url}/v2/images/${doomed}`, { method: "DELETE" })).status, 204);
+  assert(!existsSync(`${site.folder}/staging-own-known/${doomed}`), "the node that has the data removes it");
+  const [lost, left] = [await createImage(unknown), await createImage(known)];
+  await stage(unknown, lost, bytes);
+  await stage(known, left, bytes);
+  const body = JSON.stringify({ method: { name: "glance-direct" } });
+  const refused = await fetch(`${known.url}/v2/images/${lost}/import`, { method: "POST", body });
+  assert.deepEqual([refused.status, await statusOf(site, lost)], [409, "uploading"]);
+  await end(known);
+  const unreachable = await fetch(`${unknown.url}/v2/images/${left}/import`, { method: "POST", body });
+  assert.deepEqual([unreachable.status, await statusOf(site, left)], [502, "uploading"]);
+  assert.equal((await fetch(`${unknown.url}/v2/images/${left}`, { method: "DELETE" })).status, 204);
+  const again = await own("own-known", true);
+  await eventually("what was left in its folder goes when the node starts", () => {
+    return !existsSync(`${site.folder}/staging-own-known/${left}`);
+  });
+  await Promise.all([end(again), end(unknown)]);
 });
 
 test("import: a node killed in the middle gives the image back, its task failed, and it can be imported elsewhere", async () => {

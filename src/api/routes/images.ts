@@ -1,10 +1,11 @@
 // /v2/images and /v2/images/{id}: create, list, show, change, remove.
 
-import { ServiceError } from "../../core/errors.ts";
+import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Answer } from "../answer.ts";
 import { imageJson, pageJson } from "../image-view.ts";
 import { pageLinks } from "../list-links.ts";
 import { parseListQuery } from "../list-query.ts";
+import { askOtherNode, stageHostOf } from "../other-node.ts";
 import { parsePatch, patchFormOf } from "../patch-document.ts";
 import { type ApiRequest, jsonAnswer, jsonHeaders, noContent, type Route, type RouteDeps } from "../route.ts";
 import { importMethodsHeader } from "./import.ts";
@@ -53,7 +54,26 @@ async function update(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   return jsonAnswer(200, imageJson(image, deps.view));
 }
 
-async function remove(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
-  await deps.services.images.remove(request.caller, request.param("imageId"));
-  return noContent;
+async function remove(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+  const imageId = request.param("imageId");
+  try {
+    await services.images.remove(request.caller, imageId);
+    return noContent;
+  } catch (error) {
+    const host = stageHostOf(error);
+    if (host === undefined) throw error;
+    return removeElsewhere(request, services, host);
+  }
+}
+
+/** By the node that has the staged data; where that one is gone, without it. */
+async function removeElsewhere(request: ApiRequest, services: RouteDeps["services"], host: string): Promise<Answer> {
+  const imageId = request.param("imageId");
+  try {
+    return await askOtherNode(request, host, { method: "DELETE", path: `/v2/images/${imageId}` });
+  } catch (error) {
+    if (!isServiceError(error, "api.other_node_failed")) throw error;
+    await services.images.remove(request.caller, imageId, { staged: "left" });
+    return noContent;
+  }
 }

@@ -1,7 +1,8 @@
 // Staging and import: PUT /v2/images/{id}/stage, POST /v2/images/{id}/import, GET /v2/info/import.
 import { ServiceError } from "../../core/errors.ts";
 import type { Answer } from "../answer.ts";
-import { parseImport } from "../import-body.ts";
+import { importBody, parseImport } from "../import-body.ts";
+import { askOtherNode, stageHostOf } from "../other-node.ts";
 import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteDeps } from "../route.ts";
 import { dataOf } from "./image-file.ts";
 
@@ -41,6 +42,14 @@ async function stage(request: ApiRequest, { services }: RouteDeps): Promise<Answ
 
 async function start(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
   const wanted = parseImport(await request.json(), request.header("x-image-meta-store"));
-  await services.imports.start(request.caller, request.param("imageId"), wanted);
-  return { status: 202 };
+  const imageId = request.param("imageId");
+  try {
+    await services.imports.start(request.caller, imageId, wanted);
+    return { status: 202 };
+  } catch (error) {
+    const host = stageHostOf(error);
+    if (host === undefined) throw error;
+    const path = `/v2/images/${imageId}/import`;
+    return askOtherNode(request, host, { method: "POST", path, body: importBody(wanted) });
+  }
 }

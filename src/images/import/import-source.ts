@@ -6,11 +6,11 @@ import type { ImageServicesDeps } from "../services.ts";
 import { UploadMeter } from "../upload-meter.ts";
 import type { RequestedMethod } from "./import-request.ts";
 import type { ImportSource } from "./import-work.ts";
-import { removeStaged, stagedBytes, stagingOf } from "./staged-data.ts";
+import { removeStaged, stagedBytes, stagedImageBytes, stagingOf } from "./staged-data.ts";
 import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
 
-type Deps = Pick<ImageServicesDeps, "staging" | "settings" | "stores" | "logger">;
+type Deps = Pick<ImageServicesDeps, "staging" | "settings" | "stores" | "logger" | "importing" | "capabilities">;
 type Options = {
   readonly image: Image;
   readonly method: RequestedMethod;
@@ -26,7 +26,7 @@ export async function importSource(
 ): Promise<ImportSource & { readonly sizeBytes: number | null }> {
   switch (method.name) {
     case "glance-direct":
-      return { ...stagedSource(deps, image.id), sizeBytes: await stagedBytes(deps, image.id) };
+      return { ...stagedSource(deps, image.id), sizeBytes: await stagedImageBytes(deps, image) };
     case "web-download": {
       const download: ImportSource = {
         open: (signal) => openWebDownload(method.uri, { signal, filter }),

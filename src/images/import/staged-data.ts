@@ -1,6 +1,7 @@
 // Data that waits to be imported: one file an image, named by its id, in a folder that nodes may or may not share.
 import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Store } from "../../stores/store.ts";
+import type { Image } from "../image.ts";
 import type { ImageServicesDeps } from "../services.ts";
 
 type StagingDeps = Pick<ImageServicesDeps, "staging">;
@@ -18,6 +19,23 @@ export async function stagedBytes(deps: StagingDeps, imageId: string): Promise<n
     return await staging.size(staging.locationFor(imageId));
   } catch (error) {
     throw isServiceError(error, "stores.blob_not_found") ? notStagedHere(imageId) : error;
+  }
+}
+
+/**
+ * The same for an image that is staged; where another node noted that it has the data, the error's fact `stageHost` is that node's URL.
+ * A node that stages under the same URL as this one, say that of a balancer, cannot be told from it.
+ */
+export async function stagedImageBytes(
+  deps: StagingDeps & Pick<ImageServicesDeps, "importing" | "capabilities">,
+  image: Image,
+): Promise<number> {
+  try {
+    return await stagedBytes(deps, image.id);
+  } catch (error) {
+    const host = deps.capabilities.stageHosts ? (image.properties.os_glance_stage_host ?? null) : null;
+    if (!isServiceError(error, "images.not_staged_here") || !host || host === deps.importing.selfUrl) throw error;
+    throw new ServiceError(error.code, error.message, { facts: { ...error.facts, stageHost: host }, cause: error });
   }
 }
 

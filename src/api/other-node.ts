@@ -1,0 +1,52 @@
+// Hands a request on to the node that has the staged data it is about, with its client's own credentials, and its answer back.
+import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
+import type { Answer } from "./answer.ts";
+import type { ApiRequest } from "./route.ts";
+
+/** What says who asks, whichever way identity is told, and the id that all log lines share. */
+const handedOn =
+  /^(x-(auth|service)-token|x-identity-status|x-(user|project|tenant|roles|service|domain).*|openstack-system-scope|x-openstack-request-id|accept)$/;
+const answerMsMax = 60_000;
+
+/** The URL of the node that has the data, where that is what failed here. */
+export function stageHostOf(error: unknown): string | undefined {
+  const host = isServiceError(error, "images.not_staged_here") ? error.facts.stageHost : undefined;
+  return typeof host === "string" && /^https?:\/\//i.test(host) ? host.replace(/\/+$/, "") : undefined;
+}
+
+/** `path` is the canonical one, with its version. Throws api.other_node_failed where that node fails or cannot be reached. */
+export async function askOtherNode(
+  request: ApiRequest,
+  host: string,
+  { method, path, body }: { readonly method: "POST" | "DELETE"; readonly path: string; readonly body?: string },
+): Promise<Answer> {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.raw.headers))
+    if (typeof value === "string" && handedOn.test(name)) headers.set(name, value);
+  const failed = (why: string, cause?: unknown) =>
+    new ServiceError("api.other_node_failed", `The node at ${host}, which has the staged data, did not help: ${why}.`, {
+      facts: { host },
+      cause,
+    });
+  let response: Response;
+  let text: string;
+  try {
+    const signal = AbortSignal.any([request.signal(), AbortSignal.timeout(answerMsMax)]);
+    response = await fetch(`${host}${path}`, {
+      method,
+      headers,
+      redirect: "manual",
+      signal,
+      ...(body ? { body } : {}),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw failed(errorText(error), error);
+  }
+  if (response.status >= 500 || response.status < 200) throw failed(`it answered ${response.status}`);
+  const type = response.headers.get("content-type");
+  return {
+    status: response.status,
+    ...(text === "" ? {} : { body: text, ...(type === null ? {} : { headers: { "content-type": type } }) }),
+  };
+}

@@ -14,7 +14,14 @@ import { startApi } from "./testing/api-server.ts";
 import { newImage } from "./testing/sample-image.ts";
 
 const admin = { userId: null, projectId: null, roles: ["admin"], isAdmin: true, requestId: "req-1" };
-const unlimited = { membersMax: -1, propertiesMax: -1, tagsMax: -1, pageImagesDefault: 25, pageImagesMax: 1000 };
+const unlimited = {
+  membersMax: -1,
+  propertiesMax: -1,
+  tagsMax: -1,
+  locationsMax: -1,
+  pageImagesDefault: 25,
+  pageImagesMax: 1000,
+};
 const settings: ImageSettings = {
   ...unlimited,
   imageBytesMax: 2 ** 40,

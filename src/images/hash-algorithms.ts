@@ -25,3 +25,10 @@ export const hashAlgorithms = Object.keys(openSslNames) as readonly HashAlgorith
 export function openSslName(algorithm: HashAlgorithm): string {
   return openSslNames[algorithm];
 }
+
+const bitsElsewhere: Partial<Record<HashAlgorithm, number>> = { md5: 128, sha1: 160, blake2b: 512, blake2s: 256 };
+
+/** How long a hash is. Others say it in their name. */
+export function hexDigits(algorithm: HashAlgorithm): number {
+  return (bitsElsewhere[algorithm] ?? Number(algorithm.slice(-3))) / 4;
+}

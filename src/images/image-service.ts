@@ -14,6 +14,7 @@ import {
   viewerOf,
   visibleImage,
 } from "./access.ts";
+import { addableLocation } from "./added-locations.ts";
 import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
 import type { Image } from "./image.ts";
@@ -22,6 +23,7 @@ import { dropStaged, stagedImageBytes } from "./import/staged-data.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
+import { applyOutcome } from "./patch-outcome.ts";
 import { withReadableProperties } from "./protected-properties.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
 import { type ImageStatus, mayBecome } from "./status.ts";
@@ -98,12 +100,13 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
           requireVisibilityAllowed(policy, caller, visibility, policyTarget(image, caller)),
         requireLocationPolicy: (rule) =>
           requireAllowed(deps, rule, caller, image, `change locations of image ${image.id}`),
+        addableLocation: (given) => addableLocation(deps, image.id, given),
       });
       try {
-        return shown(caller, await images.update(image.id, outcome));
+        return shown(caller, await applyOutcome(deps, image, outcome));
       } catch (error) {
         // The upload began between the look and the change: the formats are frozen now, as they are for everybody else.
-        if (outcome.whileStatus && isServiceError(error, "images.status_conflict"))
+        if (outcome.whileStatus && !outcome.locations && isServiceError(error, "images.status_conflict"))
           throw forbidden("Formats can change only while the image is queued.");
         throw error;
       }

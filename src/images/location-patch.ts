@@ -1,24 +1,35 @@
-// PATCH of /locations, which the operator has to switch on (show_multiple_locations). Clients may change metadata and take locations away; new
-// ones they may add only in stores whose data they could have put there themselves, of which this node has none: file locations are the
-// service's own, and a URL of a client's choosing must never make it read a file.
+// PATCH of /locations, which the operator has to switch on (show_multiple_locations): add, replace and remove. The first location makes a
+// queued image active.
 import { ServiceError } from "../core/errors.ts";
+import { jsonText } from "../core/json-text.ts";
+import type { Capabilities } from "../releases/capabilities.ts";
 import { forbidden } from "./access.ts";
 import type { ImageLocation } from "./image.ts";
+import { mergedValidation, noValidation, parseValidation, type ValidationData } from "./location-validation.ts";
 import type { PatchOperation } from "./services.ts";
 import type { ImageSettings } from "./settings.ts";
 import type { ImageStatus } from "./status.ts";
 
-type Given = { readonly url: string; readonly metadata: Readonly<Record<string, unknown>> };
+export type Given = {
+  readonly url: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly validation: ValidationData;
+};
 
 export type LocationChange =
   | { readonly of: "locations"; readonly op: "add"; readonly given: Given }
   | { readonly of: "locations"; readonly op: "replace"; readonly given: readonly Given[] }
   | { readonly of: "locations"; readonly op: "remove"; readonly index: number };
 
+type LocationRules = {
+  readonly settings: Pick<ImageSettings, "showLocations">;
+  readonly capabilities: Pick<Capabilities, "locationValidation">;
+};
+
 /** Throws images.forbidden where locations are not to be changed, images.bad_patch (path), images.invalid (value). */
 export function parseLocationChange(
   operation: PatchOperation,
-  settings: Pick<ImageSettings, "showLocations">,
+  { settings, capabilities }: LocationRules,
 ): LocationChange {
   const { op, path, value } = operation;
   if (!settings.showLocations) throw forbidden("Locations cannot be changed here: show_multiple_locations is off.");
@@ -31,45 +42,88 @@ export function parseLocationChange(
   if (op === "replace") {
     if (!Array.isArray(value)) throw invalid("it must be a list");
     if (value.length === 0) throw forbidden("The locations of an image cannot be emptied.");
-    return { of: "locations", op, given: value.map(parseGiven) };
+    return { of: "locations", op, given: value.map((each) => parseGiven(each, capabilities)) };
   }
   if (op === "add") {
     if (place !== "-") parseIndex(place ?? "");
-    return { of: "locations", op, given: parseGiven(value) };
+    return { of: "locations", op, given: parseGiven(value, capabilities) };
   }
   return { of: "locations", op, index: parseIndex(place ?? "") };
 }
 
-/** The list as the change leaves it. Throws images.status_conflict, images.forbidden, images.invalid. */
+/** The locations of an image in the middle of a PATCH. */
+export type LocationsInWork = {
+  readonly status: ImageStatus;
+  readonly locations: readonly ImageLocation[];
+  /** What the added ones came with, together. */
+  readonly validation: ValidationData;
+};
+
+/**
+ * How the change leaves them. `addable` makes a location of what is given, or throws.
+ * Throws images.status_conflict, images.forbidden, images.invalid.
+ */
 export function applyLocationChange(
-  status: ImageStatus,
-  locations: readonly ImageLocation[],
+  work: LocationsInWork,
   change: LocationChange,
-): readonly ImageLocation[] {
+  addable: (given: Given) => ImageLocation,
+): LocationsInWork {
+  const { status, locations } = work;
   if (status !== "active" && (change.op === "remove" || status !== "queued"))
     throw new ServiceError("images.status_conflict", `Locations cannot be changed while the image is ${status}.`);
-  if (change.op === "add") throw refused(change.given.url);
+  if (change.op === "add") return withAdded(work, [change.given], addable);
   if (change.op === "remove") {
     if (change.index >= locations.length) throw invalid(`there is no location ${change.index}`);
     if (locations.length === 1) throw forbidden("The last location of an image cannot be removed.");
-    return locations.filter((_, index) => index !== change.index);
+    return { ...work, locations: locations.filter((_, index) => index !== change.index) };
   }
+  if (locations.length === 0) return withAdded(work, change.given, addable);
   const byUrl = new Map(locations.map((location) => [location.url, location]));
   const urls = new Set(change.given.map(({ url }) => url));
   if (urls.size !== change.given.length) throw invalid("a location stands in it twice");
   const replaced = change.given.map(({ url, metadata }) => {
     const location = byUrl.get(url);
-    if (!location) throw refused(url);
+    if (!location) throw invalid("it must hold the same locations, with other metadata");
     return { ...location, metadata };
   });
   if (replaced.length !== locations.length) throw invalid("it must hold the same locations, with other metadata");
-  return replaced;
+  return { ...work, locations: replaced };
 }
 
-function parseGiven(value: unknown): Given {
+function withAdded(
+  work: LocationsInWork,
+  given: readonly Given[],
+  addable: (given: Given) => ImageLocation,
+): LocationsInWork {
+  let { locations, validation } = work;
+  for (const one of given) {
+    if (locations.some(({ url }) => url === one.url)) throw invalid("a location is there already");
+    locations = [...locations, addable(one)];
+    validation = mergedValidation(validation, one.validation);
+  }
+  return { status: "active", locations, validation };
+}
+
+/** What the API's schema allows. */
+const urlCharsMax = 255;
+/** What a column of type text holds on MySQL. */
+const metadataBytesMax = 65_535;
+
+function parseGiven(value: unknown, { locationValidation }: LocationRules["capabilities"]): Given {
   if (!isRecord(value) || typeof value.url !== "string" || value.url === "" || !isRecord(value.metadata))
     throw invalid("a location is an object of url and metadata");
-  return { url: value.url, metadata: value.metadata };
+  const { url, metadata } = value;
+  if (url.length > urlCharsMax) throw invalid(`a url has at most ${urlCharsMax} characters`);
+  // Leases hold one URL to a line: a second line would be another image's data.
+  if (!/^[\x21-\x7e]+$/.test(url))
+    throw invalid("a url has neither blanks nor characters that would have to be encoded");
+  if (
+    Buffer.byteLength(JSON.stringify(metadata)) * 6 > metadataBytesMax &&
+    jsonText(metadata).length > metadataBytesMax
+  )
+    throw invalid(`metadata has more than ${metadataBytesMax} bytes`);
+  const given = locationValidation ? value.validation_data : undefined;
+  return { url, metadata, validation: given === undefined ? noValidation : parseValidation(given) };
 }
 
 function parseIndex(text: string): number {
@@ -79,11 +133,6 @@ function parseIndex(text: string): number {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function refused(url: string): ServiceError {
-  const scheme = /^([a-z][a-z0-9+.-]{0,30}):/i.exec(url)?.[1] ?? "such";
-  return invalid(`${scheme} locations cannot be given by clients of this service`);
 }
 
 function invalid(what: string): ServiceError {

@@ -3,10 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isServiceError } from "../core/errors.ts";
 import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
+import { MemoryStore } from "../stores/memory/memory-store.ts";
+import { createStoreRegistry } from "../stores/registry.ts";
 import { forbidden } from "./access.ts";
+import { addableLocation } from "./added-locations.ts";
 import type { Image } from "./image.ts";
-import { applyPatch, checkPatch } from "./patch.ts";
-import type { ImageChanges } from "./ports.ts";
+import { applyPatch, checkPatch, type PatchOutcome } from "./patch.ts";
 import type { PatchOperation } from "./services.ts";
 import type { ImageSettings } from "./settings.ts";
 import { settingsOf, withCode } from "./testing/fixture.ts";
@@ -37,6 +39,13 @@ const image: Image = {
 const location = { url: "file:///data/1", metadata: {}, status: "active" };
 const stored: Image = { ...image, status: "active", diskFormat: "raw", containerFormat: "bare", locations: [location] };
 
+const stores = createStoreRegistry({
+  stores: [{ id: "memory", type: "memory", description: null, weight: 0, store: new MemoryStore() }],
+  defaultId: "memory",
+  key: null,
+  weighed: false,
+});
+
 type Options = {
   image?: Image;
   release?: ReleaseId;
@@ -46,7 +55,7 @@ type Options = {
   publicize?: boolean;
 };
 
-function apply(operations: readonly PatchOperation[], options: Options = {}): ImageChanges {
+function apply(operations: readonly PatchOperation[], options: Options = {}): PatchOutcome {
   const release = options.release ?? "ocata";
   const rules = { capabilities: releaseOf(release).capabilities, settings: settingsOf(release, options.settings) };
   return applyPatch(options.image ?? image, checkPatch(operations, rules), {
@@ -57,6 +66,7 @@ function apply(operations: readonly PatchOperation[], options: Options = {}): Im
       if (visibility === "public" && options.publicize !== true) throw forbidden("Not you.");
     },
     requireLocationPolicy() {},
+    addableLocation: (given) => addableLocation({ stores }, image.id, given),
     isPropertyAllowed: () => true,
   });
 }
@@ -192,15 +202,23 @@ test("patch: names of JavaScript's own are ordinary properties", () => {
   }
 });
 
-test("patch: locations keep their data: other metadata and fewer of them, never new ones, never none", () => {
+test("patch: locations keep their data: other metadata and fewer of them, never ones of the service's own, never none", () => {
   const other = { ...location, url: "http://example.org/1" };
   const on = { image: { ...stored, locations: [location, other] }, settings: { showLocations: true } };
   const given = (url: string) => ({ url, metadata: { zone: "a" } });
-  assert.deepEqual(apply([replace("locations", [given(other.url), given(location.url)])], on).locations, [
-    { ...other, metadata: { zone: "a" } },
-    { ...location, metadata: { zone: "a" } },
-  ]);
-  assert.deepEqual(apply([{ op: "remove", path: ["locations", "1"] }], on).locations, [location]);
+  assert.deepEqual(apply([replace("locations", [given(other.url), given(location.url)])], on).locations, {
+    add: [],
+    note: [
+      { ...other, metadata: { zone: "a" } },
+      { ...location, metadata: { zone: "a" } },
+    ],
+    remove: [],
+  });
+  assert.deepEqual(apply([{ op: "remove", path: ["locations", "1"] }], on).locations, {
+    add: [],
+    note: [],
+    remove: [other.url],
+  });
   const refused: [PatchOperation, Parameters<typeof withCode>[0]][] = [
     [replace("locations", []), "images.forbidden"],
     [replace("locations", [given(location.url)]), "images.invalid"],

@@ -14,9 +14,15 @@ import {
   type WritableAttribute,
   writableAttributes,
 } from "./attributes.ts";
-import type { Image } from "./image.ts";
-import { applyLocationChange, type LocationChange, parseLocationChange } from "./location-patch.ts";
-import type { ImageChanges } from "./ports.ts";
+import type { Image, ImageLocation } from "./image.ts";
+import {
+  applyLocationChange,
+  type LocationChange,
+  type LocationsInWork,
+  parseLocationChange,
+} from "./location-patch.ts";
+import { noValidation, requireFitting, type ValidationData } from "./location-validation.ts";
+import type { ImageChanges, LocationChanges } from "./ports.ts";
 import { propertyProtected } from "./protected-properties.ts";
 import { requirePropertyQuota, requireTagQuota } from "./quotas.ts";
 import type { ImagePatch, PatchOperation } from "./services.ts";
@@ -44,7 +50,7 @@ function checkOperation(operation: PatchOperation, rules: CheckRules): Change {
   const { capabilities } = rules;
   const [name] = path;
   if (name === undefined || name === "") throw badPath(path, "names no attribute");
-  if (name === "locations") return parseLocationChange(operation, rules.settings);
+  if (name === "locations") return parseLocationChange(operation, rules);
   if (path.length !== 1) throw badPath(path, "leads into an attribute");
   if (isRefusedOnUpdate(name, capabilities))
     throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
@@ -67,10 +73,19 @@ export type ApplyRules = CheckRules & {
   requireVisibility(visibility: Visibility): void;
   /** Throws images.forbidden where policy refuses the change of a location. */
   requireLocationPolicy(rule: "set_image_location" | "delete_image_location"): void;
+  /** Throws images.invalid where clients may not add such a location. */
+  addableLocation(given: Omit<ImageLocation, "status">): ImageLocation;
+};
+
+/** What a PATCH makes of an image, before it is known what the data of added locations is. */
+export type PatchOutcome = Omit<ImageChanges, "locations" | "activation"> & {
+  readonly locations?: Pick<LocationChanges, "add" | "note" | "remove">;
+  /** The image becomes active, with hashes as they were given. */
+  readonly activates?: ValidationData;
 };
 
 /** Applies checked changes to a copy of `image`. Throws images.forbidden, images.property_conflict, images.status_conflict, images.over_limit. */
-export function applyPatch(image: Image, changes: readonly Change[], rules: ApplyRules): ImageChanges {
+export function applyPatch(image: Image, changes: readonly Change[], rules: ApplyRules): PatchOutcome {
   const copy = new PatchedImage(image, rules);
   for (const change of changes) copy.apply(change);
   return copy.outcome();
@@ -82,14 +97,14 @@ class PatchedImage {
   readonly #set: { -readonly [K in keyof ImageChanges["set"]]: ImageChanges["set"][K] } = {};
   readonly #properties: Map<string, string | null>;
   #tags: readonly string[] | undefined;
-  #locations: Image["locations"];
+  #work: LocationsInWork;
   #formatsTouched = false;
 
   constructor(image: Image, rules: ApplyRules) {
     this.#image = image;
     this.#rules = rules;
     this.#properties = new Map(Object.entries(image.properties));
-    this.#locations = image.locations;
+    this.#work = { status: image.status, locations: image.locations, validation: noValidation };
   }
 
   apply(change: Change): void {
@@ -97,11 +112,14 @@ class PatchedImage {
     else if (change.of === "property") this.#applyProperty(change);
     else {
       this.#rules.requireLocationPolicy(change.op === "remove" ? "delete_image_location" : "set_image_location");
-      this.#locations = applyLocationChange(this.#image.status, this.#locations, change);
+      this.#work = applyLocationChange(this.#work, change, ({ url, metadata }) =>
+        this.#rules.addableLocation({ url, metadata }),
+      );
+      requireFitting(this.#image, this.#image.status, this.#work.validation);
     }
   }
 
-  outcome(): ImageChanges {
+  outcome(): PatchOutcome {
     const before = new Map(Object.entries(this.#image.properties));
     const set = [...this.#properties].filter(([name, value]) => !before.has(name) || before.get(name) !== value);
     const remove = [...before.keys()].filter((name) => !this.#properties.has(name));
@@ -114,9 +132,26 @@ class PatchedImage {
       set: this.#set,
       ...(this.#tags && !sameSet(this.#tags, this.#image.tags) ? { tags: this.#tags } : {}),
       ...(set.length + remove.length > 0 ? { properties: { set: Object.fromEntries(set), remove } } : {}),
-      ...(this.#locations !== this.#image.locations ? { locations: this.#locations } : {}),
+      ...this.#locationOutcome(),
       ...(this.#formatsTouched ? { whileStatus: ["queued"] as const } : {}),
     };
+  }
+
+  #locationOutcome(): Pick<PatchOutcome, "locations" | "activates" | "whileStatus"> {
+    const { status, locations, validation } = this.#work;
+    if (locations === this.#image.locations) return {};
+    const before = new Map(this.#image.locations.map((location) => [location.url, location]));
+    const after = new Set(locations.map(({ url }) => url));
+    const changes = {
+      add: locations.filter(({ url }) => !before.has(url)),
+      note: locations.filter((location) => before.has(location.url) && before.get(location.url) !== location),
+      remove: [...before.keys()].filter((url) => !after.has(url)),
+    };
+    if (this.#image.status === "active") return { locations: changes, whileStatus: ["active"] };
+    const formats = { ...this.#image, ...this.#set };
+    if (status === "active" && (formats.diskFormat === null || formats.containerFormat === null))
+      throw new ServiceError("images.invalid", "Set disk_format and container_format before the first location.");
+    return { locations: changes, activates: validation, whileStatus: ["queued"] };
   }
 
   #applyAttribute({ op, name, value }: Extract<Change, { of: "attribute" }>): void {

@@ -70,6 +70,19 @@ export type ImageQuery = {
   readonly limit: number;
 };
 
+/** Changes of an image's locations, which are known by their URLs. */
+export type LocationChanges = {
+  readonly add: readonly ImageLocation[];
+  /** New metadata of some that are there. */
+  readonly note: readonly ImageLocation[];
+  /** Their rows are soft-deleted. */
+  readonly remove: readonly string[];
+  /** Negative: no limit. */
+  readonly locationsMax: number;
+  /** With what the same transaction writes a lease on the URLs of removed ones, whose data the caller then removes. */
+  readonly cleanup: Cleanup;
+};
+
 /** The changes of one PATCH, or of the service itself. Absent members stay as they are. */
 export type ImageChanges = {
   readonly set: Partial<Omit<ImageDraft, "id" | "tags" | "properties">>;
@@ -80,8 +93,15 @@ export type ImageChanges = {
     readonly set: Readonly<Record<string, string | null>>;
     readonly remove: readonly string[];
   };
-  /** The complete new list, where it changed: metadata of kept URLs is written, rows of URLs that are missing here are soft-deleted. No URL is new. */
-  readonly locations?: readonly ImageLocation[];
+  /** What changed, and nothing else, as with properties. */
+  readonly locations?: LocationChanges;
+  /** The image gets its first location and becomes active, with what is known of its data. Comes with `whileStatus: ["queued"]`. */
+  readonly activation?: {
+    readonly sizeBytes: number;
+    readonly checksum: string | null;
+    /** null also where the release has none. */
+    readonly hash: ContentHash | null;
+  };
   /** The change holds only while the image is in one of these; absent: in any live status. */
   readonly whileStatus?: readonly ImageStatus[];
 };
@@ -101,7 +121,11 @@ export interface ImageRepository {
   find(id: string, viewer: Viewer): Promise<Image | undefined>;
   /** One page. Throws images.bad_query where the marker is unknown or invisible. Constant in statements and in cost, however deep. */
   list(query: ImageQuery): Promise<readonly Image[]>;
-  /** Applies the changes and sets updated_at; returns the image as it then is. Throws images.not_found, images.status_conflict (`whileStatus`). */
+  /**
+   * Applies the changes and sets updated_at; returns the image as it then is. Throws images.not_found, images.status_conflict (`whileStatus`, or
+   * somebody holds a lease of the image whose location is removed); of locations images.invalid (added where it is already),
+   * images.forbidden (none would be left), images.over_limit.
+   */
   update(id: string, changes: ImageChanges): Promise<Image>;
   /** Conditional status change; false where the image no longer is in one of `from`. */
   changeStatus(id: string, from: readonly ImageStatus[], to: ImageStatus): Promise<boolean>;

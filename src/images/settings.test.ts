@@ -25,6 +25,7 @@ test("settings: the defaults are the reference's, the formats those of the relea
       membersMax: 128,
       propertiesMax: 128,
       tagsMax: 128,
+      locationsMax: 10,
       imageBytesMax: 2 ** 40,
       projectBytesMax: null,
       pageImagesDefault: 25,

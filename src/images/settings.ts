@@ -13,6 +13,7 @@ export type ImageSettings = {
   readonly membersMax: number;
   readonly propertiesMax: number;
   readonly tagsMax: number;
+  readonly locationsMax: number;
   readonly imageBytesMax: number;
   /** Per project; null where there is none. */
   readonly projectBytesMax: number | null;
@@ -52,6 +53,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     membersMax: options.image_member_quota,
     propertiesMax: options.image_property_quota,
     tagsMax: options.image_tag_quota,
+    locationsMax: options.image_location_quota,
     imageBytesMax: options.image_size_cap,
     projectBytesMax: parseStorageQuota(options.user_storage_quota),
     pageImagesDefault: options.limit_param_default,

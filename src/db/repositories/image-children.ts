@@ -2,7 +2,6 @@
 // meet here; rows are changed by their own ids, in order, so that writers of different images do not lock each other's gaps.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { jsonText } from "../../core/json-text.ts";
-import type { ImageLocation } from "../../images/image.ts";
 import type { Dialect, Queryable } from "../database.ts";
 import type { ChildRow } from "./image-row.ts";
 import { insertRows } from "./insert-rows.ts";
@@ -138,23 +137,4 @@ export async function changeTags(tx: Queryable, image: HeldImage, wanted: readon
     [...keep].filter((tag) => !present.has(tag)),
     at.now,
   );
-}
-
-/** Metadata of kept URLs is written, rows of missing ones are soft-deleted. */
-export async function changeLocations(
-  tx: Queryable,
-  image: HeldImage,
-  wanted: readonly ImageLocation[],
-  at: At,
-): Promise<void> {
-  const byUrl = new Map(wanted.map((location) => [location.url, location]));
-  const live = image.children.filter((row) => row.kind === "location");
-  for (const row of live) {
-    const location = byUrl.get(row.name);
-    const text = location && jsonText(location.metadata);
-    if (text !== undefined && text !== row.metadata)
-      await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, at.now, row.rowId]);
-  }
-  const gone = live.filter((row) => !byUrl.has(row.name));
-  await softDelete(tx, "image_locations", gone.map(rowId), at);
 }

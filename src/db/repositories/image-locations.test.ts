@@ -90,3 +90,62 @@ testOnDatabases("locations: what is noted about them changes nothing else of the
   assert.deepEqual(await db.query("select updated_at from images where id = ?", [id]), [before]);
   await images.noteLocations(randomUUID(), [{ url: "memory://b/1", metadata, status: "active" }]);
 });
+
+const more = { locationsMax: 3, cleanup } as const;
+
+testOnDatabases(
+  "locations: added ones and the status come together, for a queued image alone",
+  "newest",
+  async ({ db }) => {
+    const { images } = nodeOf(db, newest);
+    const { id } = await images.create(draft());
+    const location = { url: "memory://a/1", metadata: { store: "a" }, status: "active" };
+    const activation = { sizeBytes: 3, checksum: null, hash: { algorithm: "sha256", value: "f".repeat(64) } };
+    const changes = {
+      set: {},
+      locations: { add: [location], note: [], remove: [], ...more },
+      activation,
+      whileStatus: ["queued"],
+    } as const;
+    const image = await images.update(id, changes);
+    assert.deepEqual(
+      [image.status, image.sizeBytes, image.hashAlgorithm, image.locations],
+      ["active", 3, "sha256", [location]],
+    );
+    await assert.rejects(images.update(id, changes), withCode("images.status_conflict"));
+  },
+);
+
+testOnDatabases(
+  "locations: changes of two nodes both stand, within the quota, and never leave none",
+  "newest",
+  async ({ db, another }) => {
+    const nodes = [nodeOf(db, newest), nodeOf(await another(), newest)] as const;
+    const [{ images, uploads }] = nodes;
+    const id = await stored(db, ["memory://a/1"]);
+    const at = (url: string) => ({ url, metadata: {}, status: "active" });
+    const change = (node: 0 | 1, changes: { add?: string[]; remove?: string[] }) =>
+      nodes[node].images.update(id, {
+        set: {},
+        locations: { add: (changes.add ?? []).map(at), note: [], remove: changes.remove ?? [], ...more },
+        whileStatus: ["active"],
+      });
+    const added = await Promise.allSettled(
+      [0, 1, 2, 3].map((n) => change(n % 2 === 0 ? 0 : 1, { add: [`memory://b/${n}`] })),
+    );
+    assert.equal(added.filter(({ status }) => status === "fulfilled").length, 2);
+    for (const one of added) if (one.status === "rejected") assert(withCode("images.over_limit")(one.reason));
+    await assert.rejects(change(0, { add: ["memory://a/1"] }), withCode("images.invalid"));
+    const urls = (await images.find(id, admin))?.locations.map(({ url }) => url) ?? [];
+    await assert.rejects(change(0, { remove: urls }), withCode("images.forbidden"));
+    await change(0, { remove: urls.slice(1) });
+    const lease = { imageId: id, leaseId: "cleaner", node: "n2", urls: urls.slice(1) };
+    assert.equal(await uploads.renew(lease, 60), "image_gone");
+    // The lease on what is still to be removed stands in the way of a second one.
+    await change(1, { add: ["memory://c/1"] });
+    await assert.rejects(change(1, { remove: ["memory://c/1"] }), withCode("images.status_conflict"));
+    await uploads.abandon(lease);
+    await change(1, { remove: ["memory://c/1"] });
+    assert.equal((await images.find(id, admin))?.status, "active");
+  },
+);

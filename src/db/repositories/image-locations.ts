@@ -2,8 +2,9 @@
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { jsonText } from "../../core/json-text.ts";
 import type { ImageLocation } from "../../images/image.ts";
-import type { Cleanup, UploadLease } from "../../images/ports.ts";
+import type { Cleanup, LocationChanges, UploadLease } from "../../images/ports.ts";
 import type { Database, Dialect, Queryable } from "../database.ts";
+import { insertLocation } from "./image-children.ts";
 import { isLive, softDelete } from "./live-row.ts";
 import { insertLease } from "./upload-lease.ts";
 
@@ -38,9 +39,7 @@ export async function removeLocation(
       return lease;
     });
   } catch (error) {
-    if (isServiceError(error, "db.duplicate"))
-      throw conflict(id, "has other data that is being written or removed; try again soon");
-    throw error;
+    throw isServiceError(error, "db.duplicate") ? isBusy(id) : error;
   }
 }
 
@@ -65,6 +64,51 @@ export async function noteLocations(
   });
 }
 
+/** See ImageRepository.update. The caller holds the image's row. */
+export async function changeLocations(
+  tx: Queryable,
+  imageId: string,
+  changes: LocationChanges,
+  { now, dialect }: { now: string; dialect: Dialect },
+): Promise<void> {
+  const live = await liveLocations(tx, imageId);
+  const urls = new Set(live.map((row) => row.value));
+  if (changes.add.some(({ url }) => urls.has(url)))
+    throw new ServiceError("images.invalid", `Image ${imageId} has one of the locations already.`, {
+      facts: { imageId },
+    });
+  const noted = new Map(changes.note.map(({ url, metadata }) => [url, jsonText(metadata)]));
+  for (const row of live) {
+    const text = noted.get(row.value);
+    if (text !== undefined && text !== row.meta_data)
+      await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, now, row.id]);
+  }
+  const gone = live.filter((row) => changes.remove.includes(row.value));
+  const count = live.length - gone.length + changes.add.length;
+  if (count === 0)
+    throw new ServiceError("images.forbidden", `The last location of image ${imageId} cannot be removed.`);
+  const { locationsMax } = changes;
+  if (changes.add.length > 0 && locationsMax >= 0 && count > locationsMax)
+    throw new ServiceError(
+      "images.over_limit",
+      `An image may have ${locationsMax} locations, and would have ${count}.`,
+      {
+        facts: { imageId, count, locationsMax },
+      },
+    );
+  const ids = gone.map((row) => Number(row.id));
+  await softDelete(tx, "image_locations", ids, { now, dialect });
+  for (const location of changes.add) await insertLocation(tx, imageId, location, now);
+  if (gone.length === 0) return;
+  const { leaseId, node, leaseSeconds } = changes.cleanup;
+  const lease = { imageId, leaseId, node, urls: [...new Set(gone.map((row) => row.value))] };
+  try {
+    await insertLease(tx, lease, { leaseSeconds, dialect });
+  } catch (error) {
+    throw isServiceError(error, "db.duplicate") ? isBusy(imageId) : error;
+  }
+}
+
 async function lockImage(tx: Queryable, id: string, dialect: Dialect): Promise<string | undefined> {
   const [image] = await tx.query<{ status: string }>(
     `select status from images where id = ? and deleted = false${dialect.forUpdate}`,
@@ -82,6 +126,11 @@ async function liveLocations(tx: Queryable, id: string): Promise<readonly Locati
 
 function notFound(imageId: string, what: string): ServiceError {
   return new ServiceError("images.not_found", `${what} ${imageId}.`, { facts: { imageId } });
+}
+
+/** Somebody holds a lease of the image. */
+function isBusy(imageId: string): ServiceError {
+  return conflict(imageId, "has other data that is being written or removed; try again soon");
 }
 
 function conflict(imageId: string, why: string): ServiceError {

@@ -7,9 +7,9 @@ import type { ImageChanges, ImageRepository } from "../../images/ports.ts";
 import type { ImageStatus } from "../../images/status.ts";
 import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
 import type { Database, Queryable, SqlValue } from "../database.ts";
-import { changeLocations, changeProperties, changeTags, insertProperties, insertTags } from "./image-children.ts";
+import { changeProperties, changeTags, insertProperties, insertTags } from "./image-children.ts";
 import { createImageList } from "./image-list.ts";
-import { noteLocations, removeLocation } from "./image-locations.ts";
+import { changeLocations, noteLocations, removeLocation } from "./image-locations.ts";
 import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
 import { isLive, softDelete } from "./live-row.ts";
@@ -63,7 +63,8 @@ export function createImageRepository(
     async update(id, changes) {
       return await db.transaction(async (tx) => {
         const at = now();
-        await takeImage(tx, id, changes, { ...columnValues(changes.set, capabilities), updated_at: at });
+        const values = { ...columnValues(changes.set, capabilities), ...activationValues(changes, capabilities) };
+        await takeImage(tx, id, changes, { ...values, updated_at: at });
         const image = await load(tx, id);
         if (!image) throw notFound(id);
         const { properties, tags, locations } = changes;
@@ -71,7 +72,7 @@ export function createImageRepository(
         const when = { now: at, dialect };
         if (properties) await changeProperties(tx, held, properties, when);
         if (tags) await changeTags(tx, held, tags, when);
-        if (locations) await changeLocations(tx, held, locations, when);
+        if (locations) await changeLocations(tx, id, locations, when);
         if (!properties && !tags && !locations) return image.image;
         return (await load(tx, id))?.image ?? image.image;
       });
@@ -196,6 +197,16 @@ function columnValues(values: Settable, capabilities: Capabilities): Record<stri
   if (values.visibility !== undefined)
     row[visibilityStoredAs] = storedVisibility(values.visibility, visibilityStoredAs);
   return row;
+}
+
+function activationValues(
+  { activation }: Pick<ImageChanges, "activation">,
+  { multihash }: Capabilities,
+): Record<string, SqlValue> {
+  if (!activation) return {};
+  const { sizeBytes, checksum, hash } = activation;
+  const hashes = multihash ? { os_hash_algo: hash?.algorithm ?? null, os_hash_value: hash?.value ?? null } : {};
+  return { status: "active", size: sizeBytes, checksum, ...hashes };
 }
 
 function storedVisibility(visibility: Visibility, storedAs: Capabilities["visibilityStoredAs"]): SqlValue {

@@ -86,6 +86,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   membersMax: 3,
   propertiesMax: 5,
   tagsMax: 5,
+  locationsMax: 3,
   imageBytesMax: 10_000_000,
   projectBytesMax: null,
   multiStore: false,

@@ -8,6 +8,7 @@ import type { ImportLease, ImportRepository } from "../import/import-repository.
 import type { ImageRepository, LeaseState, MemberRepository, UploadLease, UploadRepository, Viewer } from "../ports.ts";
 import { mayBecome } from "../status.ts";
 import type { Task, TaskOutcome, TaskRepository } from "../tasks/task.ts";
+import { activated, changedLocations } from "./memory-locations.ts";
 
 type Row = Image & { readonly deleted: boolean };
 type Lease = UploadLease & { readonly expiresMs: number };
@@ -105,7 +106,7 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       const from = marker === undefined ? 0 : rows.findIndex((row) => row.id === marker) + 1;
       return rows.slice(from, from + limit);
     },
-    async update(id, { set, tags, properties, locations, whileStatus }) {
+    async update(id, { set, tags, properties, locations, whileStatus, activation }) {
       const row = database.live(id);
       if (!row) throw imageNotFound(id);
       if (whileStatus && !whileStatus.includes(row.status))
@@ -116,7 +117,8 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
         ...set,
         tags: tags ?? row.tags,
         properties: Object.fromEntries(kept),
-        locations: locations ?? row.locations,
+        ...(locations ? { locations: changedLocations(database, row, locations) } : {}),
+        ...(activation ? activated(activation) : {}),
       });
     },
     async changeStatus(id, from, to) {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { eventually } from "../../test/servers/eventually.ts";
 import type { Image } from "../images/image.ts";
 import { namedStores } from "../images/testing/fixture.ts";
@@ -201,4 +202,26 @@ test("import: each release has what it had", async () => {
     const { id } = (await created.json()) as { id: string };
     assert.equal(await importImage(api, id, direct, headers), methods === null ? 404 : 409);
   }
+});
+
+test("import: plugins unpack the data and set properties, the latter not for those whom the operator spares", async () => {
+  const importing = {
+    plugins: ["inject_image_metadata", "image_decompression"],
+    injected: { properties: { os_distro: "debian", checked: "yes" }, ignoredRoles: ["admin"] },
+  } as const;
+  await using api = await start("2026.1", { importing });
+  const id = await newImage(api);
+  await stage(api, id, gzipSync(data));
+  assert.equal(await importImage(api, id, direct), 202);
+  await settled(api);
+  const image = row(api, id);
+  assert.deepEqual([image.status, image.sizeBytes], ["active", data.length]);
+  assert.equal(image.checksum, createHash("md5").update(data).digest("hex"));
+  assert.deepEqual([image.properties.os_distro, image.properties.checked], ["debian", "yes"]);
+  const packed = await newImage(api, { container_format: "compressed" });
+  await stage(api, packed, gzipSync(data));
+  assert.equal(await importImage(api, packed, direct, { "x-auth-token": "u:p1:admin" }), 202);
+  await settled(api);
+  assert.equal(row(api, packed).sizeBytes, gzipSync(data).length, "what is meant to be compressed stays so");
+  assert.equal(row(api, packed).properties.os_distro, undefined);
 });

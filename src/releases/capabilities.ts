@@ -16,6 +16,8 @@ export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
 
+export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_decompression";
+
 export type ImportMethod = "glance-direct" | "web-download" | "copy-image" | "glance-download";
 
 export type Capabilities = {
@@ -37,6 +39,8 @@ export type Capabilities = {
   /** Ways of importing there are, and which of them operators have without asking. */
   readonly importMethods: readonly ImportMethod[];
   readonly importMethodsDefault: readonly ImportMethod[];
+  /** What may be done to data and image on the way ([image_import_opts] image_import_plugins). */
+  readonly importPlugins: readonly ImportPlugin[];
   /** What [DEFAULT] enable_image_import is where the operator does not say; null: there is no such switch. */
   readonly importSwitch: boolean | null;
   /** An image shows that it is being imported, where to, and by which task (os_glance_*). */
@@ -99,6 +103,7 @@ export const firstCapabilities: Capabilities = {
   importing: false,
   importMethods: [],
   importMethodsDefault: [],
+  importPlugins: [],
   importSwitch: null,
   importProgress: false,
   importToSeveral: false,
@@ -147,6 +152,7 @@ const queensMethods = ["glance-direct", "web-download"] as const;
 export const queensCapabilities: Partial<Capabilities> = {
   importMethods: queensMethods,
   importMethodsDefault: queensMethods,
+  importPlugins: ["no_op", "inject_image_metadata"],
   importSwitch: true,
 };
 
@@ -176,6 +182,7 @@ export const ussuriCapabilities: Partial<Capabilities> = {
   prefetchingNode: true,
   importMethods: [...queensMethods, "copy-image"],
   importMethodsDefault: [...queensMethods, "copy-image"],
+  importPlugins: ["no_op", "inject_image_metadata", "image_decompression"],
   importProgress: true,
   importToSeveral: true,
   policy: ussuriPolicy,

@@ -49,6 +49,7 @@ export async function startApi(
     stores?: NonNullable<NodeOptions["stores"]>;
     /** Downloads are cached in it. Absent: nothing is. */
     cache?: FileCache;
+    importing?: NonNullable<NodeOptions["importing"]>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
@@ -65,6 +66,7 @@ export async function startApi(
     policy,
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
+    ...(options.importing ? { importing: options.importing } : {}),
     ...(cache ? { cache } : {}),
   });
   const metadefs = createMetadefServices({

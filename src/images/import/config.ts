@@ -71,7 +71,30 @@ export const importFilterOptions = optionGroup("import_filtering_opts", {
   disallowed_ports: { type: "list", default: [], help: "Ports that web-download refuses where a URL names one." },
 });
 
+export const importPluginOptions = optionGroup("image_import_opts", {
+  image_import_plugins: {
+    type: "list",
+    default: [],
+    help: "What is done on the way of an import: inject_image_metadata (from Queens on), image_decompression (gzip, and zip of one file; from Ussuri on), no_op. image_conversion is not supported yet: refused. Those that the release does not know are left out.",
+  },
+});
+
+export const injectOptions = optionGroup("inject_metadata_properties", {
+  ignore_user_roles: {
+    type: "list",
+    default: ["admin"],
+    help: "Nothing is set on images that users of one of these roles import.",
+  },
+  inject: {
+    type: "list",
+    default: [],
+    help: "Properties that inject_image_metadata sets, as name:value,name:value.",
+  },
+});
+
 export const importOptionGroups = [
+  importPluginOptions,
+  injectOptions,
   importOptions,
   stagingStoreOptions,
   taskOptions,

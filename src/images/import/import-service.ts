@@ -14,6 +14,7 @@ import { createImportReaper, type ImportReaper } from "./import-reaper.ts";
 import { type ImportRequest, importTargets, statusNeeded } from "./import-request.ts";
 import { importSource } from "./import-source.ts";
 import { type ImportJob, type ImportTarget, ImportWork } from "./import-work.ts";
+import type { ImportSettings } from "./settings.ts";
 import { stage } from "./stage.ts";
 import { Turns } from "./turns.ts";
 import { UriFilter } from "./uri-filter.ts";
@@ -110,11 +111,19 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const limits = await uploadLimits(deps, caller, source.sizeBytes);
       const lease = await begin(caller, image, request, targets);
       const bytesTotal = source.sizeBytes === null ? null : source.sizeBytes * targets.length;
-      work({ image, lease, source, targets, allMustSucceed: request.allMustSucceed, limits }, bytesTotal);
+      const { allMustSucceed } = request;
+      const properties = method.name === "copy-image" ? {} : injectedFor(caller, importing);
+      work({ image, lease, source, targets, allMustSucceed, limits, properties }, bytesTotal);
     },
 
     cut: () => cut.abort(new ServiceError("stores.unavailable", "The node is being stopped.")),
   };
+}
+
+/** What the operator has set on every image that is imported, but by those whose roles keep them from it. */
+function injectedFor({ roles }: Caller, { plugins, injected }: ImportSettings): Readonly<Record<string, string>> {
+  const spared = injected.ignoredRoles.some((role) => roles.includes(role));
+  return plugins.includes("inject_image_metadata") && !spared ? injected.properties : {};
 }
 
 function newTask(caller: Caller, image: Image, { body }: ImportRequest, targets: readonly ImportTarget[]): TaskDraft {

@@ -4,6 +4,7 @@ import { errorText, ServiceError } from "../../core/errors.ts";
 import type { Image } from "../image.ts";
 import type { ImageServicesDeps } from "../services.ts";
 import { UploadMeter } from "../upload-meter.ts";
+import { unpackedSource } from "./decompress.ts";
 import type { RequestedMethod } from "./import-request.ts";
 import type { ImportSource } from "./import-work.ts";
 import { removeStaged, stagedBytes, stagedImageBytes, stagingOf } from "./staged-data.ts";
@@ -11,6 +12,9 @@ import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
 
 type Deps = Pick<ImageServicesDeps, "staging" | "settings" | "stores" | "logger" | "importing" | "capabilities">;
+/** Data in it is meant to be compressed. */
+const packedContainer = "compressed";
+
 type Options = {
   readonly image: Image;
   readonly method: RequestedMethod;
@@ -19,11 +23,20 @@ type Options = {
   readonly passes: number;
 };
 
+export type SizedSource = ImportSource & { readonly sizeBytes: number | null };
+
 /** `sizeBytes`: null where it is not known before the data comes. Throws images.not_staged_here, stores.unavailable. */
-export async function importSource(
-  deps: Deps,
-  { image, method, filter, passes }: Options,
-): Promise<ImportSource & { readonly sizeBytes: number | null }> {
+export async function importSource(deps: Deps, options: Options): Promise<SizedSource> {
+  const source = await sourceOf(deps, options);
+  const { image, method } = options;
+  const unpacks =
+    deps.importing.plugins.includes("image_decompression") &&
+    method.name !== "copy-image" &&
+    image.containerFormat !== packedContainer;
+  return unpacks ? { ...unpackedSource(source), sizeBytes: null } : source;
+}
+
+async function sourceOf(deps: Deps, { image, method, filter, passes }: Options): Promise<SizedSource> {
   switch (method.name) {
     case "glance-direct":
       return { ...stagedSource(deps, image.id), sizeBytes: await stagedImageBytes(deps, image) };

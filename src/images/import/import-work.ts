@@ -39,6 +39,8 @@ export type ImportJob = {
   readonly source: ImportSource;
   readonly targets: readonly ImportTarget[];
   readonly allMustSucceed: boolean;
+  /** Set before the first byte is stored. */
+  readonly properties: Readonly<Record<string, string>>;
   readonly limits: Pick<UploadLimits, "bytesMax" | "bytesMaxOf">;
 };
 
@@ -78,6 +80,11 @@ export class ImportWork {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    const { lease, properties, image } = this.#job;
+    if (Object.keys(properties).length > 0) {
+      const state = await this.#deps.imports.setProperties(lease, properties);
+      if (state !== "held") throw uploadGone(image.id);
+    }
     let last: unknown;
     for (const target of this.#job.targets) {
       signal.throwIfAborted();

@@ -1,8 +1,16 @@
 // The operator's settings of staging and import in the shape the domain uses.
 import type { Config } from "../../core/config.ts";
 import { ServiceError } from "../../core/errors.ts";
-import type { Capabilities, ImportMethod } from "../../releases/capabilities.ts";
-import { importFilterOptions, importOptions, stagingStoreOptions, taskExecutorOptions, taskOptions } from "./config.ts";
+import type { Capabilities, ImportMethod, ImportPlugin } from "../../releases/capabilities.ts";
+import {
+  importFilterOptions,
+  importOptions,
+  importPluginOptions,
+  injectOptions,
+  stagingStoreOptions,
+  taskExecutorOptions,
+  taskOptions,
+} from "./config.ts";
 import type { UriRules } from "./uri-filter.ts";
 
 export type ImportSettings = {
@@ -16,8 +24,15 @@ export type ImportSettings = {
   /** Of one process. */
   readonly importsMax: number;
   readonly uriRules: UriRules;
+  readonly plugins: readonly ImportPlugin[];
+  /** What inject_image_metadata sets, and for whom it does not. */
+  readonly injected: {
+    readonly properties: Readonly<Record<string, string>>;
+    readonly ignoredRoles: readonly string[];
+  };
 };
 
+const knownPlugins: readonly string[] = ["no_op", "inject_image_metadata", "image_decompression"];
 const known: readonly string[] = ["glance-direct", "web-download", "copy-image", "glance-download"];
 
 /** `selfUrl`: worker_self_reference_url, or what stands in for it. Throws config.invalid. */
@@ -30,6 +45,7 @@ export function readImportSettings(
   const filter = config.read(importFilterOptions);
   const on = capabilities.importing && (options.enable_image_import ?? capabilities.importSwitch ?? true);
   const switchedOn = capabilities.importSwitch === null ? capabilities.importing : on;
+  const inject = config.read(injectOptions);
   const staging = config.read(stagingStoreOptions).filesystem_store_datadir;
   return {
     methods: switchedOn ? methodsOf(options.enabled_import_methods, capabilities) : [],
@@ -37,6 +53,11 @@ export function readImportSettings(
     selfUrl: selfUrl?.trim().replace(/\/+$/, "") || null,
     taskLifeHours: config.read(taskOptions).task_time_to_live,
     importsMax: config.read(taskExecutorOptions).max_workers,
+    plugins: pluginsOf(config.read(importPluginOptions).image_import_plugins, capabilities),
+    injected: {
+      properties: injectedOf(inject.inject),
+      ignoredRoles: inject.ignore_user_roles.map((role) => role.toLowerCase()),
+    },
     uriRules: {
       schemes: { allowed: filter.allowed_schemes, disallowed: filter.disallowed_schemes },
       hosts: { allowed: filter.allowed_hosts, disallowed: filter.disallowed_hosts },
@@ -57,6 +78,32 @@ function methodsOf(names: readonly string[], capabilities: Capabilities): readon
   if (wrong !== undefined)
     throw invalid("DEFAULT", "enabled_import_methods", `it names "${wrong}"; there are ${known.join(", ")}.`);
   return wanted.flatMap((name) => importMethods.find((method) => method === name) ?? []);
+}
+
+function pluginsOf(names: readonly string[], { importPlugins }: Capabilities): readonly ImportPlugin[] {
+  const wrong = names.find((name) => !knownPlugins.includes(name));
+  if (wrong !== undefined)
+    throw invalid(
+      "image_import_opts",
+      "image_import_plugins",
+      `it names "${wrong}"; there are ${knownPlugins.join(", ")}.`,
+    );
+  return names.flatMap((name) => importPlugins.find((plugin) => plugin === name) ?? []);
+}
+
+function injectedOf(pairs: readonly string[]): Readonly<Record<string, string>> {
+  const entries = pairs.map((pair): [string, string] => {
+    const at = pair.indexOf(":");
+    const name = pair.slice(0, Math.max(at, 0)).trim();
+    if (name === "" || name.startsWith("os_glance"))
+      throw invalid(
+        "inject_metadata_properties",
+        "inject",
+        `"${pair}" is not name:value, or names a property of the service's own.`,
+      );
+    return [name, pair.slice(at + 1).trim()];
+  });
+  return Object.fromEntries(entries);
 }
 
 function stagingFolderOf(text: string): string {

@@ -112,6 +112,8 @@ export const importSettingsOf = ({ importMethods }: Capabilities): ImportSetting
   selfUrl: null,
   taskLifeHours: 48,
   importsMax: 2,
+  plugins: [],
+  injected: { properties: {}, ignoredRoles: ["admin"] },
   uriRules: { schemes: anything, hosts: { allowed: ["127.0.0.1", "localhost"], disallowed: [] }, ports: anything },
 });
 

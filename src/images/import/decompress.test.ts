@@ -1,0 +1,61 @@
+// Packed data is unpacked as real tools packed it, and refused where it is not one whole file.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { isServiceError } from "../../core/errors.ts";
+import { unpackedSource } from "./decompress.ts";
+
+const signal = new AbortController().signal;
+const data = Buffer.concat([randomBytes(200_000), Buffer.alloc(300_000), Buffer.from("end")]);
+
+/** In pieces of a size that meets every boundary sooner or later. */
+async function unpack(packed: Buffer, pieceBytes = 1_009): Promise<Buffer> {
+  const pieces = Array.from({ length: Math.ceil(packed.length / pieceBytes) }, (_, n) =>
+    packed.subarray(n * pieceBytes, (n + 1) * pieceBytes),
+  );
+  const open = async () => ({ stream: Readable.from(pieces, { objectMode: false }), sizeBytes: packed.length });
+  return buffer((await unpackedSource({ open, staged: false }).open(signal)).stream);
+}
+
+/** By Python's own library. */
+function zip(files: readonly Buffer[], method = "ZIP_DEFLATED"): Buffer {
+  const program = `import sys, zipfile, io
+sizes = [int(one) for one in sys.argv[1:]]
+out = io.BytesIO()
+with zipfile.ZipFile(out, "w", zipfile.${method}) as archive:
+    for n, size in enumerate(sizes): archive.writestr("file%d" % n, sys.stdin.buffer.read(size))
+sys.stdout.buffer.write(out.getvalue())`;
+  const sizes = files.map((file) => String(file.length));
+  return execFileSync("python3", ["-c", program, ...sizes], { input: Buffer.concat(files), maxBuffer: 2 ** 26 });
+}
+
+test("decompression: gzip and zip give what was packed, other data stays as it is", async () => {
+  for (const packed of [gzipSync(data), zip([data]), zip([data], "ZIP_STORED"), zip([Buffer.alloc(0)])])
+    for (const pieceBytes of [1_009, 65_536]) {
+      const expected = packed.length < 200 ? Buffer.alloc(0) : data;
+      assert(expected.equals(await unpack(packed, pieceBytes)));
+    }
+  for (const plain of [data, Buffer.from("PK"), Buffer.from([0x1f, 0x8b, 7, 1, 2]), Buffer.alloc(0)])
+    assert(plain.equals(await unpack(plain)));
+});
+
+test("decompression: archives that are damaged, cut, or of several files are refused", async () => {
+  const whole = zip([data]);
+  const damaged = Buffer.from(whole);
+  damaged.writeUInt8(damaged.readUInt8(1_000) ^ 0xff, 1_000);
+  const cases = {
+    "two files": zip([data, data]),
+    "a small and an empty file": zip([Buffer.from("x"), Buffer.alloc(0)]),
+    damaged,
+    "cut in the file": whole.subarray(0, 100_000),
+    "cut in the directory": whole.subarray(0, whole.length - 30),
+    "no directory": whole.subarray(0, whole.length - 22 - 46 - 5),
+    "cut gzip": gzipSync(data).subarray(0, 5_000),
+  };
+  for (const [name, packed] of Object.entries(cases))
+    await assert.rejects(unpack(packed), (error) => isServiceError(error, "images.unfit_data"), name);
+});

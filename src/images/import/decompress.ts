@@ -1,0 +1,112 @@
+// The import plugin image_decompression: data that turns out to be gzip or a zip archive of exactly one file is stored as what is inside. It is
+// unpacked while it streams by; whatever it grows to counts against the limits of an image.
+import { pipeline, Readable, type Transform } from "node:stream";
+import { crc32, createGunzip, createInflateRaw } from "node:zlib";
+import { ServiceError } from "../../core/errors.ts";
+import { ByteReader } from "./byte-reader.ts";
+import type { ImportSource } from "./import-work.ts";
+
+const signatures = { localFile: 0x04034b50, centralFile: 0x02014b50, end: 0x06054b50 } as const;
+/** Of what follows the file: the directory of an archive of one file, and a comment. */
+const directoryBytesMax = 262_144;
+const zip64Size = 0xffff_ffff;
+
+/** The same data, unpacked where it is packed. */
+export function unpackedSource(source: ImportSource): ImportSource {
+  return {
+    staged: source.staged,
+    async open(signal) {
+      const { stream, sizeBytes } = await source.open(signal);
+      const reader = new ByteReader(stream);
+      const start = await reader.peek(4);
+      const unpacked = unpackerOf(start, reader);
+      if (!unpacked) return { stream: owning(stream, Readable.from(reader.rest(), { objectMode: false })), sizeBytes };
+      return { stream: owning(stream, unpacked), sizeBytes: null };
+    },
+  };
+}
+
+function unpackerOf(start: Buffer, reader: ByteReader): Readable | undefined {
+  if (start.length < 4) return undefined;
+  if (start.readUInt32LE(0) === signatures.localFile) return Readable.from(unzip(reader), { objectMode: false });
+  if (start[0] !== 0x1f || start[1] !== 0x8b || start[2] !== 8) return undefined;
+  const gunzip = createGunzip();
+  pipeline(Readable.from(reader.rest(), { objectMode: false }), gunzip, () => undefined);
+  return Readable.from(told(gunzip), { objectMode: false });
+}
+
+/** Whoever gives the unpacked data up gives the packed data up, too. */
+function owning(source: Readable, stream: Readable): Readable {
+  return stream.once("close", () => source.destroy());
+}
+
+async function* told(unpacker: Transform): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of unpacker) yield chunk as Buffer;
+  } catch (error) {
+    throw broken("it cannot be unpacked", error);
+  }
+}
+
+async function* unzip(reader: ByteReader): AsyncGenerator<Buffer> {
+  const { packedBytes, stored } = await readLocalHeader(reader);
+  let check = 0;
+  const packed = reader.take(packedBytes);
+  for await (const chunk of stored ? packed : told(inflated(packed))) {
+    check = crc32(chunk, check);
+    yield chunk;
+  }
+  await requireOneFile(reader, check);
+}
+
+function inflated(packed: AsyncIterable<Buffer>): Transform {
+  const inflate = createInflateRaw();
+  pipeline(Readable.from(packed, { objectMode: false }), inflate, () => undefined);
+  return inflate;
+}
+
+async function readLocalHeader(reader: ByteReader): Promise<{ packedBytes: number; stored: boolean }> {
+  const header = await reader.read(30);
+  const flags = header.readUInt16LE(6);
+  const method = header.readUInt16LE(8);
+  await reader.read(header.readUInt16LE(26));
+  const extra = await reader.read(header.readUInt16LE(28));
+  if (flags & 1) throw broken("it is encrypted");
+  if (method !== 0 && method !== 8) throw broken(`it is compressed by method ${method}; deflate is known`);
+  if (flags & 8) throw broken("it was made as a stream, without the size of its file; make it again as a file");
+  const packedBytes = header.readUInt32LE(18);
+  const unpackedBytes = header.readUInt32LE(22);
+  const size = packedBytes === zip64Size ? zip64PackedBytes(extra, unpackedBytes === zip64Size) : packedBytes;
+  return { packedBytes: size, stored: method === 0 };
+}
+
+/** Sizes of large files stand in a field of their own, the unpacked one first, those alone that did not fit. */
+function zip64PackedBytes(extra: Buffer, hasUnpacked: boolean): number {
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    const place = at + 4 + (hasUnpacked ? 8 : 0);
+    if (extra.readUInt16LE(at) === 1 && place + 8 <= extra.length) return Number(extra.readBigUInt64LE(place));
+  }
+  throw broken("the size of its file is missing");
+}
+
+/** The directory behind the file says that there is no other, and what the file's checksum is. */
+async function requireOneFile(reader: ByteReader, check: number): Promise<void> {
+  const tail = await reader.readUpTo(directoryBytesMax);
+  if (tail.length < 4) throw broken("it breaks off before its end");
+  if (tail.readUInt32LE(0) === signatures.localFile) throw broken("it holds more than one file");
+  if (tail.readUInt32LE(0) !== signatures.centralFile || tail.length < 68) throw broken("its directory is damaged");
+  const next = 46 + tail.readUInt16LE(28) + tail.readUInt16LE(30) + tail.readUInt16LE(32);
+  if (next + 4 <= tail.length && tail.readUInt32LE(next) === signatures.centralFile)
+    throw broken("it holds more than one file");
+  if (tail.indexOf(endMark) === -1) throw broken("it breaks off before its end");
+  if (tail.readUInt32LE(16) !== check) throw broken("the checksum of its file is wrong");
+}
+
+const endMark = Buffer.alloc(4);
+endMark.writeUInt32LE(signatures.end);
+
+function broken(why: string, cause?: unknown): ServiceError {
+  return new ServiceError("images.unfit_data", `The data is a compressed file that cannot be imported: ${why}.`, {
+    cause,
+  });
+}

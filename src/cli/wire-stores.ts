@@ -9,8 +9,9 @@ import { fileDriver } from "../stores/file/config.ts";
 import { httpDriver } from "../stores/http/config.ts";
 import { createStoreRegistry, type NamedStore, type StoreRegistry } from "../stores/registry.ts";
 import { s3Driver } from "../stores/s3/config.ts";
+import { swiftDriver } from "../stores/swift/config.ts";
 
-const drivers: readonly StoreDriver[] = [fileDriver, httpDriver, s3Driver];
+const drivers: readonly StoreDriver[] = [fileDriver, httpDriver, s3Driver, swiftDriver];
 
 /** Options of all kinds of stores, as they stand in [glance_store]. */
 export const classicStoreGroups: readonly OptionGroup[] = drivers.map(({ options }) =>

@@ -52,7 +52,7 @@ export type StoreSection = {
 };
 
 /** Kinds of the reference that are not here; their names may stand in an old [glance_store] stores. */
-const foreignTypes = ["swift", "rbd", "cinder", "vmware", "vsphere", "sheepdog", "gridfs"];
+const foreignTypes = ["rbd", "cinder", "vmware", "vsphere", "sheepdog", "gridfs"];
 /** Sections of other rooms, and names the reference keeps for itself. */
 const takenNames =
   /^(?:os_glance_.*|glance_store|default|database|keystone_authtoken|paste_deploy|perennial|oslo_.*|image_.*|task.*)$/i;

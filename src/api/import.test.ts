@@ -225,3 +225,50 @@ test("import: plugins unpack the data and set properties, the latter not for tho
   assert.equal(row(api, packed).sizeBytes, gzipSync(data).length, "what is meant to be compressed stays so");
   assert.equal(row(api, packed).properties.os_distro, undefined);
 });
+
+test("import: a task makes an image and fetches its data, for admins, from Pike on", async () => {
+  const server = createServer((_request, response) => response.end(data)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const admin = { "x-auth-token": "u:p1:admin" };
+  const post = (api: TestApi, body: unknown, headers: object = admin) =>
+    fetch(`${api.url}/v2/tasks`, { method: "POST", headers: { ...headers }, body: JSON.stringify(body) });
+  const input = {
+    import_from: `http://127.0.0.1:${port}/image`,
+    import_from_format: "raw",
+    image_properties: { name: "made", container_format: "bare", flavour: "mint" },
+  };
+  try {
+    for (const release of ["pike", "2026.1"] as const) {
+      await using api = await start(release);
+      for (const body of [
+        [],
+        {},
+        { type: "export", input },
+        { type: "import" },
+        { type: "import", input: {} },
+        { type: "import", input: { ...input, import_from: "file:///etc/passwd" } },
+        { type: "import", input: { ...input, image_properties: { container_format: "no" } } },
+        { type: "import", input: { import_from: input.import_from } },
+      ])
+        assert.equal((await post(api, body)).status, 400, JSON.stringify(body));
+      assert.equal((await post(api, { type: "import", input }, owner)).status, 403);
+      assert.equal(api.fixture.database.images.size, 0);
+      const response = await post(api, { type: "import", input });
+      assert.equal(response.status, 201);
+      const task = (await response.json()) as { id: string; input: object };
+      assert.equal(response.headers.get("location"), `${api.url}/v2/tasks/${task.id}`);
+      assert.deepEqual(task.input, input);
+      await settled(api);
+      const ended = api.fixture.database.tasks.get(task.id);
+      assert.equal(ended?.status, "success");
+      const { image_id: id } = ended.result as { image_id: string };
+      assert.deepEqual([row(api, id).status, row(api, id).name, row(api, id).diskFormat], ["active", "made", "raw"]);
+      assert.deepEqual(row(api, id).properties, { flavour: "mint" });
+    }
+    await using older = await start("ocata");
+    assert.equal((await post(older, { type: "import", input })).status, 405);
+  } finally {
+    server.close();
+  }
+});

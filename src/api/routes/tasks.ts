@@ -1,7 +1,8 @@
 // /v2/tasks, and what was done for one image.
 import type { Answer } from "../answer.ts";
 import { pageLinks } from "../list-links.ts";
-import { type ApiRequest, jsonAnswer, type Route, type RouteDeps } from "../route.ts";
+import { type ApiRequest, jsonAnswer, jsonHeaders, type Route, type RouteDeps } from "../route.ts";
+import { parseTask } from "../task-body.ts";
 import { parseTaskQuery } from "../task-query.ts";
 import { imageTasksJson, taskJson, taskPageJson } from "../task-view.ts";
 
@@ -9,6 +10,8 @@ import { imageTasksJson, taskJson, taskPageJson } from "../task-view.ts";
 export function taskRoutes({ capabilities }: Pick<RouteDeps, "capabilities">): readonly Route[] {
   const routes: readonly Route[] = [
     { method: "GET", path: "/tasks", body: "ignored", handle: list },
+    // Before Pike there is no status for an image whose data is fetched.
+    ...(capabilities.importing ? [{ method: "POST", path: "/tasks", body: "json", handle: create } as const] : []),
     { method: "GET", path: "/tasks/:taskId", body: "refused", handle: show },
   ];
   if (!capabilities.tasksOfImages) return routes;
@@ -19,6 +22,12 @@ async function list(request: ApiRequest, { services }: RouteDeps): Promise<Answe
   const query = request.query();
   const page = await services.tasks.list(request.caller, parseTaskQuery(query));
   return jsonAnswer(200, taskPageJson(page.tasks, pageLinks("/v2/tasks", query, page.nextMarker)));
+}
+
+async function create(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
+  const task = await services.imports.startTask(request.caller, parseTask(await request.json()));
+  const location = `${request.baseUrl()}/v2/tasks/${task.id}`;
+  return jsonAnswer(201, taskJson(task, capabilities), { ...jsonHeaders, location });
 }
 
 async function show(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {

@@ -1,14 +1,17 @@
 // The door of staging and import: what the API calls. It looks whether the client may do what it asks for, takes the lease, and hands the
 // work to this process, which goes on after the answer.
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Caller } from "../../core/caller.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { ImportMethod } from "../../releases/capabilities.ts";
-import { foundImage, requireAllowed, requireMutable } from "../access.ts";
+import { foundImage, requireAllowed, requireMutable, viewerOf } from "../access.ts";
 import type { Image } from "../image.ts";
-import type { ImageServicesDeps, UploadOptions } from "../services.ts";
-import type { TaskDraft } from "../tasks/task.ts";
+import { newImageDraft } from "../new-image.ts";
+import type { ImageAttributes, ImageServicesDeps, UploadOptions } from "../services.ts";
+import type { Task, TaskDraft } from "../tasks/task.ts";
+import { requireTaskRule } from "../tasks/task-service.ts";
 import { uploadLimits } from "../upload.ts";
 import { createImportReaper, type ImportReaper } from "./import-reaper.ts";
 import { type ImportRequest, importTargets, statusNeeded } from "./import-request.ts";
@@ -18,6 +21,16 @@ import type { ImportSettings } from "./settings.ts";
 import { stage } from "./stage.ts";
 import { Turns } from "./turns.ts";
 import { UriFilter } from "./uri-filter.ts";
+
+/** What POST /v2/tasks asks for, its form checked. */
+export type ImportTaskRequest = {
+  readonly uri: string;
+  /** The image's disk_format, where its attributes name none. */
+  readonly format: string | null;
+  readonly attributes: ImageAttributes;
+  /** As the client sent it: the task keeps it. */
+  readonly input: unknown;
+};
 
 export interface ImportService extends ImportReaper {
   /** Ways of importing that clients may use; empty where there is no import. */
@@ -33,6 +46,11 @@ export interface ImportService extends ImportReaper {
    * formats missing, no such store), images.not_staged_here, images.over_limit.
    */
   start(caller: Caller, imageId: string, request: ImportRequest): Promise<void>;
+  /**
+   * Makes an image and a task that fetches its data: the older way, for those who may use tasks. The image is there when it resolves.
+   * Throws images.invalid (URI, attributes, formats missing), images.forbidden, images.duplicate, images.over_limit.
+   */
+  startTask(caller: Caller, request: ImportTaskRequest): Promise<Task>;
   /** Ends what this process works on: images go back to where they were. */
   cut(): void;
 }
@@ -58,13 +76,11 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
 
   /** Takes lock and lease. Throws images.status_conflict. */
   async function begin(
-    caller: Caller,
     image: Image,
-    request: ImportRequest,
+    task: TaskDraft,
     targets: readonly ImportTarget[],
+    { from, showsProgress }: { from: ImportJob["lease"]["givesBack"]; showsProgress: boolean },
   ): Promise<ImportJob["lease"]> {
-    const task = newTask(caller, image, request, targets);
-    const from = statusNeeded[request.method.name];
     const lease = {
       imageId: image.id,
       leaseId: randomUUID(),
@@ -74,7 +90,7 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       urls: targets.map(({ store }) => store.locationFor(image.id)),
     };
     const ids = targets.flatMap(({ id }) => id ?? []);
-    const progress = capabilities.importProgress ? { importing: ids, failed: [] } : null;
+    const progress = showsProgress ? { importing: ids, failed: [] } : null;
     const { state } = await imports.beginImport({ lease, from, task, progress }, deps.uploadLeaseSeconds);
     if (state === "wrong_status") throw conflict(`The status of image ${image.id} has just changed.`);
     if (state === "locked") throw conflict(`Another import of image ${image.id} is at work.`);
@@ -109,11 +125,32 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       if (targets.length === 0) return;
       const source = await importSource(deps, { image, method, filter, passes: targets.length });
       const limits = await uploadLimits(deps, caller, source.sizeBytes);
-      const lease = await begin(caller, image, request, targets);
+      const showsProgress = capabilities.importProgress;
+      const task = newTask(caller, image, request, targets);
+      const lease = await begin(image, task, targets, { from: statusNeeded[method.name], showsProgress });
       const bytesTotal = source.sizeBytes === null ? null : source.sizeBytes * targets.length;
       const { allMustSucceed } = request;
       const properties = method.name === "copy-image" ? {} : injectedFor(caller, importing);
-      work({ image, lease, source, targets, allMustSucceed, limits, properties }, bytesTotal);
+      work({ image, lease, source, targets, allMustSucceed, limits, properties, showsProgress }, bytesTotal);
+    },
+
+    async startTask(caller, { uri, format, attributes, input }) {
+      requireTaskRule(deps, "add_task", caller);
+      filter.parse(uri);
+      const draft = newImageDraft(caller, { ...(format === null ? {} : { disk_format: format }), ...attributes }, deps);
+      if (draft.diskFormat === null || draft.containerFormat === null)
+        throw new ServiceError("images.invalid", "The image needs a disk_format and a container_format.");
+      const limits = await uploadLimits(deps, caller, null);
+      const image = await deps.images.create(draft);
+      const { defaultStore } = stores;
+      const targets = [{ id: null, store: defaultStore.store, metadata: stores.metadataFor(defaultStore) }];
+      const method = { name: "web-download", uri } as const;
+      const source = await importSource(deps, { image, method, filter, passes: targets.length });
+      const task = { ...newTask(caller, image, { body: null }, targets), type: "import", input } as const;
+      const lease = await begin(image, task, targets, { from: "queued", showsProgress: false });
+      const properties = injectedFor(caller, importing);
+      work({ image, lease, source, targets, allMustSucceed: true, limits, properties, showsProgress: false }, null);
+      return (await deps.tasks.find(task.id, viewerOf(caller))) ?? assert.fail("a task just made is its maker's");
     },
 
     cut: () => cut.abort(new ServiceError("stores.unavailable", "The node is being stopped.")),
@@ -126,7 +163,12 @@ function injectedFor({ roles }: Caller, { plugins, injected }: ImportSettings): 
   return plugins.includes("inject_image_metadata") && !spared ? injected.properties : {};
 }
 
-function newTask(caller: Caller, image: Image, { body }: ImportRequest, targets: readonly ImportTarget[]): TaskDraft {
+function newTask(
+  caller: Caller,
+  image: Image,
+  { body }: Pick<ImportRequest, "body">,
+  targets: readonly ImportTarget[],
+): TaskDraft {
   return {
     id: randomUUID(),
     type: "api_image_import",

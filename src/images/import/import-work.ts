@@ -39,6 +39,8 @@ export type ImportJob = {
   readonly source: ImportSource;
   readonly targets: readonly ImportTarget[];
   readonly allMustSucceed: boolean;
+  /** Clients see which stores are waited for and which failed, where the release shows it. */
+  readonly showsProgress: boolean;
   /** Set before the first byte is stored. */
   readonly properties: Readonly<Record<string, string>>;
   readonly limits: Pick<UploadLimits, "bytesMax" | "bytesMaxOf">;
@@ -167,10 +169,10 @@ export class ImportWork {
   }
 
   async #commit({ locations, outcome }: { locations: readonly Placed[]; outcome: TaskOutcome | null }): Promise<void> {
-    const { imports, tasks, capabilities } = this.#deps;
-    const { lease, image } = this.#job;
+    const { imports, tasks } = this.#deps;
+    const { lease, image, showsProgress } = this.#job;
     const importing = this.#remaining.flatMap(({ id }) => id ?? []);
-    const progress = capabilities.importProgress ? { importing, failed: this.#failed } : null;
+    const progress = showsProgress ? { importing, failed: this.#failed } : null;
     const data = locations.length > 0 ? this.#data : null;
     const named = new Set(locations.map(({ url }) => url));
     const urls = [...this.#loose].filter((url) => !named.has(url));

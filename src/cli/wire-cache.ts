@@ -30,8 +30,14 @@ export async function openCache(settings: CacheSettings, openDb: OpenDatabase, l
       { facts: { section: "DEFAULT", option: "image_cache_dir" }, cause: error },
     );
   }
-  const options = { dataDirectory: directory, filePermissions: null, readBytes, partialFolder: incompleteFolder };
-  const store = await openFileStore(options);
+  const store = await openFileStore({
+    dataDirectory: directory,
+    filePermissions: null,
+    readBytes,
+    partialFolder: incompleteFolder,
+    // A download that fills the cache is not to wait for the cache's disk.
+    lateFlush: true,
+  });
   const index = await openIndex(settings, openDb, logger);
   return new FileCache({ folder, store, index, bytesMax, stallSeconds, logger, clock: systemClock });
 }

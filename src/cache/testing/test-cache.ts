@@ -35,6 +35,7 @@ export class TestCache implements AsyncDisposable {
       filePermissions: null,
       readBytes: 65_536,
       partialFolder: incompleteFolder,
+      lateFlush: true,
     });
     const cache = new FileCache({
       folder,

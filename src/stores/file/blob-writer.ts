@@ -8,17 +8,23 @@ const writeBytesMin = 1_048_576;
 const writeChunksMax = 512;
 const flushBytesMin = 64 * 1_048_576;
 
-/**
- * Writes all of `source` from the start of a new file and flushes it; holds at most a few megabytes. `sparse`: chunks of nothing but zeros
- * become holes of the file. Throws what the source or the file throws.
- */
-export async function writeBlob(file: FileHandle, source: Readable, { sparse }: { sparse: boolean }): Promise<number> {
+export type WriteOptions = {
+  /** Chunks of nothing but zeros become holes of the file. */
+  readonly sparse: boolean;
+  /** The source is never held up by the disk, as far as the system's memory goes: all waiting is done at the end. */
+  readonly lateFlush: boolean;
+};
+
+/** Writes all of `source` from the start of a new file and flushes it; holds at most a few megabytes. Throws what the source or the file throws. */
+export async function writeBlob(file: FileHandle, source: Readable, options: WriteOptions): Promise<number> {
+  const { sparse, lateFlush } = options;
   let gathered: Buffer[] = [];
   let gatheredBytes = 0;
   let writtenBytes = 0;
   let flushedBytes = 0;
   let writing: Promise<void> | undefined;
   let flushing: Promise<void> | undefined;
+  let flushed = true;
 
   const writeGathered = () => {
     const chunks = gathered;
@@ -37,10 +43,13 @@ export async function writeBlob(file: FileHandle, source: Readable, { sparse }: 
       gatheredBytes += chunk.length;
       if (gatheredBytes < writeBytesMin && gathered.length < writeChunksMax) continue;
       await writing;
-      if (writtenBytes - flushedBytes >= flushBytesMin) {
+      if (writtenBytes - flushedBytes >= flushBytesMin && (flushed || !lateFlush)) {
         await flushing;
         flushedBytes = writtenBytes;
-        flushing = file.datasync();
+        flushed = false;
+        flushing = file.datasync().then(() => {
+          flushed = true;
+        });
         flushing.catch(() => undefined);
       }
       writeGathered();

@@ -22,6 +22,8 @@ export type FileStoreOptions = {
   readonly sparse?: boolean;
   /** What is noted with each location; absent: nothing. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Data is taken in faster than the disk writes it, and waited for at the end; absent: the two keep step, so that the end is soon. */
+  readonly lateFlush?: boolean;
   /** Name of the folder of unfinished files in the data directory; absent: a hidden one. */
   readonly partialFolder?: string;
 };
@@ -88,7 +90,10 @@ class FileStore implements Store {
       await this.#refuseWithoutRoom(options.expectedBytes ?? 0);
       await makePartialDirectory(this.#paths.partialDirectory);
       file = await open(partial, "wx");
-      const sizeBytes = await writeBlob(file, source, { sparse: this.#options.sparse ?? false });
+      const sizeBytes = await writeBlob(file, source, {
+        sparse: this.#options.sparse ?? false,
+        lateFlush: this.#options.lateFlush ?? false,
+      });
       if (this.#options.filePermissions !== null) await file.chmod(this.#options.filePermissions);
       await file.close();
       file = undefined;

@@ -5,6 +5,7 @@ import { cacheRoutes } from "./routes/cache.ts";
 import { imageFileRoutes } from "./routes/image-file.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { importRoutes } from "./routes/import.ts";
+import { locationRoutes } from "./routes/locations.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { metadefNamespaceRoutes } from "./routes/metadef-namespaces.ts";
 import { metadefPartRoutes } from "./routes/metadef-parts.ts";
@@ -20,6 +21,7 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...imageFileRoutes,
     ...memberRoutes,
     ...tagRoutes,
+    ...locationRoutes(deps),
     ...actionRoutes,
     ...metadefNamespaceRoutes,
     ...metadefPartRoutes,

@@ -20,7 +20,10 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** What a route does with a body: most refuse any (400); `stream` hands it on, `ignored` is the list's, as in the reference. */
 export type BodyRule = "refused" | "json" | "stream" | "ignored";
 
-export type Services = Pick<ImageServices, "images" | "data" | "members" | "stores" | "tasks" | "imports"> & {
+export type Services = Pick<
+  ImageServices,
+  "images" | "data" | "members" | "stores" | "tasks" | "imports" | "locations"
+> & {
   readonly metadefs: MetadefServices;
 };
 

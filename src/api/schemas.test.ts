@@ -24,6 +24,8 @@ const unlimited = {
 };
 const settings: ImageSettings = {
   ...unlimited,
+  secureHash: true,
+  hashRetries: 0,
   imageBytesMax: 2 ** 40,
   projectBytesMax: null,
   multiStore: false,

@@ -9,10 +9,13 @@ type Deps = Pick<ImageServicesDeps, "stores" | "images" | "settings">;
 /** A URL of a client's choosing must never make the service read its own files, or use the credentials of its own configuration. */
 const neverGiven: readonly string[] = ["file", "filesystem", "swift+config"];
 
-/** The location with what the service notes about its store. Throws images.invalid where clients may not add such a one to this image. */
+/**
+ * The location with what the service notes about its store. Throws images.invalid where clients may not add such a one to this image; null:
+ * a service does, which may name its data as it likes.
+ */
 export function addableLocation(
   { stores }: Pick<Deps, "stores">,
-  imageId: string,
+  imageId: string | null,
   given: Omit<ImageLocation, "status">,
 ): ImageLocation {
   const scheme = schemeOf(given.url);
@@ -21,7 +24,7 @@ export function addableLocation(
     throw invalid(
       `${scheme === "" ? "such" : scheme.slice(0, 30)} locations cannot be given by clients of this service`,
     );
-  if (store.store.properties.writable && !isNamedAfter(imageId, given.url))
+  if (imageId !== null && store.store.properties.writable && !isNamedAfter(imageId, given.url))
     throw invalid("the data there is another image's");
   const noted = stores.idIn(given.metadata) === undefined ? stores.metadataFor(store) : {};
   return { url: given.url, metadata: { ...given.metadata, ...noted }, status: "active" };

@@ -13,6 +13,18 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
     default: 10,
     help: "Locations one image may have. Negative: no limit.",
   },
+  do_secure_hash: {
+    type: "boolean",
+    default: true,
+    help: "Read and hash the data of a location that is given by POST /v2/images/{id}/locations: before the image becomes active where the client says what it must hash to, else afterwards.",
+  },
+  http_retries: {
+    type: "integer",
+    default: 3,
+    min: 0,
+    max: 100,
+    help: "How often that data is read again where it breaks off.",
+  },
   image_size_cap: {
     type: "integer",
     default: 1_099_511_627_776,

@@ -109,14 +109,19 @@ const urlCharsMax = 255;
 /** What a column of type text holds on MySQL. */
 const metadataBytesMax = 65_535;
 
+/** Throws images.invalid. */
+export function parseLocationUrl(url: string): string {
+  if (url.length > urlCharsMax) throw invalid(`a url has at most ${urlCharsMax} characters`);
+  // Leases hold one URL to a line: a second line would be another image's data.
+  if (/^[\x21-\x7e]+$/.test(url)) return url;
+  throw invalid("a url has neither blanks nor characters that would have to be encoded");
+}
+
 function parseGiven(value: unknown, { locationValidation }: LocationRules["capabilities"]): Given {
   if (!isRecord(value) || typeof value.url !== "string" || value.url === "" || !isRecord(value.metadata))
     throw invalid("a location is an object of url and metadata");
   const { url, metadata } = value;
-  if (url.length > urlCharsMax) throw invalid(`a url has at most ${urlCharsMax} characters`);
-  // Leases hold one URL to a line: a second line would be another image's data.
-  if (!/^[\x21-\x7e]+$/.test(url))
-    throw invalid("a url has neither blanks nor characters that would have to be encoded");
+  parseLocationUrl(url);
   if (
     Buffer.byteLength(JSON.stringify(metadata)) * 6 > metadataBytesMax &&
     jsonText(metadata).length > metadataBytesMax

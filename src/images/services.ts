@@ -15,6 +15,7 @@ import { createImageService } from "./image-service.ts";
 import type { ImportRepository } from "./import/import-repository.ts";
 import { createImportService, type ImportService } from "./import/import-service.ts";
 import type { ImportSettings } from "./import/settings.ts";
+import { createLocationService, type LocationService } from "./location-service.ts";
 import { createMemberService } from "./member-service.ts";
 import type {
   ImageCache,
@@ -217,17 +218,27 @@ export type ImageServices = {
   readonly tasks: TaskService;
   readonly stores: StoreService;
   readonly imports: ImportService;
+  readonly locations: LocationService;
   readonly reaper: UploadReaper;
 };
 
 export function createImageServices(deps: ImageServicesDeps): ImageServices {
+  const imports = createImportService(deps);
+  const locations = createLocationService(deps);
   return {
     images: createImageService(deps),
     data: createImageDataService(deps),
     members: createMemberService(deps),
     tasks: createTaskService(deps),
     stores: createStoreService(deps),
-    imports: createImportService(deps),
+    imports: {
+      ...imports,
+      cut() {
+        imports.cut();
+        locations.cut();
+      },
+    },
+    locations,
     reaper: createUploadReaper(deps),
   };
 }

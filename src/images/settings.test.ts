@@ -26,6 +26,8 @@ test("settings: the defaults are the reference's, the formats those of the relea
       propertiesMax: 128,
       tagsMax: 128,
       locationsMax: 10,
+      secureHash: true,
+      hashRetries: 3,
       imageBytesMax: 2 ** 40,
       projectBytesMax: null,
       pageImagesDefault: 25,

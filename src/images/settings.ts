@@ -14,6 +14,9 @@ export type ImageSettings = {
   readonly propertiesMax: number;
   readonly tagsMax: number;
   readonly locationsMax: number;
+  /** Data of locations that are added by their own path is hashed, as often as this again where it breaks off. */
+  readonly secureHash: boolean;
+  readonly hashRetries: number;
   readonly imageBytesMax: number;
   /** Per project; null where there is none. */
   readonly projectBytesMax: number | null;
@@ -54,6 +57,8 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     propertiesMax: options.image_property_quota,
     tagsMax: options.image_tag_quota,
     locationsMax: options.image_location_quota,
+    secureHash: options.do_secure_hash,
+    hashRetries: options.http_retries,
     imageBytesMax: options.image_size_cap,
     projectBytesMax: parseStorageQuota(options.user_storage_quota),
     pageImagesDefault: options.limit_param_default,

@@ -80,6 +80,8 @@ export type Capabilities = {
    * another format than claimed, and data that is unsafe to open, is refused.
    */
   readonly contentInspection: "none" | "records" | "refuses";
+  /** Locations have a path of their own, /v2/images/{id}/locations. */
+  readonly locationsApi: boolean;
   /** A request that sets all tags of a metadata namespace may add to those that are there (X-Openstack-Append). */
   readonly metadefTagsAppended: boolean;
   /** Defaults of [image_format] disk_formats and container_formats. */
@@ -122,6 +124,7 @@ export const firstCapabilities: Capabilities = {
   cacheApi: false,
   schemeHeader: true,
   contentInspection: "none",
+  locationsApi: false,
   metadefTagsAppended: false,
   diskFormats,
   containerFormats,
@@ -204,6 +207,7 @@ export const zedCapabilities: Partial<Capabilities> = {
 
 /** Data may be hashed after the upload, by a node that notes its name. */
 export const laterHashCapabilities: Partial<Capabilities> = {
+  locationsApi: true,
   unshownProperties: ["os_glance_stage_host", "os_glance_hash_op_host"],
   policy: dalmatianPolicy,
 };

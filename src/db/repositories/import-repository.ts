@@ -1,8 +1,8 @@
 // Staging and import in the tables of Glance, under leases. The order of locks is always the image's row, then the lease's, then the task's.
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { isServiceError } from "../../core/errors.ts";
-import type { ImportLease, ImportRepository } from "../../images/import/import-repository.ts";
-import type { LeaseState, StoredData } from "../../images/ports.ts";
+import type { ImportedData, ImportLease, ImportRepository } from "../../images/import/import-repository.ts";
+import type { LeaseState } from "../../images/ports.ts";
 import type { TaskOutcome } from "../../images/tasks/task.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { attempt } from "../attempt.ts";
@@ -220,10 +220,7 @@ const takenOver: TaskOutcome = {
   message: "Nothing was heard of this import for too long; a later one took its place.",
 };
 
-function dataColumns(
-  data: Omit<StoredData, "url" | "metadata">,
-  { multihash }: Pick<Capabilities, "multihash">,
-): Record<string, SqlValue> {
+function dataColumns(data: ImportedData, { multihash }: Pick<Capabilities, "multihash">): Record<string, SqlValue> {
   const { sizeBytes, virtualSizeBytes, checksum, hash } = data;
   const hashes = multihash ? { os_hash_algo: hash?.algorithm ?? null, os_hash_value: hash?.value ?? null } : {};
   return { size: sizeBytes, virtual_size: virtualSizeBytes, checksum, ...hashes };

@@ -43,11 +43,14 @@ export type ImportBegun =
   /** Another import is at work. */
   | { readonly state: "locked" };
 
+/** The checksum is null where data that lay in its place already is not hashed yet, or never. */
+export type ImportedData = Omit<StoredData, "url" | "metadata" | "checksum"> & { readonly checksum: string | null };
+
 export type ImportCommit = {
   /** Where the data now lies; an image that is importing becomes active by the first ones. */
   readonly locations: readonly Pick<ImageLocation, "url" | "metadata">[];
   /** What the data is; null where the image had data before. */
-  readonly data: Omit<StoredData, "url" | "metadata"> | null;
+  readonly data: ImportedData | null;
   /** What giving up would remove from now on. */
   readonly urls: readonly string[];
   readonly progress: ImportProgress | null;

@@ -4,8 +4,8 @@ import type { SortDirection, Viewer } from "../ports.ts";
 
 export type TaskStatus = "pending" | "processing" | "success" | "failure";
 
-/** `import` is what clients ask the tasks API for; `api_image_import` is made for POST /v2/images/{id}/import. */
-export type TaskType = "import" | "api_image_import";
+/** `import` is what clients ask the tasks API for; the others are made for POST to an image's import and locations. */
+export type TaskType = "import" | "api_image_import" | "location_import";
 
 /** What lists show of a task. */
 export type TaskStub = {

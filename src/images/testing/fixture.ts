@@ -87,6 +87,8 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   propertiesMax: 5,
   tagsMax: 5,
   locationsMax: 3,
+  secureHash: true,
+  hashRetries: 1,
   imageBytesMax: 10_000_000,
   projectBytesMax: null,
   multiStore: false,

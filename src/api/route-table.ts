@@ -14,6 +14,7 @@ import { schemaRoutes } from "./routes/schemas.ts";
 import { storeRoutes } from "./routes/stores.ts";
 import { tagRoutes } from "./routes/tags.ts";
 import { taskRoutes } from "./routes/tasks.ts";
+import { usageRoutes } from "./routes/usage.ts";
 
 export function routesOf(deps: RouteDeps): readonly Route[] {
   return [
@@ -31,6 +32,7 @@ export function routesOf(deps: RouteDeps): readonly Route[] {
     ...storeRoutes(deps),
     ...schemaRoutes(deps),
     ...cacheRoutes(deps),
+    ...usageRoutes(deps),
   ];
 }
 

@@ -28,6 +28,7 @@ const settings: ImageSettings = {
   hashRetries: 0,
   imageBytesMax: 2 ** 40,
   projectBytesMax: null,
+  unifiedLimits: false,
   multiStore: false,
   showDirectUrl: false,
   showLocations: false,

@@ -12,9 +12,11 @@ import { createImportRepository } from "../db/repositories/import-repository.ts"
 import { createMemberRepository } from "../db/repositories/member-repository.ts";
 import { createTaskRepository } from "../db/repositories/task-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
+import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { type ImportSettings, readImportSettings } from "../images/import/settings.ts";
 import type { ImageCache } from "../images/ports.ts";
+import type { ProjectLimits } from "../images/project-limits.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
@@ -70,9 +72,17 @@ export async function openServices(
     logger,
     clock: systemClock,
     transfers,
+    ...(settings.unifiedLimits ? { limits: openLimits(config, { logger, stack }) } : {}),
     ...(cache ? { cache, cachesDownloads } : {}),
   });
   return { services, settings, stores };
+}
+
+/** Keystone is asked when a limit matters first. Throws config.invalid. */
+function openLimits(config: Config, { logger, stack }: Pick<ServiceContext, "logger" | "stack">): ProjectLimits {
+  const limits = openKeystoneLimits(config, { clock: systemClock, logger });
+  stack.defer(() => limits.close());
+  return limits;
 }
 
 /** The folder of staged data has the layout of a file store, as in the reference. Throws config.invalid. */

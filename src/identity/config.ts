@@ -1,6 +1,7 @@
 // Options of glance-api.conf that decide who callers are, beside the pipeline's.
 import { optionGroup } from "../core/options.ts";
 import { keystoneOptions } from "./keystone/config.ts";
+import { limitOptions } from "./keystone/limits.ts";
 import { policyOptionGroups } from "./policy/config.ts";
 
 export const identityOptions = optionGroup("perennial", {
@@ -29,4 +30,10 @@ export const callerOptions = optionGroup("DEFAULT", {
   },
 });
 
-export const identityOptionGroups = [identityOptions, callerOptions, keystoneOptions, ...policyOptionGroups] as const;
+export const identityOptionGroups = [
+  identityOptions,
+  callerOptions,
+  keystoneOptions,
+  limitOptions,
+  ...policyOptionGroups,
+] as const;

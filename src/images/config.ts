@@ -32,6 +32,11 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
     max: Number.MAX_SAFE_INTEGER,
     help: "Bytes one image may have.",
   },
+  use_keystone_limits: {
+    type: "boolean",
+    default: false,
+    help: "What a project may have in all is Keystone's to say (image_size_total and image_stage_total in MiB, image_count_total, image_count_uploading; [oslo_limit]), and user_storage_quota is not read. From Xena on.",
+  },
   user_storage_quota: {
     type: "string",
     default: "0",

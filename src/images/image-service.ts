@@ -24,6 +24,7 @@ import { removeLeasedData } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
 import { applyOutcome } from "./patch-outcome.ts";
+import { projectUsage, requireWithinLimits } from "./project-limits.ts";
 import { withReadableProperties } from "./protected-properties.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
 import { type ImageStatus, mayBecome } from "./status.ts";
@@ -61,8 +62,12 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
 
   return {
     async create(caller, attributes) {
-      return shown(caller, await images.create(newImageDraft(caller, attributes, deps)));
+      const draft = newImageDraft(caller, attributes, deps);
+      await requireWithinLimits(deps, caller, { image_count_total: 1 });
+      return shown(caller, await images.create(draft));
     },
+
+    usage: (caller) => projectUsage(deps, caller),
 
     async show(caller, imageId) {
       return shown(caller, await withAdoptedLocations(deps, await visibleImage(deps, caller, imageId)));

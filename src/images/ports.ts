@@ -114,6 +114,8 @@ export type RemovedImage = {
   readonly cleanup: UploadLease | null;
 };
 
+export type ProjectUsage = { readonly images: number; readonly uploading: number; readonly stagedBytes: number };
+
 export interface ImageRepository {
   /** Stores a queued image with its properties and tags in one transaction. Throws images.duplicate where the id was ever used. */
   create(draft: ImageDraft): Promise<Image>;
@@ -147,6 +149,11 @@ export interface ImageRepository {
   noteLocations(id: string, locations: readonly ImageLocation[]): Promise<void>;
   /** Sum of size times live locations over the owner's images (size above 0; killed, deleted and pending_delete left out). */
   storageUsed(owner: string | null): Promise<number>;
+  /**
+   * Of the owner's images (those left out as above): how many there are, how many take data in at the moment, and the bytes of those that are
+   * staged, or are copied by way of staging.
+   */
+  projectUsage(owner: string | null): Promise<ProjectUsage>;
   /** Idempotent. Counts against `tagsMax` (negative: no limit) in the same transaction; throws images.over_limit. */
   addTag(id: string, tag: string, tagsMax: number): Promise<void>;
   /** False where the image has no such tag. */

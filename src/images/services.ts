@@ -26,6 +26,7 @@ import type {
   SortKey,
   UploadRepository,
 } from "./ports.ts";
+import type { LimitName, LimitUsage, ProjectLimits } from "./project-limits.ts";
 import type { ImageSettings } from "./settings.ts";
 import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
@@ -75,6 +76,8 @@ export type ImagePage = {
 export interface ImageService {
   /** Throws images.invalid, images.forbidden (policy, owner, read-only and reserved names), images.duplicate, images.over_limit. */
   create(caller: Caller, attributes: ImageAttributes): Promise<Image>;
+  /** What the caller's project has and may have; empty where limits are not Keystone's. Throws identity.unavailable. */
+  usage(caller: Caller): Promise<Readonly<Partial<Record<LimitName, LimitUsage>>>>;
   /** Throws images.not_found. Where the image is deactivated, only an admin sees its locations. */
   show(caller: Caller, imageId: string): Promise<Image>;
   /** Throws images.forbidden, images.bad_query (marker). */
@@ -197,6 +200,8 @@ export type ImageServicesDeps = {
   readonly policy: Policy;
   /** Absent: every property is its image's owner's. */
   readonly protections?: PropertyProtections;
+  /** Absent: what a project may have in all is not Keystone's to say. */
+  readonly limits?: ProjectLimits;
   readonly capabilities: Capabilities;
   readonly settings: ImageSettings;
   /** Name of this node, which its leases carry. */

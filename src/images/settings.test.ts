@@ -30,6 +30,7 @@ test("settings: the defaults are the reference's, the formats those of the relea
       hashRetries: 3,
       imageBytesMax: 2 ** 40,
       projectBytesMax: null,
+      unifiedLimits: false,
       pageImagesDefault: 25,
       pageImagesMax: 1_000,
       multiStore: false,

@@ -20,6 +20,8 @@ export type ImageSettings = {
   readonly imageBytesMax: number;
   /** Per project; null where there is none. */
   readonly projectBytesMax: number | null;
+  /** What a project may have in all is Keystone's to say. */
+  readonly unifiedLimits: boolean;
   readonly pageImagesDefault: number;
   readonly pageImagesMax: number;
   /** Stores have names that clients may give and are shown. */
@@ -52,6 +54,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
   refuseUnsupported(config);
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
+  const unifiedLimits = capabilities.unifiedLimits && options.use_keystone_limits;
   return {
     membersMax: options.image_member_quota,
     propertiesMax: options.image_property_quota,
@@ -60,7 +63,8 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     secureHash: options.do_secure_hash,
     hashRetries: options.http_retries,
     imageBytesMax: options.image_size_cap,
-    projectBytesMax: parseStorageQuota(options.user_storage_quota),
+    projectBytesMax: unifiedLimits ? null : parseStorageQuota(options.user_storage_quota),
+    unifiedLimits,
     pageImagesDefault: options.limit_param_default,
     pageImagesMax: options.api_limit_max,
     multiStore: capabilities.locationStoreKey !== null && readEnabledStores(config).length > 0,

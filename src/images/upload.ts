@@ -8,6 +8,7 @@ import { foundImage, requireMutable } from "./access.ts";
 import { HeldLease, uploadGone } from "./held-lease.ts";
 import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
+import { requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
 import { mayBecome } from "./status.ts";
 import { uploadTarget } from "./store-choice.ts";
@@ -29,6 +30,7 @@ export async function upload(
   requireMutable(deps, "upload_image", caller, image, `upload data of image ${image.id}`);
   requireReady(image);
   const target = uploadTarget(deps, options.storeId);
+  await requireWithinLimits(deps, caller, { image_size_total: 0, image_count_uploading: 1 });
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
   const held = await HeldLease.begin(deps, image.id, target.store);
   if (!held) throw notQueued(image.id);

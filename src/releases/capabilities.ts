@@ -73,6 +73,10 @@ export type Capabilities = {
   readonly prefetchingNode: boolean;
   /** The cache is managed under /v2/cache, and what is asked for there is fetched at once. */
   readonly cacheApi: boolean;
+  /** What a project may have in all may be Keystone's to say (use_keystone_limits). */
+  readonly unifiedLimits: boolean;
+  /** Clients may ask what their project has and may have (info/usage). */
+  readonly usageInfo: boolean;
   /** secure_proxy_ssl_header is an option. */
   readonly schemeHeader: boolean;
   /**
@@ -122,6 +126,8 @@ export const firstCapabilities: Capabilities = {
   cacheInDatabase: false,
   prefetchingNode: false,
   cacheApi: false,
+  unifiedLimits: false,
+  usageInfo: false,
   schemeHeader: true,
   contentInspection: "none",
   locationsApi: false,

@@ -92,10 +92,10 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   ussuri: { apiVersions: withStores(10), revisions: ["ussuri01"], changes: ussuriCapabilities },
   victoria: { apiVersions: withStores(11), changes: { contentInspection: "records" } },
   wallaby: { apiVersions: withStores(12), revisions: ["wallaby01"], changes: wallabyCapabilities },
-  xena: { changes: { policy: xenaPolicy, stagedSize: true } },
+  xena: { changes: { policy: xenaPolicy, stagedSize: true, unifiedLimits: true } },
   yoga: {
     apiVersions: withStoresAndCache(16),
-    changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true, cacheApi: true },
+    changes: { policy: yogaPolicy, stores: yogaStores, metadefTagsAppended: true, cacheApi: true, usageInfo: true },
   },
   zed: { changes: { ...zedCapabilities, schemeHeader: false } },
   "2023.1": { revisions: ["xena01", "yoga01", "zed01", "2023_101"], changes: { policy: antelopePolicy } },

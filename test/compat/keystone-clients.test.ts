@@ -39,10 +39,36 @@ before(async () => {
     project_domain_name: "Default",
     token_cache_time: 0,
   };
-  const sections = { paste_deploy: { flavor: "keystone" }, keystone_authtoken: authtoken };
+  await keystone.grant(service, "reader", { system: true });
+  const limits = {
+    auth_url: keystone.url,
+    username: service.name,
+    password: service.password,
+    user_domain_name: "Default",
+    system_scope: "all",
+    endpoint_id: await registerLimits(),
+  };
+  const sections = {
+    DEFAULT: { use_keystone_limits: true },
+    paste_deploy: { flavor: "keystone" },
+    keystone_authtoken: authtoken,
+    oslo_limit: limits,
+  };
   node = await site.start("keystone", sections, { port });
 });
 after(() => keystone?.stop());
+
+/** Plenty of everything; the id of the image service's endpoint, whose limits they are. */
+async function registerLimits(): Promise<string> {
+  const { services } = await keystone.call<{ services: { id: string }[] }>("GET", "/services?type=image");
+  const service = services[0]?.id ?? "";
+  const names = ["image_size_total", "image_stage_total", "image_count_total", "image_count_uploading"];
+  const common = { service_id: service, region_id: "RegionOne", default_limit: 1000 };
+  const registered = names.map((name) => ({ ...common, resource_name: name }));
+  await keystone.call("POST", "/registered_limits", { registered_limits: registered });
+  const path = `/endpoints?service_id=${service}&interface=public`;
+  return (await keystone.call<{ endpoints: { id: string }[] }>("GET", path)).endpoints[0]?.id ?? "";
+}
 
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^OS_|proxy$/i.test(name)));
 
@@ -144,4 +170,22 @@ test("keystone: an upload whose token is revoked on the way is finished", async 
       return ((await response.json()) as { status: string }).status === "saving";
     });
   }
+});
+
+test("keystone: a limit that is set for the project in Keystone holds, and info/usage shows it", async () => {
+  const token = await keystone.token(member, { project });
+  const json = { "content-type": "application/json" };
+  const create = () => call(token, "/v2/images", { method: "POST", headers: json, body: "{}" });
+  type Usage = { usage: { image_count_total: { usage: number; limit: number } } };
+  const count = async () => ((await (await call(token, "/v2/info/usage")).json()) as Usage).usage.image_count_total;
+  assert.equal((await create()).status, 201);
+  const { usage, limit } = await count();
+  assert.equal(limit, 1000);
+  const { services } = await keystone.call<{ services: { id: string }[] }>("GET", "/services?type=image");
+  const own = { service_id: services[0]?.id, region_id: "RegionOne", resource_name: "image_count_total" };
+  await keystone.call("POST", "/limits", { limits: [{ ...own, project_id: project, resource_limit: usage }] });
+  await eventually("the limit is seen", async () => (await count()).limit === usage, { everyMs: 200 });
+  const refused = await create();
+  assert.equal(refused.status, 413);
+  assert.match(await refused.text(), new RegExp(`image_count_total is ${usage}`));
 });

@@ -13,6 +13,7 @@ import { changeLocations, noteLocations, removeLocation } from "./image-location
 import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
 import { isLive, softDelete } from "./live-row.ts";
+import { projectUsage } from "./project-usage.ts";
 
 /** `clock` gives created_at and updated_at, as in Glance; leases go by the database's own. */
 export function createImageRepository(
@@ -102,6 +103,8 @@ export function createImageRepository(
       );
       return Number(row?.bytes ?? 0);
     },
+
+    projectUsage: (owner) => projectUsage(db, owner),
 
     async addTag(id, tag, tagsMax) {
       await db.transaction(async (tx) => {

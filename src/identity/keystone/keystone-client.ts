@@ -4,13 +4,18 @@ import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 import { Agent, request } from "undici";
 import { errorText, ServiceError } from "../../core/errors.ts";
-import type { KeystoneSettings } from "./config.ts";
+import type { Credentials } from "./credentials.ts";
 
 export type KeystoneCall = {
   readonly method: "GET" | "POST";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: object;
+};
+
+type ClientSettings = Pick<Credentials, "section" | "authUrl" | "tls"> & {
+  readonly answerMsMax: number;
+  readonly retriesMax: number;
 };
 
 export type KeystoneAnswer = {
@@ -34,7 +39,7 @@ export class KeystoneClient {
   readonly #retriesMax: number;
 
   /** Throws config.invalid where a file of certificates cannot be read. */
-  constructor(settings: Pick<KeystoneSettings, "authUrl" | "tls" | "answerMsMax" | "retriesMax">) {
+  constructor(settings: ClientSettings) {
     this.#answerMsMax = settings.answerMsMax;
     this.#retriesMax = settings.retriesMax;
     this.#agent = new Agent({
@@ -108,7 +113,8 @@ export function unavailable(call: Pick<KeystoneCall, "method" | "url">, why: str
   });
 }
 
-function tlsOptions({ authUrl, tls }: Pick<KeystoneSettings, "authUrl" | "tls">): object {
+function tlsOptions({ section, authUrl, tls }: ClientSettings): object {
+  const read = (file: string, option: string) => readPem(file, option, section);
   const files = {
     ...(tls.certFile ? { cert: read(tls.certFile, "certfile") } : {}),
     ...(tls.keyFile ? { key: read(tls.keyFile, "keyfile") } : {}),
@@ -120,12 +126,12 @@ function tlsOptions({ authUrl, tls }: Pick<KeystoneSettings, "authUrl" | "tls">)
   return { ...files, ca: [...getCACertificates("default"), ...getCACertificates("system")] };
 }
 
-function read(file: string, option: string): Buffer {
+function readPem(file: string, option: string, section: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const message = `[keystone_authtoken] ${option}: ${errorText(error)}`;
-    throw new ServiceError("config.invalid", message, { facts: { section: "keystone_authtoken", option } });
+    const message = `[${section}] ${option}: ${errorText(error)}`;
+    throw new ServiceError("config.invalid", message, { facts: { section, option } });
   }
 }
 

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { eventually } from "../../../test/servers/eventually.ts";
 import { type KeystoneServer, type KeystoneUser, startKeystone } from "../../../test/servers/keystone.ts";
+import { systemClock } from "../../core/clock.ts";
+import { loadConfig } from "../../core/config.ts";
 import { isServiceError } from "../../core/errors.ts";
+import { silentLogger } from "../../core/logger.ts";
 import type { Identity } from "../identity.ts";
+import { limitOptions, openKeystoneLimits } from "./limits.ts";
 import { openForTest } from "./testing/open-for-test.ts";
 
 let keystone: KeystoneServer;
@@ -166,4 +170,46 @@ test("keystone: tokens expire, the service's own is renewed in time, and a servi
   assert.equal((await ask(identity, { "x-auth-token": fresh })).userId, user.id);
   const vouched = await ask(identity, { "x-auth-token": token, "x-service-token": fresh });
   assert.equal(vouched.userId, user.id);
+});
+
+test("keystone: limits are the project's own, and where it has none those that are registered, of this service and region", async (t) => {
+  await keystone.createEndpoints("image", "http://127.0.0.1:1");
+  await keystone.createEndpoints("other", "http://127.0.0.1:2");
+  const { services } = await keystone.call<{ services: { id: string; type: string }[] }>("GET", "/services");
+  const idOf = (type: string) => services.find((one) => one.type === type)?.id ?? "";
+  const register = (type: string, name: string, limit: number) => ({
+    service_id: idOf(type),
+    region_id: "RegionOne",
+    resource_name: name,
+    default_limit: limit,
+  });
+  const registered = [
+    register("image", "image_count_total", 10),
+    register("image", "image_size_total", 100),
+    register("other", "image_stage_total", 7),
+  ];
+  await keystone.call("POST", "/registered_limits", { registered_limits: registered });
+  const own = { service_id: idOf("image"), region_id: "RegionOne", resource_name: "image_count_total" };
+  await keystone.call("POST", "/limits", { limits: [{ ...own, project_id: project, resource_limit: 3 }] });
+  const { endpoints } = await keystone.call<{ endpoints: { id: string }[] }>(
+    "GET",
+    `/endpoints?service_id=${idOf("image")}&interface=public`,
+  );
+  await keystone.grant(service, "reader", { system: true });
+  const text = credentials(keystone.url, service, "").replace("[keystone_authtoken]", "[oslo_limit]");
+  const wholeSystem = text.replace(/^(www_|memcached|project_|auth_type).*\n/gm, "");
+  const configOf = (endpoint: string) =>
+    loadConfig({
+      files: [{ file: "glance-api.conf", text: `${wholeSystem}system_scope = all\nendpoint_id = ${endpoint}\n` }],
+      groups: [limitOptions],
+    });
+  const deps = { clock: systemClock, logger: silentLogger };
+  const limits = openKeystoneLimits(configOf(endpoints[0]?.id ?? ""), deps);
+  const lost = openKeystoneLimits(configOf("none"), deps);
+  t.after(() => Promise.all([limits.close(), lost.close()]));
+  const [mine, theirs, nobodys] = await Promise.all([project, "f".repeat(32), null].map((id) => limits.of(id)));
+  assert.deepEqual(mine, { image_count_total: 3, image_size_total: 100 });
+  assert.deepEqual(theirs, { image_count_total: 10, image_size_total: 100 });
+  assert.deepEqual(nobodys, theirs);
+  await assert.rejects(lost.of(project), (error) => isServiceError(error, "identity.unavailable"));
 });

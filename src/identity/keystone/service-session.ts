@@ -3,18 +3,17 @@
 import type { Clock } from "../../core/clock.ts";
 import { errorText, isServiceError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { type KeystoneSettings, v3Url } from "./config.ts";
+import { type Credentials, v3Url } from "./credentials.ts";
 import { type KeystoneAnswer, type KeystoneClient, unavailable } from "./keystone-client.ts";
 import { tokenFacts } from "./token.ts";
 
-export type CatalogEntry = {
+type CatalogEntry = {
   readonly type?: unknown;
   readonly endpoints?: readonly {
     readonly interface?: unknown;
     readonly region_id?: unknown;
     readonly region?: unknown;
     readonly url?: unknown;
-    readonly id?: unknown;
   }[];
 };
 
@@ -24,7 +23,6 @@ type OwnToken = {
   readonly receivedMs: number;
   readonly lifetimeMs: number;
   readonly endpoint: string;
-  readonly catalog: readonly CatalogEntry[];
 };
 
 /** How long before its expiry a token is renewed, where it lives long enough; a shorter one at three quarters of its life. */
@@ -33,7 +31,7 @@ const renewAheadMs = 120_000;
 const failureHeldMs = 1_000;
 
 export class ServiceSession {
-  readonly #settings: KeystoneSettings;
+  readonly #settings: Credentials;
   readonly #client: KeystoneClient;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -42,7 +40,7 @@ export class ServiceSession {
   #failure: { readonly error: unknown; readonly untilMs: number } | null = null;
   #lacksEndpoint = false;
 
-  constructor(deps: { settings: KeystoneSettings; client: KeystoneClient; clock: Clock; logger: Logger }) {
+  constructor(deps: { settings: Credentials; client: KeystoneClient; clock: Clock; logger: Logger }) {
     this.#settings = deps.settings;
     this.#client = deps.client;
     this.#clock = deps.clock;
@@ -62,11 +60,6 @@ export class ServiceSession {
     const second = await this.#ask(renewed, path, headers);
     if (second.status !== 401) return second;
     throw unavailable({ method: "GET", url: renewed.endpoint }, "it refuses a token that it has just issued");
-  }
-
-  /** What there is in this deployment, as the service's token was told. Throws identity.unavailable. */
-  async catalog(): Promise<readonly CatalogEntry[]> {
-    return (await this.#current()).catalog;
   }
 
   #ask(token: OwnToken, path: string, headers: Readonly<Record<string, string>>): Promise<KeystoneAnswer> {
@@ -106,24 +99,21 @@ export class ServiceSession {
   }
 
   async #authenticate(): Promise<OwnToken> {
-    const { authUrl, credentials } = this.#settings;
+    const { authUrl, credentials, section } = this.#settings;
     const call = { method: "POST", url: `${authUrl}/auth/tokens`, body: credentials } as const;
     const answer = await this.#client.call(call);
     if (answer.status === 401 || answer.status === 403)
-      throw unavailable(call, `it refuses the credentials of [keystone_authtoken] (${answer.status})`);
+      throw unavailable(call, `it refuses the credentials of [${section}] (${answer.status})`);
     const id = answer.header("x-subject-token");
     const facts = tokenFacts(answer.body);
     if (answer.status !== 201 || !id || !facts)
-      throw unavailable(
-        call,
-        `its answer (${answer.status}) was no token; is [keystone_authtoken] auth_url a Keystone v3?`,
-      );
+      throw unavailable(call, `its answer (${answer.status}) was no token; is [${section}] auth_url a Keystone v3?`);
     const token = (answer.body as { token: { issued_at?: unknown; catalog?: unknown } }).token;
     const issuedMs = typeof token.issued_at === "string" ? Date.parse(token.issued_at) : Number.NaN;
     // By Keystone's clock alone, so that it need not agree with ours.
     const lifetimeMs = facts.expiresMs - (Number.isNaN(issuedMs) ? this.#clock.nowMs() : issuedMs);
     const catalog = Array.isArray(token.catalog) ? (token.catalog as readonly CatalogEntry[]) : [];
-    return { id, receivedMs: this.#clock.monotonicMs(), lifetimeMs, endpoint: this.#endpointOf(catalog), catalog };
+    return { id, receivedMs: this.#clock.monotonicMs(), lifetimeMs, endpoint: this.#endpointOf(catalog) };
   }
 
   /** Keystone's own endpoint of the operator's interface and region, or else where the token came from. */
@@ -134,7 +124,7 @@ export class ServiceSession {
       (one) => one.interface === face && (region === null || one.region_id === region || one.region === region),
     );
     try {
-      if (typeof found?.url === "string") return v3Url(found.url);
+      if (typeof found?.url === "string") return v3Url(found.url, this.#settings.section);
     } catch (error) {
       if (!isServiceError(error)) throw error;
     }

@@ -9,6 +9,7 @@ import type { ImportMethod } from "../../releases/capabilities.ts";
 import { foundImage, requireAllowed, requireMutable, viewerOf } from "../access.ts";
 import type { Image } from "../image.ts";
 import { newImageDraft } from "../new-image.ts";
+import { type LimitName, mebibytes, requireWithinLimits } from "../project-limits.ts";
 import type { ImageAttributes, ImageServicesDeps, UploadOptions } from "../services.ts";
 import type { Task, TaskDraft } from "../tasks/task.ts";
 import { requireTaskRule } from "../tasks/task-service.ts";
@@ -124,6 +125,7 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       // All stores have a copy: there is nothing to do, and that is well.
       if (targets.length === 0) return;
       const source = await importSource(deps, { image, method, filter, passes: targets.length });
+      await requireWithinLimits(deps, caller, limitsOf(request, source.sizeBytes ?? 0));
       const limits = await uploadLimits(deps, caller, source.sizeBytes);
       const showsProgress = capabilities.importProgress;
       const task = newTask(caller, image, request, targets);
@@ -140,6 +142,8 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const draft = newImageDraft(caller, { ...(format === null ? {} : { disk_format: format }), ...attributes }, deps);
       if (draft.diskFormat === null || draft.containerFormat === null)
         throw new ServiceError("images.invalid", "The image needs a disk_format and a container_format.");
+      const begun = { image_count_total: 1, image_size_total: 0, image_stage_total: 0, image_count_uploading: 1 };
+      await requireWithinLimits(deps, caller, begun);
       const limits = await uploadLimits(deps, caller, null);
       const image = await deps.images.create(draft);
       const { defaultStore } = stores;
@@ -161,6 +165,12 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
 function injectedFor({ roles }: Caller, { plugins, injected }: ImportSettings): Readonly<Record<string, string>> {
   const spared = injected.ignoredRoles.some((role) => roles.includes(role));
   return plugins.includes("inject_image_metadata") && !spared ? injected.properties : {};
+}
+
+/** What was staged is counted as taken in already; the other ways begin now. */
+function limitsOf({ method }: ImportRequest, bytes: number): Readonly<Partial<Record<LimitName, number>>> {
+  if (method.name === "glance-direct") return { image_size_total: mebibytes(bytes) };
+  return { image_size_total: 0, image_stage_total: mebibytes(bytes), image_count_uploading: 1 };
 }
 
 function newTask(

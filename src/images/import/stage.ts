@@ -6,6 +6,7 @@ import type { Caller } from "../../core/caller.ts";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { foundImage, requireMutable } from "../access.ts";
 import { uploadGone } from "../held-lease.ts";
+import { requireWithinLimits } from "../project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "../services.ts";
 import { mayBecome } from "../status.ts";
 import { uploadLimits } from "../upload.ts";
@@ -26,6 +27,7 @@ export async function stage(
   const image = await foundImage(deps, caller, imageId);
   requireMutable(deps, "modify_image", caller, image, `stage data of image ${image.id}`);
   if (!mayBecome(image.status, "uploading")) throw notQueued(image.id, image.status);
+  await requireWithinLimits(deps, caller, { image_stage_total: 0, image_count_uploading: 1 });
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
   const held = await beginStaging(deps, image.id);
   if (!held) throw notQueued(image.id);

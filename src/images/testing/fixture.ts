@@ -15,6 +15,7 @@ import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
 import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
+import type { ProjectLimits } from "../project-limits.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
 import {
@@ -91,6 +92,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   hashRetries: 1,
   imageBytesMax: 10_000_000,
   projectBytesMax: null,
+  unifiedLimits: false,
   multiStore: false,
   pageImagesDefault: 3,
   pageImagesMax: 10,
@@ -178,6 +180,7 @@ export type NodeOptions = {
   readonly settings?: Partial<ImageSettings>;
   readonly policy?: Policy;
   readonly protections?: PropertyProtections;
+  readonly limits?: ProjectLimits;
   readonly node?: string;
   readonly store?: Store;
   readonly staging?: Store | null;
@@ -230,6 +233,7 @@ export class Fixture {
       }),
       policy: policy ?? defaultPolicy,
       ...(options.protections ? { protections: options.protections } : {}),
+      ...(options.limits ? { limits: options.limits } : {}),
       capabilities,
       settings: settingsOf(release, settings),
       node: node ?? `node-${randomUUID()}`,

@@ -9,6 +9,7 @@ import type { ImageRepository, LeaseState, MemberRepository, UploadLease, Upload
 import { mayBecome } from "../status.ts";
 import type { Task, TaskOutcome, TaskRepository } from "../tasks/task.ts";
 import { activated, changedLocations } from "./memory-locations.ts";
+import { usageOf } from "./memory-usage.ts";
 
 type Row = Image & { readonly deleted: boolean };
 type Lease = UploadLease & { readonly expiresMs: number };
@@ -161,6 +162,8 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
         .filter((row) => !row.deleted && row.owner === owner)
         .reduce((bytes, row) => bytes + (row.sizeBytes ?? 0) * row.locations.length, 0);
     },
+    projectUsage: async (owner) =>
+      usageOf([...database.images.values()].filter((row) => !row.deleted && row.owner === owner)),
     async addTag(id, tag, tagsMax) {
       const tags = new Set(database.live(id)?.tags).add(tag);
       if (tagsMax >= 0 && tags.size > tagsMax) throw new ServiceError("images.over_limit", "Too many tags.");

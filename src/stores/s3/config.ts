@@ -49,7 +49,7 @@ export const s3StoreOptions = {
     type: "integer",
     default: 10,
     min: 1,
-    help: "Parts of one upload that are sent at once, as far as they take no more than 64 MB of memory together.",
+    help: "Parts of one upload that are sent at once, as far as they take no more than 32 MB of memory together.",
   },
   s3_store_cacert: {
     type: "string",

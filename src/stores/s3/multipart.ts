@@ -16,7 +16,7 @@ export type PartSizes = {
 /** What S3 allows is 10,000. */
 const partsOfOneSize = 500;
 /** However many parts may be sent at once, together they are no larger. */
-const bytesAtOnceMax = 64 * 1_048_576;
+const bytesAtOnceMax = 32 * 1_048_576;
 
 type Part = { readonly number: number; readonly etag: string };
 

@@ -22,6 +22,7 @@ const needed = [
   { package: "python3-glanceclient", programs: ["glance"] },
   { package: "glance-common", programs: ["glance-manage"] },
   { package: "keystone", programs: ["keystone-manage"] },
+  { package: "openssl", programs: ["openssl"] },
 ] as const;
 
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];

@@ -19,7 +19,12 @@ type Mode = (typeof modes)[number];
 
 const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
 /** They run commands from start to end, a second or more for each, or are about one kind of server. */
-const notUnit = ["src/cli/**", "src/db/backup/**", "src/db/{dialects,schema}/{mysql,postgresql}/**"];
+const notUnit = [
+  "src/cli/**",
+  "src/db/backup/**",
+  "src/db/{dialects,schema}/{mysql,postgresql}/**",
+  "src/identity/keystone/keystone.test.ts",
+];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package}/**/*.test.ts"];
 const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/compat/reference-manage.test.ts"];

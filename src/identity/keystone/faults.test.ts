@@ -1,5 +1,9 @@
 // What a node does while Keystone is down, slow or babbles, and how often it asks at all.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pino } from "pino";
 import { isServiceError } from "../../core/errors.ts";
@@ -192,6 +196,29 @@ test("keystone: connections stay open between calls", async (t) => {
   for (let count = 0; count < 10; count++) await ask(identity, `token-${count}`);
   // The second call may begin before the first has given its connection back.
   assert(keystone.connections <= 2, String(keystone.connections));
+});
+
+test("keystone: its certificate has to come from an authority of the operator's, unless any will do", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "perennial-keystone-tls-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const subject = ["-subj", "/CN=keystone", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const fresh = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  execFileSync("openssl", [...fresh, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
+  const keystone = await startBrokenKeystone({ key: readFileSync(key), cert: readFileSync(cert) });
+  t.after(() => keystone[Symbol.asyncDispose]());
+  const asked = async (more: string) => {
+    const text = `[keystone_authtoken]\nauth_url = ${keystone.url}\nusername = g\npassword = p\nproject_name = s\n`;
+    const { identity, close } = openForTest(`${text}http_request_max_retries = 0\n${more}`);
+    try {
+      return await ask(identity, "a");
+    } finally {
+      await close();
+    }
+  };
+  await assert.rejects(asked(""), (error) => unavailable(error) && /certificate/.test(String(error)));
+  assert.equal((await asked(`cafile = ${cert}\n`)).userId, "a");
+  assert.equal((await asked("insecure = true\n")).userId, "a");
 });
 
 test("keystone: of too many tokens those that were not asked for longest are forgotten", () => {

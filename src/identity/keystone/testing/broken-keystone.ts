@@ -1,6 +1,7 @@
 // Something on a port that is a Keystone in its faults only: slow, dying, babbling. What a sound one does is tested against a real one.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export type BrokenKeystone = AsyncDisposable & {
@@ -21,8 +22,10 @@ export type BrokenKeystone = AsyncDisposable & {
   revive(): Promise<void>;
 };
 
-export async function startBrokenKeystone(): Promise<BrokenKeystone> {
-  const server = createServer((request, response) => void answer(request, response));
+/** `tls`: key and certificate in PEM, where it speaks HTTPS. */
+export async function startBrokenKeystone(tls?: { key: Buffer; cert: Buffer }): Promise<BrokenKeystone> {
+  const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   const keystone: BrokenKeystone = {
     url: "",
     authentications: 0,
@@ -50,7 +53,7 @@ export async function startBrokenKeystone(): Promise<BrokenKeystone> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  return Object.assign(keystone, { url: `http://127.0.0.1:${port}` });
+  return Object.assign(keystone, { url: `${tls ? "https" : "http"}://127.0.0.1:${port}` });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const own = request.method === "POST";

@@ -5,6 +5,7 @@ import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
 import type { ByteRange } from "../store.ts";
 import type { HttpReply } from "./http-client.ts";
 
+/** In a row, without a byte in between: a slow client lets many connections fall silent in a long download. */
 const breaksMax = 3;
 
 export type Opened = {
@@ -45,7 +46,8 @@ async function* bytesOf(
 ): AsyncGenerator<Buffer> {
   let opened = first;
   let doneBytes = 0;
-  for (let breaks = 0; ; breaks++) {
+  let breaks = 0;
+  for (;;) {
     try {
       let skip = opened.skipBytes;
       for await (const chunk of opened.body as AsyncIterable<Buffer>) {
@@ -54,6 +56,7 @@ async function* bytesOf(
         const taken = wanted === null ? rest : rest.subarray(0, wanted - doneBytes);
         if (taken.length > 0) {
           doneBytes += taken.length;
+          breaks = 0;
           yield taken;
         }
         // More than was asked for: leaving here breaks the connection, which reading to the end keeps.
@@ -62,7 +65,9 @@ async function* bytesOf(
       if (wanted === null || doneBytes >= wanted) return;
       throw new Error(`it ended after ${doneBytes} of ${wanted} bytes`);
     } catch (error) {
+      if (doneBytes === wanted) return;
       if (isServiceError(error) || breaks === breaksMax || source.signal.aborted) throw cut(source.what, error);
+      breaks += 1;
       opened = await source.open(start + doneBytes);
     }
   }

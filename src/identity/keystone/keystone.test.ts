@@ -18,7 +18,7 @@ let project: string;
 let member: KeystoneUser;
 
 before(async () => {
-  [keystone, shortLived] = await Promise.all([startKeystone(), startKeystone({ tokenSeconds: 3 })]);
+  [keystone, shortLived] = await Promise.all([startKeystone(), startKeystone({ tokenSeconds: 6 })]);
   service = await keystone.createServiceUser();
   project = await keystone.createProject("p1");
   member = await keystone.createUser({ name: "ann", project, roles: ["member", "Auditor"] });

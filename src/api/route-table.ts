@@ -1,5 +1,5 @@
 // All routes below /v2, and which methods a path has.
-import type { Route, RouteDeps } from "./route.ts";
+import type { Route, RouteChoice } from "./route.ts";
 import { actionRoutes } from "./routes/actions.ts";
 import { cacheRoutes } from "./routes/cache.ts";
 import { imageFileRoutes } from "./routes/image-file.ts";
@@ -16,23 +16,23 @@ import { tagRoutes } from "./routes/tags.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { usageRoutes } from "./routes/usage.ts";
 
-export function routesOf(deps: RouteDeps): readonly Route[] {
+export function routesOf(choice: RouteChoice): readonly Route[] {
   return [
     ...imageRoutes,
     ...imageFileRoutes,
     ...memberRoutes,
     ...tagRoutes,
-    ...locationRoutes(deps),
+    ...locationRoutes(choice),
     ...actionRoutes,
     ...metadefNamespaceRoutes,
     ...metadefPartRoutes,
     ...metadefResourceTypeRoutes,
-    ...taskRoutes(deps),
-    ...importRoutes(deps),
-    ...storeRoutes(deps),
-    ...schemaRoutes(deps),
-    ...cacheRoutes(deps),
-    ...usageRoutes(deps),
+    ...taskRoutes(choice),
+    ...importRoutes(choice),
+    ...storeRoutes(choice),
+    ...schemaRoutes(choice),
+    ...cacheRoutes(choice),
+    ...usageRoutes(choice),
   ];
 }
 

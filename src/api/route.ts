@@ -38,6 +38,14 @@ export type RouteDeps = {
   readonly settings: ApiSettings;
 };
 
+/** What decides which routes there are: the release, and some of the operator's choices. */
+export type RouteChoice = {
+  readonly capabilities: Capabilities;
+  readonly images: Pick<ImageSettings, "containerFormats" | "diskFormats">;
+  readonly settings: Pick<ApiSettings, "olderCacheRoutes">;
+  readonly services: { readonly imports: Pick<Services["imports"], "methods"> };
+};
+
 export type Route = {
   readonly method: Method;
   /** Below `/v2`, with `:parameters`. */

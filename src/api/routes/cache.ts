@@ -3,7 +3,7 @@ import type { CacheRow } from "../../cache/cache-index.ts";
 import type { CachePart } from "../../cache/cache-service.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { Answer } from "../answer.ts";
-import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteDeps } from "../route.ts";
+import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteChoice, type RouteDeps } from "../route.ts";
 
 const cacheApi: readonly Route[] = [
   { method: "GET", path: "/cache", body: "refused", handle: list },
@@ -20,7 +20,10 @@ const olderRoutes: readonly Route[] = [
   { method: "PUT", path: "/queued_images/:imageId", body: "refused", handle: queue },
 ];
 
-export function cacheRoutes({ capabilities, settings }: RouteDeps): readonly Route[] {
+export function cacheRoutes({
+  capabilities,
+  settings,
+}: Pick<RouteChoice, "capabilities" | "settings">): readonly Route[] {
   return [...(capabilities.cacheApi ? cacheApi : []), ...(settings.olderCacheRoutes ? olderRoutes : [])];
 }
 

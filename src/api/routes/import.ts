@@ -3,14 +3,14 @@ import { ServiceError } from "../../core/errors.ts";
 import type { Answer } from "../answer.ts";
 import { importBody, parseImport } from "../import-body.ts";
 import { askOtherNode, stageHostOf } from "../other-node.ts";
-import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteDeps } from "../route.ts";
+import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteChoice, type RouteDeps } from "../route.ts";
 import { dataOf } from "./image-file.ts";
 
 /** Where the release has no import, or the operator turned it off, the paths do not exist. */
 export function importRoutes({
   services,
   capabilities,
-}: Pick<RouteDeps, "services" | "capabilities">): readonly Route[] {
+}: Pick<RouteChoice, "services" | "capabilities">): readonly Route[] {
   if (!capabilities.importing || (capabilities.importSwitch !== null && services.imports.methods.length === 0))
     return [];
   return [

@@ -1,8 +1,8 @@
 // GET /v2/info/usage: what the caller's project has, and may have.
-import { jsonAnswer, type Route, type RouteDeps } from "../route.ts";
+import { jsonAnswer, type Route, type RouteChoice } from "../route.ts";
 
 /** Only where the release has it. */
-export function usageRoutes({ capabilities }: Pick<RouteDeps, "capabilities">): readonly Route[] {
+export function usageRoutes({ capabilities }: Pick<RouteChoice, "capabilities">): readonly Route[] {
   if (!capabilities.usageInfo) return [];
   return [
     {

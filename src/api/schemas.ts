@@ -227,7 +227,12 @@ function taskSchema({ tasksOfImages }: Pick<Capabilities, "tasksOfImages">): Sch
     name: "task",
     properties: {
       id: { type: "string", description: "Identifier of the task.", pattern: uuidPattern },
-      type: { type: "string", description: "What the task does.", enum: ["import"] },
+      // All that lists show, not only what clients may make: the glance client checks tasks against this.
+      type: {
+        type: "string",
+        description: "What the task does.",
+        enum: ["import", "api_image_import", "location_import"],
+      },
       status: {
         type: "string",
         description: "How far the task is.",

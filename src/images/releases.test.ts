@@ -106,6 +106,7 @@ test("multihash: nobody sets it: POST checks what it is given and forgets it, PA
 
 test("reserved names: each is refused from the release on that reserved it, in POST and in PATCH, adding and removing", async () => {
   const names: readonly (readonly [name: string, reservedSince: ReleaseId])[] = [
+    ["os_glance_stage_host", "newton"],
     ["os_glance_import_task", "ussuri"],
     ["os_glance_importing_to_stores", "wallaby"],
     ["os_glanceX", "wallaby"],

@@ -18,7 +18,7 @@ export type VisibilityFilter = Visibility | "all";
 
 export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_decompression";
 
-export type ImportMethod = "glance-direct" | "web-download" | "copy-image" | "glance-download";
+export type ImportMethod = "glance-direct" | "web-download" | "copy-image";
 
 export type Capabilities = {
   /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
@@ -116,7 +116,8 @@ export const firstCapabilities: Capabilities = {
   stagedSize: false,
   stageHosts: false,
   refusedOnCreate: [],
-  reservedProperties: null,
+  // A name of Wallaby, which no node of a mixed fleet may let a client set: newer ones send the importing client's token to that host.
+  reservedProperties: /^os_glance_stage_host$/,
   unshownProperties: [],
   locationValidation: false,
   volumeKeys: false,
@@ -186,7 +187,7 @@ export const trainCapabilities: Partial<Capabilities> = {
 
 export const ussuriCapabilities: Partial<Capabilities> = {
   refusedOnCreate: ["stores"],
-  reservedProperties: /^os_glance_import_task$/,
+  reservedProperties: /^os_glance_(import_task|stage_host)$/,
   stores: ussuriStores,
   prefetchingNode: true,
   importMethods: [...queensMethods, "copy-image"],
@@ -208,7 +209,6 @@ export const wallabyCapabilities: Partial<Capabilities> = {
 
 export const zedCapabilities: Partial<Capabilities> = {
   stores: zedStores,
-  importMethods: [...queensMethods, "copy-image", "glance-download"],
 };
 
 /** Data may be hashed after the upload, by a node that notes its name. */

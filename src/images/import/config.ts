@@ -10,7 +10,7 @@ export const importOptions = optionGroup("DEFAULT", {
   enabled_import_methods: {
     type: "list",
     default: ["default"],
-    help: "Ways of importing images that clients may use, for instance [glance-direct,web-download]; [] for none. Those that the release does not know are left out. default: those of the release, which are glance-direct from Pike, web-download from Queens, copy-image from Ussuri on; glance-download (from Zed on) has to be asked for.",
+    help: "Ways of importing images that clients may use, for instance [glance-direct,web-download]; [] for none. Those that the release does not know are left out. default: those of the release, which are glance-direct from Pike, web-download from Queens, copy-image from Ussuri on. glance-download is not served, and left out.",
   },
   enable_image_import: {
     type: "boolean",

@@ -33,6 +33,7 @@ export type ImportSettings = {
 };
 
 const knownPlugins: readonly string[] = ["no_op", "inject_image_metadata", "image_decompression"];
+/** glance-download is one of the reference's that we do not have: where an operator names it, it is left out. */
 const known: readonly string[] = ["glance-direct", "web-download", "copy-image", "glance-download"];
 
 /** `selfUrl`: worker_self_reference_url, or what stands in for it. Throws config.invalid. */

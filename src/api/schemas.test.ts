@@ -25,6 +25,7 @@ const unlimited = {
 const settings: ImageSettings = {
   ...unlimited,
   secureHash: true,
+  delayedDelete: false,
   hashRetries: 0,
   imageBytesMax: 2 ** 40,
   projectBytesMax: null,

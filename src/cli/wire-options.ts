@@ -5,7 +5,7 @@ import type { OptionGroup } from "../core/options.ts";
 import { databaseOptions } from "../db/config.ts";
 import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
-import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "../images/config.ts";
+import { imageDefaultOptions, imageFormatOptions, scrubberOptions, unsupportedImageOptions } from "../images/config.ts";
 import { importOptionGroups } from "../images/import/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
@@ -16,6 +16,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   ...nodeOptionGroups,
   ...apiOptionGroups,
   imageDefaultOptions,
+  scrubberOptions,
   imageFormatOptions,
   unsupportedImageOptions,
   ...importOptionGroups,

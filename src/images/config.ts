@@ -70,6 +70,34 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
     default: false,
     help: "Show an image's locations, and let clients change them.",
   },
+  delayed_delete: {
+    type: "boolean",
+    default: false,
+    help: "Keep the data of deleted images until glance-scrubber removes it, which also brings images back.",
+  },
+});
+
+/** Of glance-scrubber. */
+export const scrubberOptions = optionGroup("DEFAULT", {
+  scrub_time: {
+    type: "integer",
+    default: 0,
+    min: 0,
+    help: "Seconds for which glance-scrubber leaves the data of deleted images (delayed_delete).",
+  },
+  scrub_pool_size: {
+    type: "integer",
+    default: 1,
+    min: 1,
+    max: 64,
+    help: "Images whose data glance-scrubber removes at once.",
+  },
+  wakeup_time: {
+    type: "integer",
+    default: 300,
+    min: 1,
+    help: "Seconds between two rounds of glance-scrubber --daemon.",
+  },
 });
 
 /**
@@ -77,11 +105,6 @@ export const imageDefaultOptions = optionGroup("DEFAULT", {
  * a node that ignored one of them would delete, store, own or show images otherwise than the operator asked for.
  */
 export const unsupportedImageOptions = optionGroup("DEFAULT", {
-  delayed_delete: {
-    type: "boolean",
-    default: false,
-    help: "Not supported yet: true is refused. Deleted data goes at once.",
-  },
   metadata_encryption_key: {
     type: "string",
     default: null,

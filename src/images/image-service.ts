@@ -127,11 +127,15 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
         );
       if (image.protected) throw forbidden(`Image ${image.id} is protected and cannot be deleted.`);
       if (image.status === "uploading" && staged !== "left") await refuseWhereOtherHasData(image);
-      const removed = await images.remove(image.id, {
-        leaseId: randomUUID(),
-        node: deps.node,
-        leaseSeconds: deps.uploadLeaseSeconds,
-      });
+      const removed = await images.remove(
+        image.id,
+        {
+          leaseId: randomUUID(),
+          node: deps.node,
+          leaseSeconds: deps.uploadLeaseSeconds,
+        },
+        { delayed: settings.delayedDelete },
+      );
       if (!removed) throw imageNotFound(imageId);
       await deps.cache?.evict(image.id);
       if (removed.cleanup) await removeLeasedData(deps, removed.cleanup);

@@ -109,6 +109,9 @@ export type ImageChanges = {
 /** Data that no image needs any longer: who removes it, under which lease. */
 export type Cleanup = { readonly leaseId: string; readonly node: string; readonly leaseSeconds: number };
 
+/** `delayed`: an image with data becomes `pending_delete`, and its data is left to the scrubber. */
+export type RemoveOptions = { readonly delayed: boolean };
+
 export type RemovedImage = {
   /** What the caller now removes from the store and then releases by `UploadRepository.abandon`; null: nothing to remove, or its writer does. */
   readonly cleanup: UploadLease | null;
@@ -138,7 +141,7 @@ export interface ImageRepository {
    * the data of a deleted image goes even if this process dies now. A lease that stands (an upload under way) is left to its holder, who
    * learns of the deletion by renew or finish and removes the data, or to the reaper once it expires.
    */
-  remove(id: string, cleanup: Cleanup): Promise<RemovedImage | undefined>;
+  remove(id: string, cleanup: Cleanup, options?: RemoveOptions): Promise<RemovedImage | undefined>;
   /**
    * Takes one of several locations from an active image, and writes a lease on its URL for `cleanup` in the same transaction: what the caller
    * now removes from the store and releases by `UploadRepository.abandon`. Throws images.not_found (image, location), images.forbidden

@@ -26,6 +26,7 @@ test("settings: the defaults are the reference's, the formats those of the relea
       propertiesMax: 128,
       tagsMax: 128,
       locationsMax: 10,
+      delayedDelete: false,
       secureHash: true,
       hashRetries: 3,
       imageBytesMax: 2 ** 40,
@@ -115,6 +116,6 @@ test("settings: several stores are several where the release knows them, and mea
 
 test("settings: what would be silently ignored is refused instead", () => {
   const { capabilities } = releaseOf("ocata");
-  for (const values of [{ delayed_delete: true }, { metadata_encryption_key: "secret" }, { owner_is_tenant: false }])
+  for (const values of [{ metadata_encryption_key: "secret" }, { owner_is_tenant: false }])
     assert.throws(() => readImageSettings(configOf(values), capabilities), withCode("config.invalid"));
 });

@@ -17,6 +17,8 @@ export type ImageSettings = {
   /** Data of locations that are added by their own path is hashed, as often as this again where it breaks off. */
   readonly secureHash: boolean;
   readonly hashRetries: number;
+  /** Deleted data is kept for glance-scrubber. */
+  readonly delayedDelete: boolean;
   readonly imageBytesMax: number;
   /** Per project; null where there is none. */
   readonly projectBytesMax: number | null;
@@ -60,6 +62,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     propertiesMax: options.image_property_quota,
     tagsMax: options.image_tag_quota,
     locationsMax: options.image_location_quota,
+    delayedDelete: options.delayed_delete,
     secureHash: options.do_secure_hash,
     hashRetries: options.http_retries,
     imageBytesMax: options.image_size_cap,

@@ -24,7 +24,8 @@ const next: Readonly<Record<ImageStatus, readonly ImageStatus[]>> = {
   // Back to uploading: its process died, and the staged data is still there.
   importing: ["active", "queued", "uploading", "deleted"],
   active: ["pending_delete", "deleted", "deactivated"],
-  deactivated: ["active", "deleted"],
+  // The reference refuses to delay the deletion of one that is out of use.
+  deactivated: ["active", "pending_delete", "deleted"],
   killed: ["deleted"],
   pending_delete: ["deleted"],
   deleted: [],

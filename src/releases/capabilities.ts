@@ -86,6 +86,8 @@ export type Capabilities = {
   readonly contentInspection: "none" | "records" | "refuses";
   /** Locations have a path of their own, /v2/images/{id}/locations. */
   readonly locationsApi: boolean;
+  /** A deletion that was delayed can be taken back. */
+  readonly restoring: boolean;
   /** A request that sets all tags of a metadata namespace may add to those that are there (X-Openstack-Append). */
   readonly metadefTagsAppended: boolean;
   /** Defaults of [image_format] disk_formats and container_formats. */
@@ -131,6 +133,7 @@ export const firstCapabilities: Capabilities = {
   usageInfo: false,
   schemeHeader: true,
   contentInspection: "none",
+  restoring: false,
   locationsApi: false,
   metadefTagsAppended: false,
   diskFormats,
@@ -167,6 +170,7 @@ export const queensCapabilities: Partial<Capabilities> = {
 };
 
 export const rockyCapabilities: Partial<Capabilities> = {
+  restoring: true,
   importSwitch: null,
   hiding: true,
   multihash: true,

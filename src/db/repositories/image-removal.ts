@@ -19,7 +19,7 @@ const childrenSql = (["image_properties", "image_tags", "image_members"] as cons
 /** `now`: as a datetime column holds it. undefined: no such image. Throws images.forbidden where it is protected. */
 export async function removeImage(
   tx: Queryable,
-  options: { id: string; cleanup: Cleanup; now: string; dialect: Dialect },
+  options: { id: string; cleanup: Cleanup; delayed: boolean; now: string; dialect: Dialect },
 ): Promise<RemovedImage | undefined> {
   const { now, dialect, cleanup } = options;
   const [image] = await tx.query<{ id: string; protected: unknown }>(
@@ -39,7 +39,10 @@ export async function removeImage(
     id,
     id,
   ]);
-  await tx.run("update images set status = 'deleted', deleted = true, deleted_at = ?, updated_at = ? where id = ?", [
+  const urls = children.flatMap((row) => row.url ?? []);
+  const delayed = options.delayed && urls.length > 0;
+  await tx.run(`update images set status = ?, deleted = true, deleted_at = ?, updated_at = ? where id = ?`, [
+    delayed ? "pending_delete" : "deleted",
     now,
     now,
     id,
@@ -48,8 +51,11 @@ export async function removeImage(
   for (const table of ["image_properties", "image_tags", "image_locations"] as const)
     await softDelete(tx, table, idsIn(table), { now, dialect });
   await softDeleteMembers(tx, idsIn("image_members"), { now, dialect });
-  const urls = children.flatMap((row) => row.url ?? []);
-  if (urls.length === 0) return { cleanup: null };
+  if (delayed)
+    for (const row of children)
+      if (row.url !== null)
+        await tx.run("update image_locations set status = 'pending_delete' where id = ?", [Number(row.id)]);
+  if (delayed || urls.length === 0) return { cleanup: null };
 
   const lease = {
     imageId: id,

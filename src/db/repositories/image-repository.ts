@@ -89,7 +89,8 @@ export function createImageRepository(
       return rowsAffected > 0;
     },
 
-    remove: (id, cleanup) => db.transaction((tx) => removeImage(tx, { id, cleanup, now: now(), dialect })),
+    remove: (id, cleanup, options) =>
+      db.transaction((tx) => removeImage(tx, { id, cleanup, delayed: options?.delayed ?? false, now: now(), dialect })),
 
     removeLocation: (id, url, cleanup) => removeLocation(db, { id, url, cleanup, now: now() }),
 

@@ -88,6 +88,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   propertiesMax: 5,
   tagsMax: 5,
   locationsMax: 3,
+  delayedDelete: false,
   secureHash: true,
   hashRetries: 1,
   imageBytesMax: 10_000_000,

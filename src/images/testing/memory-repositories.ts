@@ -128,10 +128,14 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       database.write(id, { status: to });
       return true;
     },
-    async remove(id, { leaseId, node, leaseSeconds }) {
+    async remove(id, { leaseId, node, leaseSeconds }, { delayed = false } = { delayed: false }) {
       const row = database.live(id);
       if (!row) return undefined;
       if (row.protected) throw new ServiceError("images.forbidden", `Image ${id} is protected.`);
+      if (delayed && row.locations.length > 0) {
+        database.write(id, { status: "pending_delete", deleted: true });
+        return { cleanup: null };
+      }
       database.write(id, { status: "deleted", deleted: true, locations: [] });
       if (database.leases.has(id) || row.locations.length === 0) return { cleanup: null };
       const cleanup = { imageId: id, leaseId, node, urls: row.locations.map(({ url }) => url) };

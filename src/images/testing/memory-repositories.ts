@@ -132,12 +132,13 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       const row = database.live(id);
       if (!row) return undefined;
       if (row.protected) throw new ServiceError("images.forbidden", `Image ${id} is protected.`);
-      if (delayed && row.locations.length > 0) {
-        database.write(id, { status: "pending_delete", deleted: true });
-        return { cleanup: null };
-      }
-      database.write(id, { status: "deleted", deleted: true, locations: [] });
-      if (database.leases.has(id) || row.locations.length === 0) return { cleanup: null };
+      const kept = delayed && row.locations.length > 0;
+      database.write(id, {
+        status: kept ? "pending_delete" : "deleted",
+        deleted: true,
+        ...(kept ? {} : { locations: [] }),
+      });
+      if (kept || database.leases.has(id) || row.locations.length === 0) return { cleanup: null };
       const cleanup = { imageId: id, leaseId, node, urls: row.locations.map(({ url }) => url) };
       database.leases.set(id, { ...cleanup, expiresMs: database.nowMs() + leaseSeconds * 1_000 });
       return { cleanup };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { memoryTasks } from "../images/testing/memory-repositories.ts";
+import { memoryTasks } from "../images/testing/memory-tasks.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import { startApi, type TestApi } from "./testing/api-server.ts";
 

@@ -9,6 +9,7 @@ import { packageVersion } from "../core/package-version.ts";
 import { logOptions } from "../node/config.ts";
 import { supervise } from "../node/supervisor.ts";
 import { checkConfig } from "./check-config.ts";
+import { endProcess } from "./end-process.ts";
 import { exitCodeOf } from "./exit-code-of.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { configuration } from "./wire-options.ts";
@@ -95,4 +96,4 @@ function showConfig(config: Config): ExitCode {
   return exitCodes.ok;
 }
 
-process.exit(await main(process.argv.slice(2)));
+await endProcess(await main(process.argv.slice(2)));

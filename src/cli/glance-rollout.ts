@@ -6,6 +6,7 @@ import { failCommand } from "./commands/rollout-error.ts";
 import { addPlanCommand } from "./commands/rollout-plan.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
+import { endProcess } from "./end-process.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 
 const exitCodeHelp = `
@@ -44,4 +45,4 @@ try {
   process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
 }
 // A call that was given up after its deadline may still hold the process; everything that matters is on disk.
-process.exit();
+await endProcess();

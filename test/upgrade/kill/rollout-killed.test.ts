@@ -22,7 +22,13 @@ for (const database of databaseKinds) {
     });
     t.diagnostic(`killed ${kills.length} times: ${kills.join(", ")}`);
     assert(kills.length >= (isFull ? 20 : 6), `only ${kills.length} kills`);
-    for (const step of ["expand", "migrate", "contract", "drain n1", "stop n1", "start n1", "enable n1", "enable n3"])
-      assert(boundaries.has(`result ${step}`) || boundaries.has(`decision ${step}`), `${step} was passed`);
+    const steps = [...boundaries].map((boundary) => boundary.replace(/^(result|decision) /, ""));
+    for (const step of ["expand", "migrate", "contract", "drain n1", "start n1", "enable n1", "enable n3"])
+      assert(steps.includes(step), `${step} was passed`);
+    // A node that was drained while nobody ran the rollout may have ended before the next one looks: it need not be stopped then.
+    assert(
+      steps.some((step) => step.startsWith("stop ")),
+      "a node was stopped",
+    );
   });
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { eventually } from "../../../test/servers/eventually.ts";
 import { systemClock } from "../../core/clock.ts";
 import { errorText } from "../../core/errors.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
@@ -110,7 +111,7 @@ for (const dialect of testDialects)
         await migrate({ db: engine, target: ocata, backfill: { batchRows: 50, batchRowsMax: 50 } });
         const ocatas = ocataWriters(fresh, given);
         writers.push(...ocatas);
-        await systemClock.sleep(300);
+        await eventually("nodes of both releases have written", () => writers.every((one) => one.statements > 5));
         await stop(newtons);
         const result = await verify({ db, target: ocata });
         assert(result.sound, JSON.stringify(result.invariants));

@@ -135,7 +135,7 @@ test("file store: a full disk is stores.full, a read-only one stores.read_only; 
     return close();
   });
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "perennial-test", directory]).status === 0;
-  if (!mounted) return t.skip("mounting a small file system needs root");
+  if (!mounted) return t.skip("this machine does not let us mount a small file system: that takes root");
   const store = await openFileStore({ dataDirectory: directory, filePermissions: null, readBytes: 1 });
   const large = () => Readable.from([Buffer.alloc(1_500_000), Buffer.alloc(1_500_000)]);
   await assert.rejects(store.put(id, large(), { signal }), withCode("stores.full"));

@@ -86,6 +86,8 @@ export type Capabilities = {
   readonly contentInspection: "none" | "records" | "refuses";
   /** Locations have a path of their own, /v2/images/{id}/locations. */
   readonly locationsApi: boolean;
+  /** Whoever sends data may say in a header of its own how much it is (X-OpenStack-Image-Size). */
+  readonly imageSizeHeader: boolean;
   /** A deletion that was delayed can be taken back. */
   readonly restoring: boolean;
   /** A request that sets all tags of a metadata namespace may add to those that are there (X-Openstack-Append). */
@@ -133,6 +135,7 @@ export const firstCapabilities: Capabilities = {
   usageInfo: false,
   schemeHeader: true,
   contentInspection: "none",
+  imageSizeHeader: false,
   restoring: false,
   locationsApi: false,
   metadefTagsAppended: false,

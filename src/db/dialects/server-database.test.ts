@@ -5,7 +5,7 @@ import { type ErrorCode, isServiceError, ServiceError } from "../../core/errors.
 import type { AdvisoryLock } from "../database.ts";
 import { withDefaults } from "../open-options.ts";
 import { mysqlDialect } from "./mysql/mysql-dialect.ts";
-import { ServerDatabase, type ServerConnection } from "./server-database.ts";
+import { type ServerConnection, ServerDatabase } from "./server-database.ts";
 
 const lock: AdvisoryLock = { lost: new AbortController().signal, release: async () => undefined };
 

@@ -67,7 +67,7 @@ export class MysqlExecutor implements SchemaExecutor {
   async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
     for (const change of step.changes) {
       if (change.do === "require" && (await this.#switches(change)))
-        await switchColumn(this.#switchTools(step, change.table, listener), change);
+        await switchColumn(await this.#switchTools(step, change.table, listener), change);
       else await this.#applyOne(step, this.#statementsFor(change), listener);
     }
   }
@@ -125,7 +125,8 @@ export class MysqlExecutor implements SchemaExecutor {
     return algorithm === "INSTANT" && this.#server.flavor === "mysql" ? "DEFAULT" : "NONE";
   }
 
-  #switchTools(step: StepChanges, table: string, listener: ExecutorListener): SwitchTools {
+  async #switchTools(step: StepChanges, table: string, listener: ExecutorListener): Promise<SwitchTools> {
+    const pace = await listener.pace();
     const waiting = (detail: string) => listener.waiting(detail);
     const { signal } = listener;
     return {
@@ -147,6 +148,8 @@ export class MysqlExecutor implements SchemaExecutor {
         signal.throwIfAborted();
         listener.working(detail);
       },
+      nextBatch: (tell) => pace.wait(tell, signal),
+      limits: () => pace.limits,
       pause: (ms) => this.#budget.pause(ms, { step: step.name, table, signal }),
     };
   }

@@ -47,6 +47,7 @@ const retryableByCode = {
   "stores.blob_exists": false,
   "stores.full": false,
   "stores.read_only": false,
+  "stores.in_use": false,
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,

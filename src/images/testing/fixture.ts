@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Caller, Policy, PropertyProtections } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import { type ErrorCode, isServiceError } from "../../core/errors.ts";
+import { type ErrorCode, isServiceError, type ServiceError } from "../../core/errors.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { TransferTracker } from "../../core/transfers.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
@@ -264,6 +264,22 @@ export function readOnlyStore(store: Store): Store {
     get(target, name) {
       if (name === "properties") return properties;
       const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+/** Removing anything fails with `refusal()`, as long as that gives something. */
+export function keepingStore(store: Store, refusal: () => ServiceError | null): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (name === "remove")
+        return async (url: string) => {
+          const error = refusal();
+          if (error) throw error;
+          await target.remove(url);
+        };
       return typeof member === "function" ? member.bind(target) : member;
     },
   });

@@ -72,4 +72,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "rollout.driver_failed": 500,
   "rollout.backup_failed": 500,
   "rollout.paused": 500,
+  "rollout.lease_lost": 500,
+  "rollout.journal_broken": 500,
+  "rollout.plan_outdated": 500,
 };

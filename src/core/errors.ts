@@ -69,6 +69,9 @@ const retryableByCode = {
   "rollout.driver_failed": true,
   "rollout.backup_failed": false,
   "rollout.paused": false,
+  "rollout.lease_lost": false,
+  "rollout.journal_broken": false,
+  "rollout.plan_outdated": false,
 } as const;
 
 export type ErrorCode = keyof typeof retryableByCode;

@@ -25,16 +25,25 @@ export type RolloutParts = FleetParts & {
   close(): Promise<void>;
 };
 
+export type WireOptions = {
+  readonly rolloutId: string;
+  readonly journaled?: FleetParts["journaled"];
+  readonly onLook?: FleetParts["onLook"];
+  /** Absent: one is opened when it is first needed. */
+  readonly database?: DatabaseView;
+};
+
 /** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
-export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?: FleetParts["onLook"] }): RolloutParts {
+export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
+  const { rolloutId, journaled = () => [], onLook, database = databaseOf(fleet) } = options;
   // Said now rather than when the node's turn has come.
   for (const node of fleet.nodes) readNodeConfig(node.config);
   const databaseUrl = readUrl(fleet);
   const names = fleet.nodes.map((node) => node.name);
-  const database = new DatabaseView(databaseUrl, releaseOf(fleet.target));
   return {
     fleet,
-    rolloutId: options.rolloutId,
+    rolloutId,
+    journaled,
     drivers: new Map(fleet.nodes.map((node) => [node.name, createLocalNode(node, systemClock)])),
     balancer: createBalancer(fleet, names),
     database,
@@ -43,9 +52,19 @@ export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?:
     databaseName: parseDatabaseUrl(databaseUrl).display,
     packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
     clock: systemClock,
-    ...(options.onLook && { onLook: options.onLook }),
+    ...(onLook && { onLook }),
     close: () => database.close(),
   };
+}
+
+/** Opens nothing yet. Whose lease has to be waited for is told on standard error. */
+export function databaseOf(fleet: Fleet): DatabaseView {
+  const onWait = (told: string) => {
+    process.stderr.write(
+      `glance-rollout: ${told} has the fleet and may live; waiting for a sign of life or the end of its lease\n`,
+    );
+  };
+  return new DatabaseView(readUrl(fleet), releaseOf(fleet.target), systemClock, onWait);
 }
 
 /** How careful a rollout is, in the decision core's words. */

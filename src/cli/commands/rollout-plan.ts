@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
-import { isFinished, readJournals } from "../../rollout/journal.ts";
+import { isFinished, readJournals } from "../../rollout/journal-file.ts";
 import { planRollout, type RolloutPlan } from "../../rollout/plan-rollout.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { priceText } from "./plan-text.ts";

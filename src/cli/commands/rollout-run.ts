@@ -4,13 +4,13 @@ import { systemClock } from "../../core/clock.ts";
 import { ServiceError } from "../../core/errors.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { acquireFleetLock } from "../../rollout/fleet-lock.ts";
-import { FleetWorld } from "../../rollout/fleet-world.ts";
+import { type FleetParts, FleetWorld } from "../../rollout/fleet-world.ts";
 import { Journal } from "../../rollout/journal.ts";
 import { planRollout } from "../../rollout/plan-rollout.ts";
 import { type RunEnd, runRollout } from "../../rollout/runner.ts";
 import { askYesNo } from "../ask.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { planOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
+import { databaseOf, planOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { planText } from "./rollout-plan.ts";
 import { createScreen, type Screen } from "./rollout-screen.ts";
 
@@ -57,24 +57,29 @@ async function runRun(options: Options): Promise<ExitCode> {
   process.stdout.on("error", () => undefined);
   const lock = acquireFleetLock(fleet.journal, fleet.name);
   const screen = createScreen({ json: options.json === true });
+  const database = databaseOf(fleet);
   try {
+    await database.hold(stop.signal);
     const journal = await Journal.open({
       folder: fleet.journal,
       fleet: fleet.name,
       target: fleet.target,
       clock: systemClock,
       onEvent: (event) => screen.event(event),
+      store: database.journalStore(),
     });
-    const parts = wireRollout(fleet, { rolloutId: journal.rolloutId, onLook: (seen) => screen.look(seen) });
     try {
+      const { rolloutId } = journal;
+      const onLook: FleetParts["onLook"] = (seen) => screen.look(seen);
+      const parts = wireRollout(fleet, { rolloutId, onLook, database, journaled: () => journal.events });
       if (!(await mayBegin(parts, options, stop.signal))) return exitCodes.failed;
       return report(await roll(fleet, parts, journal, stop.signal), screen, options);
     } finally {
-      await parts.close();
       await journal.close();
     }
   } finally {
     screen.end();
+    await database.close();
     lock.release();
     process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onSignal);
   }
@@ -128,6 +133,9 @@ function report(end: RunEnd, screen: Screen, options: Options): ExitCode {
     case "stopped":
       process.stderr.write(`glance-rollout: stopped; go on with: glance-rollout run --fleet ${options.fleet}\n`);
       return exitCodes.failed;
+    case "displaced":
+      process.stderr.write(`glance-rollout: ${end.why}\n`);
+      return exitCodes.locked;
     case "failed":
       process.stderr.write(`glance-rollout: ${end.why}\n`);
       return exitCodes.failed;

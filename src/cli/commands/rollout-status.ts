@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { errorText, isServiceError } from "../../core/errors.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
-import { isFinished, type JournalFile, readJournals } from "../../rollout/journal.ts";
+import { isFinished, type JournalFile, readJournals } from "../../rollout/journal-file.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { wireRollout } from "./rollout-parts.ts";

@@ -16,7 +16,7 @@ export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
 
-export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_decompression";
+export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_conversion" | "image_decompression";
 
 export type ImportMethod = "glance-direct" | "web-download" | "copy-image";
 
@@ -173,6 +173,7 @@ export const queensCapabilities: Partial<Capabilities> = {
 };
 
 export const rockyCapabilities: Partial<Capabilities> = {
+  importPlugins: ["no_op", "inject_image_metadata", "image_conversion"],
   restoring: true,
   importSwitch: null,
   hiding: true,
@@ -199,7 +200,7 @@ export const ussuriCapabilities: Partial<Capabilities> = {
   prefetchingNode: true,
   importMethods: [...queensMethods, "copy-image"],
   importMethodsDefault: [...queensMethods, "copy-image"],
-  importPlugins: ["no_op", "inject_image_metadata", "image_decompression"],
+  importPlugins: ["no_op", "inject_image_metadata", "image_conversion", "image_decompression"],
   importProgress: true,
   importToSeveral: true,
   policy: ussuriPolicy,

@@ -13,6 +13,7 @@ import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
+import type { ScratchFiles } from "../import/conversion.ts";
 import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
@@ -112,6 +113,7 @@ export const importSettingsOf = ({ importMethods }: Capabilities): ImportSetting
   taskLifeHours: 48,
   importsMax: 2,
   plugins: [],
+  convertsTo: "raw",
   injected: { properties: {}, ignoredRoles: ["admin"] },
   uriRules: { schemes: anything, hosts: { allowed: ["127.0.0.1", "localhost"], disallowed: [] }, ports: anything },
 });
@@ -179,6 +181,7 @@ export type NodeOptions = {
   readonly node?: string;
   readonly store?: Store;
   readonly staging?: Store | null;
+  readonly scratch?: ScratchFiles;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
@@ -218,6 +221,7 @@ export class Fixture {
       tasks: life.wrap(memoryTasks(this.database)),
       imports: life.wrap(memoryImports(this.database)),
       staging: options.staging === undefined ? this.staging : options.staging,
+      ...(options.scratch ? { scratch: options.scratch } : {}),
       stagedKeys: async () => this.staging.keys,
       importing: { ...importSettingsOf(capabilities), ...options.importing },
       stores: createStoreRegistry({

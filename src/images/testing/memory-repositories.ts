@@ -340,9 +340,11 @@ export function memoryImports(database: MemoryDatabase): ImportRepository {
       const added = locations.filter(({ url }) => !present.has(url)).map((one) => ({ ...one, status: "active" }));
       const hashes = data && { hashAlgorithm: data.hash?.algorithm ?? null, hashValue: data.hash?.value ?? null };
       const { sizeBytes, checksum, virtualSizeBytes } = data ?? row;
+      const { becomes } = data ?? {};
+      const formats = becomes && { diskFormat: becomes.diskFormat, containerFormat: becomes.containerFormat };
       database.write(lease.imageId, {
         ...(row.status === "importing" && locations.length > 0 ? { status: "active" } : {}),
-        ...(data ? { sizeBytes, checksum, virtualSizeBytes, ...hashes } : {}),
+        ...(data ? { sizeBytes, checksum, virtualSizeBytes, ...hashes, ...formats } : {}),
         locations: [...row.locations, ...added],
       });
       if (progress)

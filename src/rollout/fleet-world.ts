@@ -80,7 +80,9 @@ export class FleetWorld implements World {
       const views = nodes.map(({ node, seen, health }) => {
         const view = rotation.get(node.name);
         if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
-        return this.#toView(node, seen, health.ok, view, sight.rows);
+        // Held out of rotation by a file, its health check says no more than that.
+        const healthy = health.ok || (health.heldOut && view.state !== "ready");
+        return this.#toView(node, seen, healthy, view, sight.rows);
       });
       return { nodes: views, due: sight.due, backup: this.#backup(sight.due), strangers: sight.strangers };
     });
@@ -192,17 +194,17 @@ export class FleetWorld implements World {
   async #actOnNode(step: NodeStep, node: FleetNode, driver: NodeDriver, signal: AbortSignal): Promise<string> {
     const { fleet, balancer } = this.#parts;
     const { name, address } = node;
-    const within = (work: (limit: AbortSignal) => Promise<void>) =>
-      withDeadline(`${step} ${name}`, driverMsMax, signal, work);
+    const within = (work: (limit: AbortSignal) => Promise<void>, msMax = driverMsMax) =>
+      withDeadline(`${step} ${name}`, msMax, signal, work);
     switch (step) {
       case "drain":
-        await within((limit) => balancer.setState(name, "drain", limit));
+        await within((limit) => balancer.setState(name, "drain", limit), balancer.actMsMax);
         return `${name} gets no new requests`;
       case "disable":
-        await within((limit) => balancer.setState(name, "maint", limit));
+        await within((limit) => balancer.setState(name, "maint", limit), balancer.actMsMax);
         return `${name} is out of rotation`;
       case "enable":
-        await within((limit) => balancer.setState(name, "ready", limit));
+        await within((limit) => balancer.setState(name, "ready", limit), balancer.actMsMax);
         return `${name} is in rotation`;
       case "stop":
         await within((limit) => driver.stop(limit));

@@ -10,7 +10,10 @@ import { parseDatabaseUrl } from "../../db/url.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Balancer } from "../../rollout/balancers/balancer.ts";
 import { createBuiltinBalancer } from "../../rollout/balancers/builtin/builtin-balancer.ts";
+import { createCommandBalancer } from "../../rollout/balancers/command/command-balancer.ts";
 import { createHaproxyBalancer } from "../../rollout/balancers/haproxy/haproxy-balancer.ts";
+import { createHealthBalancer } from "../../rollout/balancers/health/health-balancer.ts";
+import { localNodeFile } from "../../rollout/balancers/health/node-file.ts";
 import { DatabaseView } from "../../rollout/database-view.ts";
 import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
@@ -84,9 +87,19 @@ export function planOf(fleet: Fleet): Plan {
 
 function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
   const { balancer } = fleet;
-  return balancer.driver === "haproxy"
-    ? createHaproxyBalancer(balancer, names, systemClock)
-    : createBuiltinBalancer(balancer, names);
+  switch (balancer.driver) {
+    case "haproxy":
+      return createHaproxyBalancer(balancer, names, systemClock);
+    case "builtin":
+      return createBuiltinBalancer(balancer, names);
+    case "command":
+      return createCommandBalancer(balancer, names, systemClock);
+    case "health": {
+      const fileOf = (name: string) => localNodeFile(balancer.disableFile.replaceAll("{node}", name));
+      const nodes = fleet.nodes.map(({ name, address }) => ({ name, address, file: fileOf(name) }));
+      return createHealthBalancer(balancer, nodes, systemClock);
+    }
+  }
 }
 
 function readUrl(fleet: Fleet): string {

@@ -10,6 +10,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "db.duplicate": 409,
   "db.integrity": 500,
   "db.wrong_schema": 503,
+  "db.full": 503,
   "db.statement_failed": 500,
   "db.backup_failed": 500,
   "db.restore_refused": 500,

@@ -6,6 +6,7 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
   "config.invalid": exitCodes.badConfig,
   "db.unreachable": exitCodes.databaseUnavailable,
   "db.access_denied": exitCodes.databaseUnavailable,
+  "db.full": exitCodes.databaseUnavailable,
   "db.wrong_schema": exitCodes.startRefused,
   "node.start_refused": exitCodes.startRefused,
   "node.port_in_use": exitCodes.cannotListen,

@@ -17,7 +17,7 @@ export const exitCodes = {
   paused: 7,
   /** glance-api: the database is not ready for this release, or is past it. */
   startRefused: 64,
-  /** The database cannot be reached, or refuses the credentials or privileges. */
+  /** The database cannot be reached, refuses the credentials or privileges, or its disk is full. */
   databaseUnavailable: 69,
   /** The port or socket is taken, or may not be bound. */
   cannotListen: 71,

@@ -10,6 +10,7 @@ const retryableByCode = {
   "db.duplicate": false,
   "db.integrity": false,
   "db.wrong_schema": false,
+  "db.full": false,
   "db.statement_failed": false,
   "db.backup_failed": false,
   "db.restore_refused": false,

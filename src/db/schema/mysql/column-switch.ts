@@ -140,7 +140,8 @@ async function copyBatch(
     await session.run("COMMIT");
     return free.length;
   } catch (error) {
-    await session.run("ROLLBACK");
+    // On a connection that was lost there is nothing to roll back; what is told is what went wrong.
+    await session.run("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Carries out changes on MySQL and MariaDB. Each ALTER TABLE states its algorithm and lock, cheapest first, and runs politely
 // (polite-ddl.ts); a column that becomes NOT NULL is switched instead of rebuilt where the server can (column-switch.ts).
-import { ServiceError } from "../../../core/errors.ts";
+import { isServiceError, ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
 import { errnoOf } from "../driver-error.ts";
 import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
@@ -95,7 +95,8 @@ export class MysqlExecutor implements SchemaExecutor {
         const waiting = (detail: string) => listener.waiting(detail);
         return await this.#polite.run({ ...statement, step: step.name, isDone, waiting, signal: listener.signal });
       } catch (error) {
-        if (await isDone()) return;
+        // A lost connection cannot be asked; what is told is what ended it.
+        if (!isServiceError(error, "db.unreachable") && (await isDone())) return;
         if (algorithm === null || !unsupportedErrnos.has(errnoOf(error) ?? 0)) throw error;
         if (index < statements.length - 1) continue;
         throw this.#limits.allowCopy ? error : copyRefused(step.name, this.#server.text, error);
@@ -141,7 +142,8 @@ export class MysqlExecutor implements SchemaExecutor {
         try {
           await work();
         } finally {
-          await this.#session.run("UNLOCK TABLES");
+          // A lost connection has lost its locks, too.
+          await this.#session.run("UNLOCK TABLES").catch(() => undefined);
         }
       },
       tell(detail) {

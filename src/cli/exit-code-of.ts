@@ -12,6 +12,8 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
   "node.port_in_use": exitCodes.cannotListen,
   "rollout.fleet_invalid": exitCodes.badConfig,
   "rollout.paused": exitCodes.paused,
+  "rollout.lease_lost": exitCodes.locked,
+  "rollout.plan_outdated": exitCodes.planOutdated,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -9,6 +9,7 @@ import type { AdvisoryLock, Database } from "../db/database.ts";
 import { createNodeRepository, type SeenNode } from "../db/repositories/node-repository.ts";
 import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
 import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
+import { createRolloutRequestRepository } from "../db/repositories/rollout-request-repository.ts";
 import { check } from "../db/schema/check.ts";
 import { olderNodes } from "../db/schema/contract-blockers.ts";
 import { ensureTables } from "../db/schema/own-tables.ts";
@@ -18,7 +19,7 @@ import { parseDatabaseUrl } from "../db/url.ts";
 import type { Release } from "../releases/catalogue.ts";
 import { withDeadline } from "./deadline.ts";
 import type { JournalStore } from "./journal-store.ts";
-import { lockedBy, RolloutLease } from "./lease.ts";
+import { isDeadHere, lockedBy, RolloutLease } from "./lease.ts";
 import type { SchemaDue, Snapshot } from "./snapshot.ts";
 
 const lookMsMax = 15_000;
@@ -32,6 +33,7 @@ export type DatabaseSight = {
   readonly due: SchemaDue;
   readonly rows: readonly SeenNode[];
   readonly strangers: Snapshot["strangers"];
+  readonly request: Snapshot["request"];
 };
 
 export class DatabaseView {
@@ -95,6 +97,14 @@ export class DatabaseView {
     return this.#lease.mayAct;
   }
 
+  /** Who has the fleet now, for people; undefined where nobody does. Takes no lease. */
+  async holder(signal: AbortSignal): Promise<string | undefined> {
+    const db = await this.open(signal);
+    if (!(await presentTables(db)).has("perennial_rollout_lease")) return undefined;
+    const lease = await createRolloutLeaseRepository(db).find();
+    return lease && !lease.expired && !isDeadHere(lease) ? lease.told : undefined;
+  }
+
   /** The journals in this database. Adding to them needs the lease. */
   journalStore(): JournalStore {
     const repository = async () => createRolloutJournalRepository(await this.open(new AbortController().signal));
@@ -124,7 +134,8 @@ export class DatabaseView {
           release,
           heartbeatAgeSeconds: secondsAgo,
         }));
-        return { due, rows, strangers };
+        const request = (await createRolloutRequestRepository(db).find()) ?? null;
+        return { due, rows, strangers, request };
       },
       "db.unreachable",
     );

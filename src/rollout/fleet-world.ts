@@ -84,7 +84,8 @@ export class FleetWorld implements World {
         const healthy = health.ok || (health.heldOut && view.state !== "ready");
         return this.#toView(node, seen, healthy, view, sight.rows);
       });
-      return { nodes: views, due: sight.due, backup: this.#backup(sight.due), strangers: sight.strangers };
+      const { due, strangers, request } = sight;
+      return { nodes: views, due, backup: this.#backup(due), strangers, request };
     });
   }
 

@@ -64,6 +64,16 @@ export class Journal implements JournalWriter {
    */
   static async open(options: OpenJournalOptions): Promise<Journal> {
     const { folder, fleet, target, clock, store } = options;
+    const going = await Journal.openUnfinished(options);
+    if (going) return going;
+    const taken = [...(await readJournals(folder, fleet, target)), ...(await store.list())];
+    const names = new Set(taken.map(({ rolloutId }) => rolloutId));
+    return Journal.#begin(options, newName(`${fleet}-${target}`, clock.nowMs(), names));
+  }
+
+  /** The same, but begins none: undefined where there is nothing to go on with. */
+  static async openUnfinished(options: OpenJournalOptions): Promise<Journal | undefined> {
+    const { folder, fleet, target, store } = options;
     try {
       await mkdir(folder, { recursive: true });
     } catch (error) {
@@ -73,10 +83,7 @@ export class Journal implements JournalWriter {
     const over = rolloutsOver(stored);
     for (const file of files.filter((one) => isFinished(one) && !over.has(one.rolloutId))) await catchUp(store, file);
     const going = newestUnfinished(files, stored, { fleet, target });
-    if (going === undefined) {
-      const taken = new Set([...files, ...stored].map(({ rolloutId }) => rolloutId));
-      return Journal.#begin(options, newName(`${fleet}-${target}`, clock.nowMs(), taken));
-    }
+    if (going === undefined) return undefined;
     return Journal.#goOn(
       options,
       going,

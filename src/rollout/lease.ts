@@ -146,7 +146,7 @@ export function ownClaim(): LeaseClaim {
 }
 
 /** Surely dead: it was a process of this host, since its last boot, and its id is free or another process's by now. */
-function isDeadHere({ process: text }: LeaseRow): boolean {
+export function isDeadHere({ process: text }: LeaseRow): boolean {
   const [pid = "", start = "?", ...host] = text.split(" ");
   const here = hostId();
   if (start === "?" || here === "?" || host.join(" ") !== here) return false;

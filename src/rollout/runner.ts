@@ -25,6 +25,10 @@ export type Report = (text: string, data?: Readonly<Record<string, unknown>>) =>
 
 export type RunEnd =
   | { readonly end: "finished" }
+  /** As far as this run was asked to go; the rollout is not over. */
+  | { readonly end: "reached"; readonly why: string }
+  /** An operator gave it up, and it is over. */
+  | { readonly end: "aborted"; readonly why: string }
   /** It stands where it is and waits for a person. */
   | { readonly end: "paused"; readonly why: string }
   /** `signal` aborted. */
@@ -89,6 +93,10 @@ class Runner {
       if (decision.do === "finish") {
         await this.#journal("decision", decision, decision.why, { do: "finish" });
         return { end: "finished" };
+      }
+      if (decision.do === "reach" || decision.do === "abort") {
+        await this.#journal("decision", decision, decision.why, { do: decision.do });
+        return { end: decision.do === "reach" ? "reached" : "aborted", why: decision.why };
       }
       if (decision.do === "pause") return this.#pause(decision);
       if (isAction(decision)) {

@@ -82,6 +82,7 @@ export function planOf(fleet: Fleet): Plan {
     failuresMax: 3,
     // Longer than a node's heartbeats count after its death.
     strangersMsMax: 60_000,
+    until: null,
   };
 }
 

@@ -30,6 +30,8 @@ Signals (to the first process, whose id stands in [perennial] pid_file):
   QUIT        leave at once; images whose upload is cut are queued again
   HUP         read the configuration again and go on with it, without a break in service; a wrong one changes nothing
   USR1        open the log file again (after logrotate)
+  USR2        let a new process take over: it serves as soon as it is ready, this one finishes its transfers and ends; where it
+              does not become ready nothing changes, and the log says why
 
 Exit codes:
   0 left in good order   1 failed, or left with requests cut   2 wrong command line   64 must not start: the database or the

@@ -94,7 +94,12 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       headerBytesMax: config.read(listenOptions).max_header_line,
     });
     stack.defer(() => app.close());
-    return { server: app.server, cut: () => services.imports.cut(), close: () => stack.stop() };
+    return {
+      server: app.server,
+      cut: () => services.imports.cut(),
+      quiesce: () => void prefetcher?.stop(),
+      close: () => stack.stop(),
+    };
   } catch (error) {
     await stack.stop();
     throw error;

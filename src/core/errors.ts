@@ -10,7 +10,6 @@ const retryableByCode = {
   "db.duplicate": false,
   "db.integrity": false,
   "db.wrong_schema": false,
-  "db.full": false,
   "db.statement_failed": false,
   "db.backup_failed": false,
   "db.restore_refused": false,
@@ -48,7 +47,6 @@ const retryableByCode = {
   "stores.blob_exists": false,
   "stores.full": false,
   "stores.read_only": false,
-  "stores.in_use": false,
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,
@@ -66,13 +64,11 @@ const retryableByCode = {
   "api.not_implemented": false,
   "node.start_refused": false,
   "node.port_in_use": false,
+  "node.handover_failed": true,
   "rollout.fleet_invalid": false,
   "rollout.driver_failed": true,
   "rollout.backup_failed": false,
   "rollout.paused": false,
-  "rollout.lease_lost": false,
-  "rollout.journal_broken": false,
-  "rollout.plan_outdated": false,
 } as const;
 
 export type ErrorCode = keyof typeof retryableByCode;

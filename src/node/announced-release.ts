@@ -33,10 +33,14 @@ export function createAnnouncement(options: {
   };
 }
 
+/** They answer no request: the ones that have handed over pass all on to their successor. */
+const silentStates: readonly string[] = ["stopped", "handed-over", "sending"];
+
 function oldestLiving(own: Release, nodes: Awaited<ReturnType<RegisteredNodes>>): Release {
   let oldest = own;
   for (const { record, silentSeconds } of nodes) {
-    if (record.state === "stopped" || silentSeconds > nodeLiveSeconds || !isReleaseId(record.release)) continue;
+    if (silentStates.includes(record.state) || silentSeconds > nodeLiveSeconds || !isReleaseId(record.release))
+      continue;
     const release = releaseOf(record.release);
     if (release.order < oldest.order) oldest = release;
   }

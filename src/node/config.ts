@@ -86,6 +86,18 @@ export const nodeOptions = optionGroup("perennial", {
     default: null,
     help: "File that holds the supervisor's process id while it runs.",
   },
+  handover_command: {
+    type: "string",
+    default: null,
+    help: "Command line of the process that takes over at SIGUSR2, split at blanks outside of double quotes. Unset: the one this process was started with.",
+  },
+  handover_deadline_seconds: {
+    type: "number",
+    default: 120,
+    min: 0.1,
+    max: 3600,
+    help: "Seconds a process that takes over may take until it could serve; a slower one is ended, and the running one goes on.",
+  },
   heartbeat_seconds: {
     type: "number",
     default: 5,

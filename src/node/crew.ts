@@ -12,6 +12,10 @@ export type CrewReport = {
   readonly transfers: TransferSummary;
   readonly requestsInFlight: number;
   readonly connections: number;
+  /** Some worker may still read or write the database, or did not say. */
+  readonly usesDatabase: boolean;
+  /** Every worker passes on what comes from now on. */
+  readonly passesOn: boolean;
   readonly latency: readonly WorkerReport["latency"][];
 };
 
@@ -46,7 +50,7 @@ export class Crew {
     for (const { pool } of this.#members) pool.tell(message);
   }
 
-  async leave(how: "close" | "cut"): Promise<void> {
+  async leave(how: "close" | "hand-over" | "cut"): Promise<void> {
     await this.#each((pool) => pool.leave(how));
   }
 
@@ -63,8 +67,12 @@ export class Crew {
   }
 
   async report(): Promise<CrewReport> {
-    const reports = (await this.#each((pool) => pool.reports())).flat();
+    const answers = (await this.#each((pool) => pool.reports())).flat();
+    const reports = answers.filter((report) => report !== null);
+    const silent = reports.length < answers.length;
     return {
+      usesDatabase: silent || reports.some((report) => report.usesDatabase),
+      passesOn: !silent && reports.every((report) => report.passesOn),
       transfers: mergeSummaries(reports.map((report) => report.transfers)),
       requestsInFlight: reports.reduce((sum, report) => sum + report.requestsInFlight, 0),
       connections: reports.reduce((sum, report) => sum + report.connections, 0),

@@ -16,6 +16,8 @@ export type ListenSocket = {
   readonly inherited: boolean;
   /** Gives up our hold. Connections are refused once the last holder has closed. Safe to call twice. */
   close(): void;
+  /** Gives up our hold while another process serves on: nothing is taken from what waits in the queue. Safe to call twice. */
+  leaveToOther(): void;
 };
 
 /** The first descriptor a service manager hands over, by the sd_listen_fds convention. */
@@ -39,16 +41,25 @@ export function takeInheritedSocket(
     const message = `the service manager handed over ${count} sockets; glance-api serves on one: give the socket unit a single ListenStream`;
     throw new ServiceError("node.port_in_use", message, { facts: { sockets: count } });
   }
+  return heldSocket({ fd: firstInheritedFd, host: options.host, port: options.port, inherited: true });
+}
+
+/** A socket that this process was given as a descriptor. */
+export function heldSocket(of: Pick<ListenSocket, "fd" | "host" | "port" | "inherited">): ListenSocket {
   let open = true;
+  const leaveToOther = () => {
+    if (open) closeSync(of.fd);
+    open = false;
+  };
   return {
-    fd: firstInheritedFd,
-    host: options.host,
-    port: options.port,
-    inherited: true,
+    ...of,
     close() {
-      if (open) closeSync(firstInheritedFd);
+      // A service manager keeps its hold, and with it what waits in the queue.
+      if (!open || of.inherited) return leaveToOther();
       open = false;
+      closeBehindLast({ fd: of.fd });
     },
+    leaveToOther,
   };
 }
 
@@ -68,6 +79,10 @@ export async function bindSocket(options: { host: string; port: number }): Promi
         if (open) closeBehindLast(socket);
         open = false;
       },
+      leaveToOther() {
+        if (open) socket.close();
+        open = false;
+      },
     };
   } catch (error) {
     throw cannotListen(options, error);
@@ -78,7 +93,7 @@ export async function bindSocket(options: { host: string; port: number }): Promi
  * Connections that lie in the kernel's queue when the last worker closes are reset. So few of them fit in from here on: a client
  * that does not look at health checks waits a second for its turn, and then is refused, which it can tell from a request that was lost.
  */
-function closeBehindLast(socket: BoundSocket): void {
+function closeBehindLast(socket: BoundSocket | { readonly fd: number }): void {
   const server = createServer();
   // A failure to listen is none here: the socket is about to be closed.
   server.on("error", () => undefined);

@@ -13,6 +13,9 @@ export type NodeSettings = {
   readonly host: string;
   readonly port: number;
   readonly workers: number;
+  /** null: the command line this process was started with. */
+  readonly handOverCommand: string | null;
+  readonly handOverMsMax: number;
   readonly heartbeatMs: number;
   readonly reclaimMs: number;
   readonly settleMs: number;
@@ -34,6 +37,8 @@ export function readNodeSettings(config: Config): NodeSettings {
     host: listen.bind_host,
     port: listen.bind_port,
     workers: Math.max(1, listen.workers ?? Math.min(workersMax, availableParallelism())),
+    handOverCommand: node.handover_command || null,
+    handOverMsMax: node.handover_deadline_seconds * 1000,
     heartbeatMs: node.heartbeat_seconds * 1000,
     // An expired lease is seen soon after it expired, whichever node looks first.
     reclaimMs: Math.min(10_000, node.upload_lease_seconds * 250),

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import type { Config } from "../core/config.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
+import { removeHandOverNote } from "../core/hand-over-note.ts";
 import type { StopStack } from "../core/lifecycle.ts";
 import type { Logger } from "../core/logger.ts";
 import { Crew } from "./crew.ts";
 import type { DrainPhase, DrainSteps } from "./drain.ts";
+import { HandOver, type HandOverView } from "./hand-over.ts";
 import { bindSocket, bindSocketAfterOrphans, type ListenSocket, takeInheritedSocket } from "./listen-socket.ts";
 import { nodeAddress, nodeName } from "./node-address.ts";
 import { nodeMetrics } from "./node-metrics.ts";
@@ -13,6 +15,7 @@ import { type NodeSettings, readNodeSettings } from "./node-settings.ts";
 import { loggerFor } from "./open-logger.ts";
 import type { NodeParts, NodeState } from "./parts.ts";
 import { writePidFile } from "./pid-file.ts";
+import type { Predecessor } from "./predecessor.ts";
 import { NodeRegistry } from "./registry.ts";
 import { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
@@ -36,6 +39,8 @@ type NodeDeps = {
   /** What has to be undone when the node ends, however it ends. */
   readonly stack: StopStack;
   readonly env: Record<string, string | undefined>;
+  /** The process that serves until this one does; null: none. */
+  readonly predecessor: Predecessor | null;
 };
 
 export class Node {
@@ -46,13 +51,17 @@ export class Node {
   #state: NodeState = "starting";
   #current: Generation | null = null;
   #known: { readonly registry: NodeRegistry; readonly rounds: Rounds } | null = null;
-  #reloading = false;
+  #reloading: Promise<void> | null = null;
   #reloadAgain = false;
+  /** Null until it is written. */
+  #pidFile: string | null = null;
+  readonly handOver: HandOver;
 
   constructor(options: SupervisorOptions, deps: NodeDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#logger = deps.logger;
+    this.handOver = new HandOver({ view: () => this.#handOverView(), logger: () => this.#logger });
   }
 
   get settings(): NodeSettings {
@@ -61,13 +70,10 @@ export class Node {
 
   /** Throws node.port_in_use, node.start_refused, db.unreachable and whatever else keeps it from serving. */
   async start(): Promise<void> {
-    const { config, stack, env } = this.#deps;
+    const { config, stack, predecessor } = this.#deps;
     const settings = readNodeSettings(config);
-    const inherited = takeInheritedSocket(env, { ...settings, pid: process.pid });
-    const socket = inherited ?? (await bindSocketAfterOrphans(settings));
-    // What a reload has replaced by the time of stopping is the reload's to close.
-    stack.defer(() => (this.#current?.socket ?? socket).close());
-    if (settings.pidFile !== null) stack.defer(writePidFile(settings.pidFile, process.pid));
+    const socket = await this.#takeSocket(settings);
+    if (!predecessor) this.#writePidFile(settings);
 
     const name = nodeName(settings.nodeName, socket.port);
     const parts = await this.#options.openParts(config, { nodeName: name, logger: this.#logger, patient: true });
@@ -84,22 +90,28 @@ export class Node {
     // that begins meanwhile one sees the other.
     await guard(parts);
     await parts.ensureTables();
-    await registry.register(settings.release);
+    await (predecessor ? registry.registerBeside(settings.release) : registry.register(settings.release));
     stack.defer(() => registry.leave(this.#current?.settings.release ?? settings.release));
     await guard(parts);
 
     const rounds = new Rounds({
       crew: this.#crew,
       registry,
-      view: () => ({ state: this.#state, settings: this.settings, parts: this.#generation.parts }),
+      view: () => ({
+        state: this.#state,
+        handedOver: this.handOver.isDone,
+        settings: this.settings,
+        parts: this.#generation.parts,
+      }),
       logger: () => this.#logger,
     });
     this.#known = { registry, rounds };
-    const pool = this.#newPool({ config, settings, socket });
+    const pool = this.#newPool({ config, settings, socket, held: predecessor !== null });
     this.#current = { config, settings, socket, parts, pool };
     this.#crew.add(pool, settings.release);
     stack.defer(() => this.#crew.kill());
     await pool.start();
+    if (predecessor) await this.#takeOver(predecessor, settings, pool);
     this.#state = "serving";
     rounds.start(stack);
     this.#logger.info(this.#facts(), "serving");
@@ -108,9 +120,28 @@ export class Node {
 
   /** Takes the files as they are now, without a break in service; where they are wrong, all stays as it was. Never throws. */
   async reload(): Promise<void> {
-    this.#reloadAgain = this.#reloading;
-    if (this.#reloading) return;
-    this.#reloading = true;
+    if (this.handOver.isDone) return this.handOver.pass("reload");
+    const busy = this.#reloading !== null || this.handOver.running;
+    this.#reloadAgain = busy;
+    if (busy) return;
+    this.#reloading = this.#reloadWhileAsked();
+    await this.#reloading;
+    this.#reloading = null;
+  }
+
+  /** Lets a new process take over. Where none does, all stays as it was. Never throws. */
+  async handToSuccessor(): Promise<void> {
+    await this.#reloading;
+    if (this.#state !== "serving") return;
+    const done = await this.handOver.run();
+    // A reload that was asked for meanwhile is the business of whoever serves now.
+    if (!this.#reloadAgain) return;
+    this.#reloadAgain = false;
+    if (done) this.handOver.pass("reload");
+    else await this.reload();
+  }
+
+  async #reloadWhileAsked(): Promise<void> {
     do {
       this.#reloadAgain = false;
       this.#deps.manager.reloading();
@@ -122,7 +153,6 @@ export class Node {
       }
       this.#deps.manager.ready(this.#statusLine());
     } while (this.#reloadAgain && this.#state === "serving");
-    this.#reloading = false;
   }
 
   reopenLogs(): void {
@@ -140,18 +170,110 @@ export class Node {
         this.#generation.socket.close();
         await this.#crew.leave("close");
       },
-      ended: () => this.#crew.ended(),
+      ended: () => this.#ended(),
       cut: () => {
         this.#generation.socket.close();
-        this.#afterwards(this.#crew.leave("cut"));
+        this.#cut();
       },
-      kill: () => this.#afterwards(this.#crew.kill()),
+      kill: () => this.#kill(),
     };
+  }
+
+  /** The way out of a process that has handed over: nobody has to notice, and nothing is refused. */
+  finishSteps(): DrainSteps {
+    return {
+      settle: () => {
+        this.#state = "draining";
+      },
+      close: async () => {
+        this.#generation.socket.leaveToOther();
+        await this.#crew.leave("hand-over");
+        await this.#rounds.onlyBeats();
+        this.#rounds.soon();
+      },
+      ended: () => this.#ended(),
+      cut: () => {
+        this.#generation.socket.leaveToOther();
+        this.#cut();
+      },
+      kill: () => this.#kill(),
+    };
+  }
+
+  /** With its own workers, the process it took over from: its transfers are the node's as well. */
+  async #ended(): Promise<void> {
+    await Promise.all([this.#crew.ended(), this.#deps.predecessor?.gone()]);
+  }
+
+  #cut(): void {
+    this.#afterwards(this.#crew.leave("cut"));
+    this.#deps.predecessor?.cut();
+  }
+
+  #kill(): void {
+    this.#afterwards(this.#crew.kill());
+    this.#deps.predecessor?.kill();
   }
 
   enter(phase: DrainPhase): void {
     this.#logger.info({ phase, ...this.#rounds.last.transfers }, `draining: ${phase}`);
     this.#deps.manager.status(`draining: ${phase}`);
+  }
+
+  async #takeSocket(settings: NodeSettings): Promise<ListenSocket> {
+    const { env, stack, predecessor } = this.#deps;
+    if (predecessor) {
+      const socket = predecessor.socket(settings);
+      // Before it served, closing it is not to be felt by the process that does.
+      stack.defer(() => (this.#state === "starting" ? socket.leaveToOther() : this.#generation.socket.close()));
+      return socket;
+    }
+    const inherited = takeInheritedSocket(env, { ...settings, pid: process.pid });
+    const socket = inherited ?? (await bindSocketAfterOrphans(settings));
+    // What a reload has replaced by the time of stopping is the reload's to close.
+    stack.defer(() => (this.#current?.socket ?? socket).close());
+    return socket;
+  }
+
+  /** All is built: serves as soon as the process before lets us, or is gone. Throws what keeps it from that. */
+  async #takeOver(predecessor: Predecessor, settings: NodeSettings, pool: WorkerPool): Promise<void> {
+    await predecessor.permission();
+    await this.#registry.takeName(settings.release, predecessor.pid);
+    this.#writePidFile(settings);
+    await pool.listen();
+  }
+
+  #writePidFile({ pidFile }: NodeSettings): void {
+    if (pidFile === null) return;
+    const remove = writePidFile(pidFile, process.pid, this.#deps.predecessor?.pid);
+    this.#pidFile = pidFile;
+    this.#deps.stack.defer(() => {
+      if (remove()) removeHandOverNote(pidFile);
+    });
+  }
+
+  #handOverView(): HandOverView {
+    const path = this.#pidFile;
+    return {
+      settings: this.#settingsNow(),
+      pidFile: path === null ? null : { path, restore: () => void writePidFile(path, process.pid) },
+      socket: this.#generation.socket,
+      bindHost: this.settings.host,
+      registry: this.#registry,
+      rounds: this.#rounds,
+      manager: this.#deps.manager,
+      statusLine: this.#statusLine(),
+    };
+  }
+
+  /** What the files say now of how to hand over. A newer package's files may be beyond us: the new process judges them. */
+  #settingsNow(): NodeSettings {
+    try {
+      return readNodeSettings(this.#options.readConfig());
+    } catch (error) {
+      this.#logger.warn({ error: errorText(error) }, "the configuration cannot be read here; its last reading counts");
+      return this.settings;
+    }
   }
 
   get #generation(): Generation {
@@ -215,11 +337,12 @@ export class Node {
     this.#rounds.soon();
   }
 
-  #newPool(of: { config: Config; settings: NodeSettings; socket: ListenSocket }): WorkerPool {
+  #newPool(of: { config: Config; settings: NodeSettings; socket: ListenSocket; held?: boolean }): WorkerPool {
     return new WorkerPool({
       module: this.#options.workerModule,
       count: of.settings.workers,
       socketFd: of.socket.fd,
+      held: of.held ?? false,
       start: () => ({
         do: "start",
         config: of.config.sources,

@@ -5,7 +5,7 @@ import type { NodeRepository, NodeRow } from "../db/repositories/node-repository
 export type NodeState = NodeRow["state"];
 
 /** What the registry's keeper needs of the rows. */
-export type NodeRecords = Pick<NodeRepository, "find" | "claim" | "beat">;
+export type NodeRecords = Pick<NodeRepository, "find" | "list" | "claim" | "beat" | "drop">;
 
 /** Whether a database serves a release; `message` names what is wrong and the command that is due. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly message: string };

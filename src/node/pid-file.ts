@@ -8,11 +8,11 @@ export const processTitle = "glance-api";
 
 /**
  * Writes our process id. Throws node.start_refused where a running glance-api holds the file, config.invalid where it cannot be written.
- * Returns what removes it, harmless where another process has replaced it.
+ * `predecessor`: the process we take over from, whose file it may be. Returns what removes it where no other process has replaced it, and says so.
  */
-export function writePidFile(path: string, pid: number): () => void {
+export function writePidFile(path: string, pid: number, predecessor?: number): () => boolean {
   const holder = readPid(path);
-  if (holder !== null && holder !== pid && runsGlanceApi(holder)) {
+  if (holder !== null && holder !== pid && holder !== predecessor && runsGlanceApi(holder)) {
     const message = `a glance-api runs already as process ${holder}, says ${path}; stop it first, or give this one a [perennial] pid_file of its own`;
     throw new ServiceError("node.start_refused", message, { facts: { pid: holder, path } });
   }
@@ -27,7 +27,9 @@ export function writePidFile(path: string, pid: number): () => void {
     throw new ServiceError("config.invalid", message, { facts: { path }, cause: error });
   }
   return () => {
-    if (readPid(path) === pid) unlinkSync(path);
+    const ours = readPid(path) === pid;
+    if (ours) unlinkSync(path);
+    return ours;
   };
 }
 

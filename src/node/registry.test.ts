@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
 import { isServiceError } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
@@ -12,6 +13,10 @@ import { noTransfers } from "./transfer-summary.ts";
 class MemoryRecords implements NodeRecords {
   rows = new Map<string, { record: NodeRow; silentSeconds: number }>();
 
+  list = async () => [...this.rows.values()];
+  drop = async ({ name, pid }: Pick<NodeRow, "name" | "pid">) => {
+    if (this.rows.get(name)?.record.pid === pid) this.rows.delete(name);
+  };
   find = async (name: string) => this.rows.get(name);
   claim = async (record: NodeRow, previous: NodeRow | undefined) => {
     const present = this.rows.get(record.name)?.record;
@@ -106,6 +111,55 @@ test("registry: a row that somebody removed is written again", async () => {
   records.rows.clear();
   assert.equal(await ours.beat(beat), true);
   assert.equal(records.rows.get("n1")?.record.pid, process.pid);
+});
+
+test("registry: a process that takes over stands beside the name, then has it, while the one before stands beside it in its turn", async (t) => {
+  const records = new MemoryRecords();
+  const script = `process.title = "glance-api"; process.stdout.write("up"); setInterval(() => {}, 1000)`;
+  const before = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => before.kill());
+  await once(before.stdout, "data");
+  const old = registry(records, { pid: before.pid ?? 0 });
+  const young = registry(records);
+  const rows = () =>
+    [...records.rows.values()].map(({ record }) => `${record.name} ${record.pid} ${record.release}`).sort();
+  const [oldPid, youngPid] = [before.pid, process.pid];
+  await old.register("newton");
+  await young.registerBeside("ocata");
+  assert.deepEqual(rows(), [`n1 ${oldPid} newton`, `n1~${youngPid} ${youngPid} ocata`].sort());
+  await old.stepAside({ ...beat, release: "newton" });
+  assert.equal(await old.beat({ ...beat, release: "newton" }), true);
+  await young.takeName("ocata", oldPid ?? 0);
+  assert.equal(await young.beat(beat), true);
+  assert.equal(
+    await old.beat({ ...beat, state: "draining", release: "newton" }),
+    true,
+    "it still has a row of its own",
+  );
+  assert.deepEqual(rows(), [`n1 ${youngPid} ocata`, `n1~${oldPid} ${oldPid} newton`].sort());
+  await old.leave("newton");
+  assert.deepEqual(rows(), [`n1 ${youngPid} ocata`]);
+});
+
+test("registry: where nobody took over the name is the old process's again, though it had been given away", async () => {
+  const records = new MemoryRecords();
+  const ours = registry(records);
+  await ours.register("newton");
+  await ours.stepAside({ ...beat, release: "newton" });
+  // The new process had it, and died.
+  records.rows.set("n1", { record: row({ release: "ocata" }), silentSeconds: 0 });
+  await ours.stepBack();
+  assert.equal(await ours.beat({ ...beat, release: "newton" }), true);
+  const found = [...records.rows.values()].map(({ record }) => [record.name, record.pid, record.release]);
+  assert.deepEqual(found, [["n1", process.pid, "newton"]]);
+});
+
+test("registry: rows of processes that died beside the name are forgotten when it is registered anew", async () => {
+  const records = withRow(row({ name: "n1~77", pid: 77 }), 31);
+  records.rows.set("n1~78", { record: row({ name: "n1~78", pid: 78 }), silentSeconds: 3 });
+  records.rows.set("n10~77", { record: row({ name: "n10~77", pid: 77 }), silentSeconds: 31 });
+  await registry(records).register("ocata");
+  assert.deepEqual([...records.rows.keys()].sort(), ["n1", "n10~77", "n1~78"]);
 });
 
 test("registry: leaving marks the row stopped", async () => {

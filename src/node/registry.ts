@@ -3,9 +3,12 @@
 //
 //   no row, stopped, silent for long, or our dead predecessor's --register--> ours --beat--> ours --leave--> stopped
 //                                                                              `--someone else's pid--> taken (out of rotation)
+//
+// In a hand-over two processes of one node have a row each: the one that has not taken over yet, or has handed over, stands beside the
+// name (besideName), and its row is removed when it is gone. At no moment is there a process that may write and has no row.
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { NodeRow } from "../db/repositories/node-repository.ts";
+import { besideName, type NodeRow, nodeBesides } from "../db/repositories/node-repository.ts";
 import { nodeLiveSeconds } from "../db/schema/own-tables.ts";
 import { isReleaseId, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { workersOf } from "./orphans.ts";
@@ -31,6 +34,7 @@ export class NodeRegistry {
   readonly #pid: number;
   readonly #logger: () => Logger;
   #ours = false;
+  #rowName: string;
   /** A killed predecessor of an older release, whose workers may still be at work. */
   #predecessor: { readonly release: ReleaseId; readonly pid: number; readonly untilMs: number } | null = null;
   #address: string;
@@ -44,6 +48,7 @@ export class NodeRegistry {
     logger: () => Logger;
   }) {
     this.name = options.name;
+    this.#rowName = options.name;
     this.address = options.address;
     this.#address = options.address;
     this.records = options.records;
@@ -52,8 +57,40 @@ export class NodeRegistry {
     this.#logger = options.logger;
   }
 
+  /** Claims a row beside the name, which the process we take over from still has. */
+  async registerBeside(release: ReleaseId): Promise<void> {
+    await this.#standBeside({ state: "starting", release, transfers: noTransfers, p99Ms: null });
+    this.#ours = true;
+    this.#address = this.address;
+  }
+
+  /** Stands beside the name from now on, so that the process that takes over can have it. */
+  async stepAside(beat: Heartbeat): Promise<void> {
+    await this.#standBeside(beat);
+  }
+
+  /** Nobody took over: the name is ours again with the next heartbeat. */
+  async stepBack(): Promise<void> {
+    const beside = this.#rowName;
+    this.#rowName = this.name;
+    if (beside !== this.name) await this.#drop(beside);
+  }
+
+  /** Has the name from the process we take over from, or as `register` where that one is gone. Throws node.start_refused. */
+  async takeName(release: ReleaseId, predecessor: number): Promise<void> {
+    const beside = this.#rowName;
+    const holder = (await this.records.find(this.name))?.record;
+    const handed = holder?.pid === predecessor && holder.address === this.address && runsGlanceApi(predecessor);
+    const record = this.#record({ state: "starting", release, transfers: noTransfers, p99Ms: null });
+    if (handed && (await this.records.claim({ ...record, name: this.name }, holder))) this.#rowName = this.name;
+    else await this.register(release);
+    await this.#drop(beside);
+  }
+
   /** Claims the name. Throws node.start_refused where another living node has it. */
   async register(release: ReleaseId): Promise<void> {
+    this.#rowName = this.name;
+    await this.#forgetDead();
     const found = await this.records.find(this.name);
     const holder = found?.record;
     if (found && holder && this.#alive(found.record, found.silentSeconds)) throw this.#nameTaken(found);
@@ -77,7 +114,7 @@ export class NodeRegistry {
       if (this.address !== this.#address) await this.#move(record);
       return true;
     }
-    const found = await this.records.find(this.name);
+    const found = await this.records.find(this.#rowName);
     if (found && this.#alive(found.record, found.silentSeconds)) {
       if (this.#ours) this.#logger().error(this.#nameTaken(found).message);
       this.#ours = false;
@@ -92,8 +129,28 @@ export class NodeRegistry {
   async leave(release: ReleaseId): Promise<void> {
     if (!this.#ours) return;
     this.#ours = false;
+    if (this.#rowName !== this.name) return this.#drop(this.#rowName);
     const record = this.#record({ state: "stopped", release, transfers: noTransfers, p99Ms: null });
     await this.records.beat({ ...record, address: this.#address });
+  }
+
+  async #standBeside(beat: Heartbeat): Promise<void> {
+    const name = besideName(this.name, this.#pid);
+    const record = { ...this.#record(beat), name };
+    // A row of this name is that of a process that had our id before, and is gone.
+    if (!(await this.records.claim(record, (await this.records.find(name))?.record)))
+      throw new ServiceError("node.start_refused", `the registry row ${name} belongs to another process; try again`);
+    this.#rowName = name;
+  }
+
+  async #drop(name: string): Promise<void> {
+    await this.records.drop({ name, pid: this.#pid, address: this.#address });
+  }
+
+  /** Processes of this node that were killed while they stood beside it left rows that nobody removes. */
+  async #forgetDead(): Promise<void> {
+    for (const { record, silentSeconds } of await this.records.list())
+      if (nodeBesides(record.name) === this.name && silentSeconds > nodeLiveSeconds) await this.records.drop(record);
   }
 
   async #move(record: NodeRow): Promise<void> {
@@ -102,7 +159,7 @@ export class NodeRegistry {
 
   #record(beat: Heartbeat): NodeRow {
     return {
-      name: this.name,
+      name: this.#rowName,
       address: this.address,
       packageVersion: this.#packageVersion,
       pid: this.#pid,

@@ -5,7 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Crew, CrewReport } from "./crew.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { NodeParts, NodeState } from "./parts.ts";
-import type { NodeRegistry } from "./registry.ts";
+import type { Heartbeat, NodeRegistry } from "./registry.ts";
 import { type Repeating, repeat } from "./repeat.ts";
 import { RequestSpeed } from "./request-speed.ts";
 import { noTransfers } from "./transfer-summary.ts";
@@ -13,6 +13,8 @@ import { noTransfers } from "./transfer-summary.ts";
 /** The node as it stands at the moment of asking. */
 export type NodeView = {
   readonly state: NodeState;
+  /** Another process serves the node; this one only finishes. */
+  readonly handedOver: boolean;
   readonly settings: NodeSettings;
   readonly parts: NodeParts;
 };
@@ -30,7 +32,14 @@ export class Rounds {
   readonly #speed = new RequestSpeed();
   #beats: Repeating | null = null;
   #reaper: Repeating | null = null;
-  #last: CrewReport = { transfers: noTransfers, requestsInFlight: 0, connections: 0, latency: [] };
+  #last: CrewReport = {
+    transfers: noTransfers,
+    requestsInFlight: 0,
+    connections: 0,
+    usesDatabase: true,
+    passesOn: false,
+    latency: [],
+  };
   #beatMs = performance.now();
   #reasons: Reasons = { name: null, database: null };
 
@@ -73,6 +82,11 @@ export class Rounds {
     this.#beats?.soon();
   }
 
+  /** Another process cleans up from now on: this one may not know what the database has become by then. */
+  async onlyBeats(): Promise<void> {
+    await this.#reaper?.stop();
+  }
+
   /** Resolves when no round is under way, so that nothing uses connections that a reload has replaced. */
   async idle(): Promise<void> {
     await Promise.all([this.#beats?.idle(), this.#reaper?.idle()]);
@@ -92,15 +106,23 @@ export class Rounds {
   async beat(): Promise<void> {
     this.#last = await this.#crew.report();
     this.#speed.add(this.#last.latency, performance.now());
-    const { state, settings } = this.#view();
-    const ours = await this.#registry.beat({
-      state,
-      release: this.#crew.release(settings.release),
-      transfers: this.#last.transfers,
-      p99Ms: this.#speed.p99Ms(),
-    });
+    const ours = await this.#registry.beat(this.heartbeat());
     this.#beatMs = performance.now();
     this.#judge({ name: ours ? null : `another node goes by the name ${this.#registry.name}` });
+  }
+
+  /** The node as its row tells it, as of the last report of its workers. */
+  heartbeat(): Heartbeat {
+    const { state, settings, handedOver } = this.#view();
+    const { transfers, passesOn, usesDatabase } = this.#last;
+    // Until every worker passes requests on, some may still be answered here.
+    const finishing = usesDatabase ? "handed-over" : "sending";
+    return {
+      state: handedOver && passesOn ? finishing : state,
+      release: this.#crew.release(settings.release),
+      transfers,
+      p99Ms: this.#speed.p99Ms(),
+    };
   }
 
   /** The database may have moved past this release (contract), or back. */

@@ -9,6 +9,10 @@ export interface ServiceManager {
   reloading(): void;
   stopping(status: string): void;
   status(status: string): void;
+  /** What a process that takes over needs to speak to the manager in its turn. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** From now on another process speaks for the node; what this one would say is not said. */
+  handedOver(): void;
   /** Ends the watchdog's timer. Safe to call twice. */
   stop(): void;
 }
@@ -25,13 +29,15 @@ export function connectServiceManager(
   // One after another, so that STATUS= of before never overtakes STOPPING=1.
   let queue: Promise<void> = Promise.resolve();
   let warned = false;
+  let silent = socket === undefined || socket === "";
 
   const send = (...assignments: readonly string[]) => {
-    if (socket === undefined || socket === "") return;
+    if (silent) return;
     queue = queue.then(
       () =>
         new Promise((resolve) => {
           const args = [`--pid=${options.pid}`, ...assignments];
+          if (silent) return resolve();
           const childEnv = { ...env, NOTIFY_SOCKET: socket };
           execFile("systemd-notify", args, { env: childEnv, timeout: notifyMsMax }, (error) => {
             if (error && !warned) options.logger.warn({ error: errorText(error) }, "systemd could not be notified");
@@ -52,6 +58,10 @@ export function connectServiceManager(
     reloading: () => send("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     stopping: (status) => send("STOPPING=1", `STATUS=${status}`),
     status: (status) => send(`STATUS=${status}`),
+    environment: watched ? { NOTIFY_SOCKET: socket, WATCHDOG_USEC: watchdogUsec } : { NOTIFY_SOCKET: socket },
+    handedOver() {
+      silent = true;
+    },
     stop() {
       if (timer) clearInterval(timer);
     },

@@ -4,6 +4,7 @@
 //   TERM, INT   drain (drain.ts); a second one, or QUIT, gives up at once
 //   HUP         reload (reload.ts)
 //   USR1        reopen log files
+//   USR2        a new process takes over (hand-over.ts); this one then finishes what it has
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
@@ -15,6 +16,7 @@ import { Node } from "./node.ts";
 import { openLogger } from "./open-logger.ts";
 import type { NodeParts } from "./parts.ts";
 import { processTitle } from "./pid-file.ts";
+import { Predecessor } from "./predecessor.ts";
 import { connectServiceManager } from "./service-manager.ts";
 import { warnOfUnknown } from "./warn-of-unknown.ts";
 
@@ -44,13 +46,27 @@ const stopMsMax = 5_000;
  */
 export async function supervise(options: SupervisorOptions): Promise<"finished" | "cut"> {
   process.title = `${processTitle}: supervisor`;
+  const signals = listenForSignals();
+  const predecessor = await Predecessor.meet(process.env);
+  try {
+    return await run(options, signals, predecessor);
+  } catch (error) {
+    await predecessor?.fail(errorText(error));
+    throw error;
+  }
+}
+
+async function run(
+  options: SupervisorOptions,
+  signals: Signals,
+  predecessor: Predecessor | null,
+): Promise<"finished" | "cut"> {
   const config = options.readConfig();
   const logger = openLogger(config, "glance-api");
   warnOfUnknown(config, logger);
-  const signals = listenForSignals();
   const manager = connectServiceManager(process.env, { pid: process.pid, logger });
   const stack = new StopStack();
-  const node = new Node(options, { config, logger, manager, stack, env: process.env });
+  const node = new Node(options, { config, logger, manager, stack, env: process.env, predecessor });
   try {
     const starting = node.start();
     // Told to stop before it ever served, there is nothing to drain.
@@ -60,13 +76,21 @@ export async function supervise(options: SupervisorOptions): Promise<"finished" 
       return "finished";
     }
     signals.onReload(() => void node.reload());
+    signals.onHandOver(() => void node.handToSuccessor());
+    predecessor?.serving({ reload: () => void node.reload(), leave: signals.stop });
     signals.onReopen(() => {
       reopenLogFiles();
       node.reopenLogs();
     });
-    await signals.leave;
-    signals.onReload(() => undefined);
-    return await leave(node, signals.atOnce, () => manager.stopping("finishing"));
+    await Promise.race([signals.leave, node.handOver.done]);
+    const told = !node.handOver.isDone;
+    if (told && !(await node.handOver.abandon())) {
+      signals.onReload(() => undefined);
+      return await leave(node, signals.atOnce, () => manager.stopping("finishing"));
+    }
+    // Told to stop while the other one began to serve: it is the node, so it is meant.
+    if (told) node.handOver.pass("leave");
+    return await finish(node, AbortSignal.any([signals.atOnce, node.handOver.cut]));
   } finally {
     manager.stop();
     const stopping = stack
@@ -87,10 +111,24 @@ async function leave(node: Node, atOnce: AbortSignal, tellManager: () => void): 
   });
 }
 
+/** Another process serves: there is no hurry, and no deadline. */
+async function finish(node: Node, atOnce: AbortSignal): Promise<"finished" | "cut"> {
+  return await drain(node.finishSteps(), {
+    settleMs: 0,
+    deadlineMs: 0,
+    clock: systemClock,
+    atOnce,
+    onPhase: (phase) => node.enter(phase),
+  });
+}
+
 type Signals = {
   readonly leave: Promise<"leave">;
   readonly atOnce: AbortSignal;
+  /** As TERM. */
+  stop(): void;
   onReload(handle: () => void): void;
+  onHandOver(handle: () => void): void;
   onReopen(handle: () => void): void;
 };
 
@@ -100,6 +138,8 @@ function listenForSignals(): Signals {
   let told = false;
   let reload: (() => void) | null = null;
   let reloadDue = false;
+  let handOver: (() => void) | null = null;
+  let handOverDue = false;
   let reopen: () => void = () => undefined;
   const stop = () => {
     if (told) atOnce.abort();
@@ -117,14 +157,24 @@ function listenForSignals(): Signals {
     if (reload) reload();
     else reloadDue = true;
   });
+  process.on("SIGUSR2", () => {
+    if (handOver) handOver();
+    else handOverDue = true;
+  });
   process.on("SIGUSR1", () => reopen());
   return {
     leave: leave.promise,
     atOnce: atOnce.signal,
+    stop,
     onReload: (handle) => {
       reload = handle;
       if (reloadDue) handle();
       reloadDue = false;
+    },
+    onHandOver: (handle) => {
+      handOver = handle;
+      if (handOverDue) handle();
+      handOverDue = false;
     },
     onReopen: (handle) => {
       reopen = handle;

@@ -12,8 +12,10 @@ export type WorkerPoolOptions = {
   readonly module: string;
   readonly count: number;
   readonly socketFd: number;
+  /** Workers wait for `listen` before they take connections. */
+  readonly held?: boolean;
   /** Asked at each start, so that a replacement knows how the node stands by then. */
-  readonly start: () => StartMessage;
+  readonly start: () => Omit<StartMessage, "listen">;
   readonly wantMetrics: (answer: (contentType: string, body: string) => void) => void;
   readonly logger: Logger;
 };
@@ -31,19 +33,21 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers = new Set<WorkerProcess>();
   #leaving = false;
+  #held: boolean;
   #slots: Promise<void>[] = [];
   readonly #stop = new AbortController();
 
   constructor(options: WorkerPoolOptions) {
     assert(options.count >= 1, "somebody has to serve");
     this.#options = options;
+    this.#held = options.held ?? false;
   }
 
   get size(): number {
     return this.#workers.size;
   }
 
-  /** Resolves when all workers listen. Throws what the first one to fail says, and ends the others. */
+  /** Resolves when all workers listen, or could where they are held. Throws what the first one to fail says, and ends the others. */
   async start(): Promise<void> {
     const starts = Array.from({ length: this.#options.count }, () => Promise.withResolvers<void>());
     this.#slots = starts.map(async (started) => {
@@ -59,12 +63,22 @@ export class WorkerPool {
     }
   }
 
+  /** Lets held workers listen; resolves when they do. Throws what the first one to fail says. */
+  async listen(): Promise<void> {
+    this.#held = false;
+    this.tell({ do: "listen" });
+    await Promise.all([...this.#workers].map((worker) => worker.ready));
+  }
+
   tell(message: ToWorker): void {
     for (const worker of this.#workers) worker.send(message);
   }
 
-  /** `close` lets them finish, `retire` as well while others stay, `cut` makes them give up. Resolves when none of them listens. */
-  async leave(how: "close" | "retire" | "cut"): Promise<void> {
+  /**
+   * `close` lets them finish, `retire` as well while others stay, `hand-over` while those of another process do, `cut` makes them give
+   * up. Resolves when none of them listens.
+   */
+  async leave(how: "close" | "retire" | "hand-over" | "cut"): Promise<void> {
     this.#leaving = true;
     this.#stop.abort();
     this.tell({ do: how });
@@ -83,8 +97,9 @@ export class WorkerPool {
     await this.ended();
   }
 
-  async reports(): Promise<readonly WorkerReport[]> {
-    return present(await Promise.all(this.#ready().map((worker) => worker.report())));
+  /** null for a worker that does not answer in time. */
+  async reports(): Promise<readonly (WorkerReport | null)[]> {
+    return Promise.all(this.#ready().map((worker) => worker.report()));
   }
 
   async metrics(): Promise<readonly WorkerMetrics[]> {
@@ -103,7 +118,7 @@ export class WorkerPool {
       const bornMs = performance.now();
       const worker = this.#spawn();
       try {
-        await worker.ready;
+        await (this.#held ? worker.built : worker.ready);
         everReady = true;
         started.resolve();
       } catch (error) {
@@ -134,7 +149,7 @@ export class WorkerPool {
     const worker: WorkerProcess = new WorkerProcess({
       module,
       socketFd,
-      start: start(),
+      start: { ...start(), listen: !this.#held },
       wantMetrics: (id) => wantMetrics((contentType, body) => worker.send({ do: "metrics", id, contentType, body })),
     });
     this.#workers.add(worker);

@@ -15,6 +15,8 @@ const mallocArenas = "2";
 const answerMsMax = 2_000;
 
 export class WorkerProcess {
+  /** As `ready`, of all that comes before listening. */
+  readonly built: Promise<void>;
   /** Rejects with a ServiceError where the worker named what is wrong, else with a WorkerCrash. */
   readonly ready: Promise<void>;
   /** Its listener is closed, or the process is gone. */
@@ -40,19 +42,24 @@ export class WorkerProcess {
       this.#child.once("error", (error) => resolve(`could not be started: ${error.message}`));
       this.#child.once("exit", (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
     });
-    this.ready = new Promise((resolve, reject) => {
-      this.#heard.add((message) => {
-        if (message.did === "ready") {
-          this.isReady = true;
-          resolve();
-        }
-        if (message.did !== "fail") return;
-        reject(message.code ? new ServiceError(message.code, message.message) : new WorkerCrash(message.message));
-      });
-      this.exited.then((how) => reject(new WorkerCrash(`the worker did not become ready: ${how}`)));
+    const [built, ready] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const fail = (error: Error) => {
+      built.reject(error);
+      ready.reject(error);
+    };
+    this.#heard.add((message) => {
+      if (message.did === "built" || message.did === "ready") built.resolve();
+      if (message.did === "ready") {
+        this.isReady = true;
+        ready.resolve();
+      }
+      if (message.did !== "fail") return;
+      fail(message.code ? new ServiceError(message.code, message.message) : new WorkerCrash(message.message));
     });
-    // Whoever does not wait for it learns of a failure by `exited`.
-    this.ready.catch(() => undefined);
+    this.exited.then((how) => fail(new WorkerCrash(`the worker did not become ready: ${how}`)));
+    [this.built, this.ready] = [built.promise, ready.promise];
+    // Whoever does not wait for them learns of a failure by `exited`.
+    for (const stage of [this.built, this.ready]) stage.catch(() => undefined);
     this.listenerClosed = new Promise((resolve) => {
       this.#heard.add((message) => message.did === "close" && resolve());
       this.exited.then(() => resolve());

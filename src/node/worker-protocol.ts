@@ -15,6 +15,8 @@ export type StartMessage = {
   readonly nodeName: string;
   /** As it stands now, for a worker started while the node leaves or is unfit. */
   readonly draining: boolean;
+  /** False: wait for `listen` before the first connection is taken. */
+  readonly listen: boolean;
   readonly unfit: string | null;
 };
 
@@ -22,10 +24,14 @@ export type ToWorker =
   | StartMessage
   /** Why the node must be out of rotation; null: it need not. */
   | { readonly do: "fit"; readonly unfit: string | null }
+  /** Take connections from now on. */
+  | { readonly do: "listen" }
   /** The node leaves: health fails, responses close their connections, new ones are still taken. */
   | { readonly do: "drain" }
   /** This worker leaves and others stay: stop accepting at once, finish, exit; health stays good. */
   | { readonly do: "retire" }
+  /** As `retire`, but the others are another process's: what still comes over open connections is passed on to them. */
+  | { readonly do: "hand-over" }
   /** Stop accepting, finish what runs, exit. */
   | { readonly do: "close" }
   /** Give up what runs, cleanly, and exit. */
@@ -42,11 +48,17 @@ export type WorkerReport = {
   readonly transfers: TransferSummary;
   readonly requestsInFlight: number;
   readonly connections: number;
+  /** What may still read or write the database: all but downloads under way, once requests are passed on; before that, always something. */
+  readonly usesDatabase: boolean;
+  /** All that comes from now on is passed on to the process that took over. */
+  readonly passesOn: boolean;
   /** Since the report before. */
   readonly latency: LatencyCounts;
 };
 
 export type FromWorker =
+  /** All is built; only listening is left. */
+  | { readonly did: "built" }
   | { readonly did: "ready" }
   /** It cannot start; the supervisor prints the line. */
   | { readonly did: "fail"; readonly code: ErrorCode | null; readonly message: string }

@@ -1,7 +1,7 @@
 // One worker process: builds the service it is told to serve, listens on the inherited socket, and leaves as the supervisor says.
 //
 //   starting -> serving --drain--> leaving --close--> finishing -> gone
-//                  |--retire---------------------------^
+//                  |--retire, hand-over----------------^
 //                  `--the supervisor died--> leaving for a moment, then finishing, but never beyond the life of its registry row
 //   any --cut--> gives up what runs -> gone
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -21,6 +21,7 @@ import { listenOnInherited } from "./http-listener.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { openLogger } from "./open-logger.ts";
 import { workerTitle } from "./orphans.ts";
+import { Passage } from "./passage.ts";
 import { SupervisorChannel } from "./supervisor-channel.ts";
 import { summarizeTransfers } from "./transfer-summary.ts";
 import { WorkerGate } from "./worker-gate.ts";
@@ -32,6 +33,8 @@ export type WorkerService = {
   readonly server: Server;
   /** Ends work that no connection stands for: what it was done for goes back to where it was. */
   cut(): void;
+  /** Ends work of its own accord, which another process does from now on; requests under way go on. */
+  quiesce(): void;
   /** Called when no connection is left; gives everything back. */
   close(): Promise<void>;
 };
@@ -67,7 +70,7 @@ const transferPath = /^\/v2[.\d]*\/images\/[^/]+\/(file|stage)(\?|$)/;
 export function runWorker(options: WorkerOptions): void {
   process.title = workerTitle(process.ppid);
   // A terminal or a service manager signals the whole group; only the supervisor decides what happens next.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const)
     process.on(signal, () => undefined);
   let worker: Worker | null = null;
   const channel = new SupervisorChannel(
@@ -100,7 +103,9 @@ class Worker {
   readonly #gate: WorkerGate;
   readonly #transfers = new TransferTracker();
   readonly #latency = new LatencyHistogram();
+  readonly #mayListen = Promise.withResolvers<void>();
   #service: WorkerService | null = null;
+  #passage: Passage | null = null;
   #connections: Connections | null = null;
   #finishing = false;
 
@@ -117,6 +122,7 @@ class Worker {
     });
     this.#gate.leaving = start.draining;
     this.#gate.unfit = start.unfit;
+    if (start.listen) this.#mayListen.resolve();
   }
 
   async start(): Promise<void> {
@@ -129,16 +135,22 @@ class Worker {
       logger: this.#logger,
     });
     this.#service = service;
+    this.#passage = new Passage(service.server, this.#logger);
     this.#connections = new Connections(service.server);
     service.server.prependListener("request", (request: IncomingMessage, response: ServerResponse) =>
       this.#measure(request, response),
     );
+    this.#channel.send({ did: "built" });
+    await this.#mayListen.promise;
     await listenOnInherited(service.server, this.#config, this.#gate);
     this.#channel.send({ did: "ready" });
   }
 
   obey(message: Exclude<ToWorker, StartMessage>): void {
     switch (message.do) {
+      case "listen":
+        this.#mayListen.resolve();
+        break;
       case "fit":
         this.#gate.unfit = message.unfit;
         break;
@@ -148,6 +160,9 @@ class Worker {
       case "retire":
         this.#gate.retiring = true;
         this.#finishThenExit();
+        break;
+      case "hand-over":
+        this.#handOver();
         break;
       case "close":
         this.#finishThenExit();
@@ -178,6 +193,14 @@ class Worker {
     const settleMs = Math.min(this.#config.read(nodeOptions).drain_settle_seconds * 1000, orphanSettleMsMax);
     setTimeout(() => this.#finishThenExit(), settleMs);
     setTimeout(() => this.#detached(this.#cut()), orphanFinishMsMax);
+  }
+
+  #handOver(): void {
+    const { bind_host: host, bind_port: port } = this.#config.read(listenOptions);
+    this.#gate.retiring = true;
+    this.#passage?.passOn({ host: reachable(host), port });
+    this.#service?.quiesce();
+    this.#finishThenExit();
   }
 
   #finishThenExit(): void {
@@ -228,9 +251,17 @@ class Worker {
         transfers: summarizeTransfers(this.#transfers.snapshot(), Date.now()),
         requestsInFlight: this.#connections?.requestsInFlight ?? 0,
         connections: this.#connections?.open ?? 0,
+        usesDatabase: this.#usesDatabase(),
+        passesOn: this.#passage?.passesOn ?? false,
         latency: this.#latency.take(),
       },
     });
+  }
+
+  #usesDatabase(): boolean {
+    const passage = this.#passage;
+    if (!passage?.passesOn || passage.busy) return true;
+    return this.#transfers.snapshot().some(({ kind }) => kind !== "download");
   }
 
   async #collect(id: number): Promise<void> {
@@ -250,4 +281,9 @@ class Worker {
       process.exit(1);
     });
   }
+}
+
+/** From where the node itself can be reached on this machine. */
+function reachable(host: string): string {
+  return host === "0.0.0.0" || host === "" ? "127.0.0.1" : host === "::" ? "::1" : host;
 }

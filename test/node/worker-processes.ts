@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { NodeProcess } from "./node-process.ts";
 
-export function workersOf(node: NodeProcess): readonly number[] {
+export function workersOf(node: Pick<NodeProcess, "pid">): readonly number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => commandOf(pid) === `glance-api: worker of ${node.pid}`);
 }

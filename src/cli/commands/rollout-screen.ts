@@ -1,9 +1,9 @@
 // What `glance-rollout run` shows while it works: in a terminal phases and nodes live above the latest entries of the journal, elsewhere
 // a line an entry, with --json the entries themselves.
+import { createLogUpdate } from "log-update";
 import type { Phase } from "../../rollout/decision.ts";
 import type { JournalEvent } from "../../rollout/journal-event.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
-import { createLiveLine, type LiveLine } from "../live-line.ts";
 import { nodeTable } from "./rollout-table.ts";
 
 export interface Screen {
@@ -18,8 +18,7 @@ const entriesShown = 8;
 
 export function createScreen(options: { json: boolean }): Screen {
   if (options.json) return plain((event) => JSON.stringify(event));
-  const live = process.stdout.isTTY ? createLiveLine(process.stdout, { showCursor: true }) : undefined;
-  return live ? liveScreen(live) : plain(eventText);
+  return process.stdout.isTTY ? liveScreen() : plain(eventText);
 }
 
 export function eventText(event: JournalEvent): string {
@@ -35,7 +34,8 @@ function plain(text: (event: JournalEvent) => string): Screen {
   };
 }
 
-function liveScreen(live: LiveLine): Screen {
+function liveScreen(): Screen {
+  const live = createLogUpdate(process.stdout, { showCursor: true });
   const entries: string[] = [];
   let table: readonly string[] = [];
   let phase: Phase = "backup";

@@ -11,7 +11,11 @@ export type NodeRow = {
   readonly release: string;
   readonly packageVersion: string;
   readonly pid: number;
-  readonly state: "starting" | "serving" | "draining" | "stopped";
+  /**
+   * `handed-over`: another process answers all requests by now, and this one finishes uploads and imports, that is: it still writes.
+   * `sending`: the same, and all that is left are answers on their way out; it needs the database no more.
+   */
+  readonly state: "starting" | "serving" | "draining" | "handed-over" | "sending" | "stopped";
   readonly transfers: {
     readonly uploads: number;
     readonly downloads: number;
@@ -36,8 +40,23 @@ export interface NodeRepository {
   beat(record: NodeRow): Promise<boolean>;
   /** For a node that died without a word: its row no longer counts as alive. False where there is none. */
   markStopped(name: string): Promise<boolean>;
+  /** Removes a process's own row; harmless where it is another's by now. */
+  drop(record: Pick<NodeRow, "name" | "pid" | "address">): Promise<void>;
   /** False where there is none. */
   remove(name: string): Promise<boolean>;
+}
+
+/**
+ * The row of a process that serves a node beside the one that has its name: one that is about to take over, or has handed over. Nobody's
+ * choice of a name: `~` and a process id.
+ */
+export function besideName(name: string, pid: number): string {
+  return `${name}~${pid}`;
+}
+
+/** The node a row of such a process belongs to; undefined where it is a node's own. */
+export function nodeBesides(rowName: string): string | undefined {
+  return /^(.+)~\d+$/.exec(rowName)?.[1];
 }
 
 const columns =
@@ -89,6 +108,10 @@ export function createNodeRepository(db: Database): NodeRepository {
 
     async markStopped(name) {
       return (await db.run("update perennial_nodes set state = 'stopped' where name = ?", [name])).rowsAffected > 0;
+    },
+
+    async drop({ name, pid, address }) {
+      await db.run("delete from perennial_nodes where name = ? and pid = ? and address = ?", [name, pid, address]);
     },
 
     async remove(name) {

@@ -15,7 +15,7 @@ export type LiveNode = {
   readonly p99Ms: number | null;
 };
 
-/** Nodes with a recent heartbeat that have not stopped, by the database's clock. */
+/** Nodes with a recent heartbeat that have not stopped, nor only send out what they have begun, by the database's clock. */
 export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
   if (!(await presentTables(db)).has("perennial_nodes")) return [];
   const since = db.dialect.secondsSinceSql("heartbeat_at");
@@ -28,7 +28,7 @@ export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
     s: number;
   }>(
     `SELECT name, address, release_id, state, p99_ms AS p99, ${since} AS s FROM perennial_nodes
-     WHERE state <> 'stopped' AND ${since} < ${nodeLiveSeconds} ORDER BY name`,
+     WHERE state NOT IN ('stopped', 'sending') AND ${since} < ${nodeLiveSeconds} ORDER BY name`,
   );
   return rows.map(({ name, address, release_id, state, p99, s }) => ({
     name,

@@ -2,7 +2,7 @@
 // certainly or probably did not get through. Tokens and passwords never come into messages.
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
-import type { Agent } from "undici";
+import { Agent, request } from "undici";
 import { errorText, ServiceError } from "../../core/errors.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -34,9 +34,7 @@ const pauseMsMin = 50;
 const passing = new Set([502, 503, 504]);
 
 export class KeystoneClient {
-  /** Loaded by who talks to Keystone, and at once: the files may be another release's by the time of the first call. */
-  readonly #undici = import("undici");
-  readonly #agent: Promise<Agent>;
+  readonly #agent: Agent;
   readonly #answerMsMax: number;
   readonly #retriesMax: number;
 
@@ -44,8 +42,11 @@ export class KeystoneClient {
   constructor(settings: ClientSettings) {
     this.#answerMsMax = settings.answerMsMax;
     this.#retriesMax = settings.retriesMax;
-    const connect = { timeout: settings.answerMsMax, ...tlsOptions(settings) };
-    this.#agent = this.#undici.then(({ Agent }) => new Agent({ connections: connectionsMax, pipelining: 1, connect }));
+    this.#agent = new Agent({
+      connections: connectionsMax,
+      pipelining: 1,
+      connect: { timeout: settings.answerMsMax, ...tlsOptions(settings) },
+    });
   }
 
   /** Whatever the answer is, but those that pass. Throws identity.unavailable. */
@@ -67,14 +68,13 @@ export class KeystoneClient {
   }
 
   async close(): Promise<void> {
-    await (await this.#agent).destroy();
+    await this.#agent.destroy();
   }
 
   async #once(call: KeystoneCall, signal: AbortSignal): Promise<KeystoneAnswer> {
-    const { request } = await this.#undici;
     const { statusCode, headers, body } = await request(call.url, {
       method: call.method,
-      dispatcher: await this.#agent,
+      dispatcher: this.#agent,
       signal,
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -79,7 +79,6 @@ export class SimulatedFleet {
           due: this.due,
           backup: this.backup,
           strangers: [],
-          request: null,
         };
       },
       act: async (action) => {

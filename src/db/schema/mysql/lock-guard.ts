@@ -61,8 +61,7 @@ export async function tryWithoutWaiting(session: Session, sql: string): Promise<
     }
     return false;
   } finally {
-    // A lost connection has lost its settings, too.
-    await session.run(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`).catch(() => undefined);
+    await session.run(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`);
   }
 }
 

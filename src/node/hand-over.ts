@@ -1,0 +1,176 @@
+// Handing the node over to a new process, from the side of the one that serves. Until the new one serves, nothing of this one changes;
+// what fails is said in the log and in the note beside the pid file. hand-over-protocol.ts draws what the two say to each other.
+import { splitCommand } from "../core/command-line.ts";
+import { errorText, ServiceError } from "../core/errors.ts";
+import { writeHandOverNote } from "../core/hand-over-note.ts";
+import type { Logger } from "../core/logger.ts";
+import type { ListenSocket } from "./listen-socket.ts";
+import type { NodeSettings } from "./node-settings.ts";
+import type { NodeRegistry } from "./registry.ts";
+import type { Rounds } from "./rounds.ts";
+import type { ServiceManager } from "./service-manager.ts";
+import { Successor } from "./successor.ts";
+
+/** The node as hand-overs see it, at the moment of asking. */
+export type HandOverView = {
+  /** As the configuration files are now, or were when they could last be read. */
+  readonly settings: NodeSettings;
+  /** Where our process id stands, and by what it is written again. */
+  readonly pidFile: { readonly path: string; readonly restore: () => void } | null;
+  readonly socket: ListenSocket;
+  readonly bindHost: string;
+  readonly registry: NodeRegistry;
+  readonly rounds: Rounds;
+  readonly manager: ServiceManager;
+  readonly statusLine: string;
+};
+
+/** Told to serve, a process has only to listen, and to write its row and its pid file. */
+const servingMsMax = 60_000;
+
+export class HandOver {
+  readonly #view: () => HandOverView;
+  readonly #logger: () => Logger;
+  readonly #abandoned = new AbortController();
+  readonly #cut = new AbortController();
+  readonly #done = Promise.withResolvers<void>();
+  #running: Promise<boolean> | null = null;
+  #successor: Successor | null = null;
+
+  constructor(options: { view: () => HandOverView; logger: () => Logger }) {
+    this.#view = options.view;
+    this.#logger = options.logger;
+  }
+
+  /** One is under way, and how it ends is not known. */
+  get running(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Another process serves the node. */
+  get isDone(): boolean {
+    return this.#successor !== null;
+  }
+
+  /** Resolves when another process serves the node. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  /** Aborts when the process that took over wants this one gone. */
+  get cut(): AbortSignal {
+    return this.#cut.signal;
+  }
+
+  /** True where a new process serves the node, at the end of this call or already. Two at once are one. Never throws. */
+  async run(): Promise<boolean> {
+    if (this.isDone) return true;
+    this.#running ??= this.#try().finally(() => {
+      this.#running = null;
+    });
+    return await this.#running;
+  }
+
+  /** This process is to leave: a new one that was not yet told to serve is ended. Resolves with whether one serves. */
+  async abandon(): Promise<boolean> {
+    this.#abandoned.abort();
+    return (await this.#running) ?? this.isDone;
+  }
+
+  /** What reached this process too late. */
+  pass(what: "reload" | "leave"): void {
+    this.#successor?.send({ do: what });
+  }
+
+  async #try(): Promise<boolean> {
+    const { manager, statusLine } = this.#view();
+    let successor: Successor | null = null;
+    manager.reloading();
+    try {
+      successor = this.#start();
+      this.#note("under way", successor);
+      await this.#lead(successor);
+    } catch (error) {
+      const why = errorText(error);
+      await successor?.kill();
+      this.#logger().error({ error: why }, "hand-over refused; the node goes on as it was");
+      this.#note("failed", successor, why);
+      manager.ready(statusLine);
+      return false;
+    }
+    manager.handedOver();
+    manager.stop();
+    this.#successor = successor;
+    this.#logger().info({ successor: successor.pid }, "handed over; finishing what is under way");
+    this.#note("done", successor);
+    this.#done.resolve();
+    return true;
+  }
+
+  #start(): Successor {
+    const { settings, socket, bindHost, manager } = this.#view();
+    const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+    const [program, ...args] = settings.handOverCommand === null ? own : splitCommand(settings.handOverCommand);
+    if (program === undefined) throw failure("[perennial] handover_command names no program");
+    const { host, port, inherited, fd: socketFd } = socket;
+    return new Successor({
+      command: [program, ...args],
+      socketFd,
+      about: { pid: process.pid, host, port, bindHost, inherited },
+      environment: manager.environment,
+      onCut: () => this.#cut.abort(),
+    });
+  }
+
+  /** Throws node.handover_failed, what the database says; then the new process must not live on. */
+  async #lead(successor: Successor): Promise<void> {
+    const { settings, registry, rounds } = this.#view();
+    this.#logger().info({ successor: successor.pid }, "handing over");
+    await orAbandoned(successor.ready(settings.handOverMsMax), this.#abandoned.signal);
+    try {
+      await registry.stepAside(rounds.heartbeat());
+      // A heartbeat under way is one under the name, which is about to be another process's.
+      await rounds.idle();
+      if (this.#abandoned.signal.aborted) throw leaving();
+      successor.send({ do: "serve" });
+      await successor.serving(servingMsMax);
+    } catch (error) {
+      await successor.kill();
+      this.#view().pidFile?.restore();
+      await registry.stepBack();
+      rounds.soon();
+      throw error;
+    }
+  }
+
+  #note(state: "under way" | "done" | "failed", successor: Successor | null, why: string | null = null): void {
+    const { pidFile } = this.#view();
+    if (pidFile === null) return;
+    try {
+      writeHandOverNote(pidFile.path, { state, from: process.pid, to: successor?.pid ?? null, why });
+    } catch (error) {
+      this.#logger().warn({ error: errorText(error) }, "the note on the hand-over cannot be written");
+    }
+  }
+}
+
+async function orAbandoned(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const stop = Promise.withResolvers<never>();
+  const abandon = () => stop.reject(leaving());
+  if (signal.aborted) abandon();
+  signal.addEventListener("abort", abandon, { once: true });
+  try {
+    await Promise.race([work, stop.promise]);
+  } finally {
+    signal.removeEventListener("abort", abandon);
+    stop.promise.catch(() => undefined);
+  }
+}
+
+function leaving(): ServiceError {
+  return failure("this node is told to leave");
+}
+
+function failure(why: string): ServiceError {
+  return new ServiceError("node.handover_failed", `no new process takes over: ${why}`);
+}

@@ -122,7 +122,7 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   const origin = balancer?.origin ?? `http://${nodes[0]?.address}`;
   await Promise.all(nodes.map(startNode));
   await eventually("every node is in rotation", () => allServe(origin, nodes.length), {
-    msMax: 30_000,
+    msMax: 120_000,
     everyMs: 100,
   });
   return {

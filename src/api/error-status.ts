@@ -10,6 +10,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "db.duplicate": 409,
   "db.integrity": 500,
   "db.wrong_schema": 503,
+  "db.full": 503,
   "db.statement_failed": 500,
   "db.backup_failed": 500,
   "db.restore_refused": 500,
@@ -49,6 +50,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "stores.blob_exists": 409,
   "stores.full": 413,
   "stores.read_only": 503,
+  "stores.in_use": 409,
   "stores.unavailable": 503,
   "cache.off": 404,
   "identity.unauthenticated": 401,
@@ -72,4 +74,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "rollout.driver_failed": 500,
   "rollout.backup_failed": 500,
   "rollout.paused": 500,
+  "rollout.lease_lost": 500,
+  "rollout.journal_broken": 500,
+  "rollout.plan_outdated": 500,
 };

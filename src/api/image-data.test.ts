@@ -82,6 +82,37 @@ test("data: an empty body, chunked bodies and type parameters are taken, other t
   assert.equal(api.fixture.database.live(id)?.status, "queued");
 });
 
+test("data: from 2025.2 on a client may name the size in X-OpenStack-Image-Size, and is held to it; before, nobody reads it", async () => {
+  const chunked = "Transfer-Encoding: chunked\r\n";
+  const five = "5\r\nabcde\r\n0\r\n\r\n";
+  for (const [release, fields, body, status] of [
+    ["2025.2", `X-OpenStack-Image-Size: 5\r\n${chunked}`, five, 204],
+    ["2026.1", `X-OpenStack-Image-Size: 5\r\n${chunked}`, five, 204],
+    // Who does not know it yet.
+    ["2025.2", `X-OpenStack-Image-Size: 0\r\n${chunked}`, five, 204],
+    ["2025.2", `X-OpenStack-Image-Size: 6\r\n${chunked}`, five, 400],
+    ["2025.2", `X-OpenStack-Image-Size: 4\r\n${chunked}`, five, 400],
+    ["2025.2", "X-OpenStack-Image-Size: 6\r\nContent-Length: 5\r\n", "abcde", 400],
+    ["2025.2", "X-OpenStack-Image-Size: 5\r\n", "", 400],
+    ["2025.2", `X-OpenStack-Image-Size: 10000001\r\n${chunked}`, five, 413],
+    ...["five", "-5", "5.0", "0x5", "", "9007199254740993"].map(
+      (text) => ["2025.2", `X-OpenStack-Image-Size: ${text}\r\n${chunked}`, five, 400] as const,
+    ),
+    ["2025.1", `X-OpenStack-Image-Size: 6\r\n${chunked}`, five, 204],
+    ["newton", `X-OpenStack-Image-Size: five\r\n${chunked}`, five, 204],
+  ] as const)
+    for (const path of release === "newton" ? ["file"] : ["file", "stage"]) {
+      await using api = await startApi({ release });
+      const create = JSON.stringify({ id, disk_format: "iso", container_format: "ovf" });
+      assert.equal((await fetch(`${api.url}/v2/images`, { method: "POST", body: create })).status, 201);
+      const head = `PUT /v2/images/${id}/${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: ${octets}\r\n${fields}\r\n`;
+      const what = `${release} ${path} ${fields}`;
+      assert.equal((await sendRaw(api.port, head + body)).status, status, what);
+      const taken = path === "file" ? "active" : "uploading";
+      assert.equal(api.fixture.database.live(id)?.status, status === 204 ? taken : "queued", what);
+    }
+});
+
 test("data: ranges by Range, and by Content-Range as clients of old asked", async () => {
   await using api = await apiWithImage();
   await upload(api, "0123456789");

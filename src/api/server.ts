@@ -16,13 +16,15 @@ import type { ApiSettings } from "./config.ts";
 import { Exchanges } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { describeApi } from "./openapi/document.ts";
 import { hasBody } from "./request-body.ts";
 import { requestIdHeader, requestIdOf } from "./request-id.ts";
 import { ApiRequest, type Route, type RouteDeps, type Services } from "./route.ts";
 import { allowedMethods, pathsOf, routesOf } from "./route-table.ts";
 import { healthcheckAnswer } from "./routes/healthcheck.ts";
+import { openapiAnswer } from "./routes/openapi.ts";
 import { redirectAnswer, versionsAnswer } from "./routes/versions.ts";
-import { createUrlRewrite, internalPaths } from "./version-negotiation.ts";
+import { createUrlRewrite, internalPaths, openapiPath } from "./version-negotiation.ts";
 
 export type ApiDeps = {
   readonly services: Services;
@@ -56,6 +58,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const { capabilities } = deps.release;
   const routeDeps: RouteDeps = { ...deps, capabilities, view: { ...deps.images, ...capabilities } };
   const routes = routesOf(routeDeps);
+  const description = describeApi(routes, routeDeps);
   const exchanges = new Exchanges(deps);
   const app = fastify({
     rewriteUrl,
@@ -87,6 +90,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     [internalPaths.undecodable, refuseUndecodable],
     ...healthPaths.map((path) => [path, ({ raw }: FastifyRequest) => healthcheckAnswer(raw, deps.gate)] as const),
     ["/metrics", metricsAnswer],
+    [openapiPath, ({ raw }) => openapiAnswer(raw, deps.settings, description)],
   ];
   for (const [url, make] of internal)
     app.route({ method: allMethods, url, handler: (request, reply) => publicAnswer(request, reply, url, make) });

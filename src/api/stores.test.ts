@@ -1,7 +1,8 @@
 // Several stores over HTTP: what is there in which release, the header that chooses one, and what answers tell of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formats, namedStores } from "../images/testing/fixture.ts";
+import { ServiceError } from "../core/errors.ts";
+import { formats, keepingStore, namedStores } from "../images/testing/fixture.ts";
 import { type ReleaseId, releases } from "../releases/catalogue.ts";
 import { startApi, type TestApi } from "./testing/api-server.ts";
 
@@ -69,4 +70,21 @@ test("API stores: X-Image-Meta-Store chooses the store, an unknown one is 400, a
   assert.equal((await fetch(`${api.url}/v2/stores/cheap/${id}`, { method: "DELETE" })).status, 403);
   assert.equal((await fetch(`${api.url}/v2/stores/fast/${id}`, { method: "DELETE" })).status, 404);
   assert.equal((await fetch(`${api.url}/v2/stores/nowhere/${id}`, { method: "DELETE" })).status, 409);
+});
+
+test("API stores: deleting an image is 409 while its data is in use, and 403 where the store forbids it", async () => {
+  let refusal: ServiceError | null = new ServiceError("stores.in_use", "The data is in use.");
+  const stores = namedStores(["fast"]).map((named) => ({ ...named, store: keepingStore(named.store, () => refusal) }));
+  await using api = await startApi({ release: "2026.1", stores });
+  const { id } = (await (await post(api, formats)).json()) as { id: string };
+  const url = `${api.url}/v2/images/${id}`;
+  assert.equal((await fetch(`${url}/file`, { method: "PUT", headers: octets, body: "some data" })).status, 204);
+  const remove = async () => (await fetch(url, { method: "DELETE" })).status;
+  assert.equal(await remove(), 409);
+  refusal = new ServiceError("stores.read_only", "The account may not do that.");
+  assert.equal(await remove(), 403);
+  assert.equal(((await (await fetch(url)).json()) as { status: string }).status, "active");
+  refusal = null;
+  assert.equal(await remove(), 204);
+  assert.equal((await fetch(url)).status, 404);
 });

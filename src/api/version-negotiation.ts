@@ -16,8 +16,11 @@ export const internalPaths = {
   undecodable: "/.undecodable",
 } as const;
 
+/** The API's description. The reference takes a first segment for a version, and no version can be called like this. */
+export const openapiPath = "/openapi.json";
+
 /** Answered as they are, whatever the method. */
-const unversionedPaths: readonly string[] = ["/versions", "/metrics"];
+const unversionedPaths: readonly string[] = ["/versions", "/metrics", openapiPath];
 
 const mediaTypePrefix = "application/vnd.openstack.images-";
 

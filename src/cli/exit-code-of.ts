@@ -6,11 +6,14 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
   "config.invalid": exitCodes.badConfig,
   "db.unreachable": exitCodes.databaseUnavailable,
   "db.access_denied": exitCodes.databaseUnavailable,
+  "db.full": exitCodes.databaseUnavailable,
   "db.wrong_schema": exitCodes.startRefused,
   "node.start_refused": exitCodes.startRefused,
   "node.port_in_use": exitCodes.cannotListen,
   "rollout.fleet_invalid": exitCodes.badConfig,
   "rollout.paused": exitCodes.paused,
+  "rollout.lease_lost": exitCodes.locked,
+  "rollout.plan_outdated": exitCodes.planOutdated,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -15,9 +15,13 @@ export const exitCodes = {
   locked: 6,
   /** glance-rollout stopped where it stands and waits for a person. */
   paused: 7,
+  /** glance-rollout run: the fleet is not as it was when the plan was stored. */
+  planOutdated: 8,
+  /** glance-rollout run: given up by glance-rollout abort. */
+  aborted: 9,
   /** glance-api: the database is not ready for this release, or is past it. */
   startRefused: 64,
-  /** The database cannot be reached, or refuses the credentials or privileges. */
+  /** The database cannot be reached, refuses the credentials or privileges, or its disk is full. */
   databaseUnavailable: 69,
   /** The port or socket is taken, or may not be bound. */
   cannotListen: 71,

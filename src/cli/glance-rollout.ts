@@ -3,7 +3,9 @@ import { Command, CommanderError } from "commander";
 import { packageVersion } from "../core/package-version.ts";
 import { addBalancerCommand } from "./commands/rollout-balancer.ts";
 import { failCommand } from "./commands/rollout-error.ts";
+import { addHistoryCommands } from "./commands/rollout-history.ts";
 import { addPlanCommand } from "./commands/rollout-plan.ts";
+import { addRequestCommands } from "./commands/rollout-request.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
 import { endProcess } from "./end-process.ts";
@@ -16,6 +18,8 @@ Exit codes:
   2   unknown command or option
   6   another rollout, or another run of the schema engine, is under way
   7   paused: it stands where it is and waits for a person; run it again to go on
+  8   the fleet is not as it was when the plan was stored; plan again
+  9   given up by glance-rollout abort
   69  the database cannot be reached
   71  an address or socket is taken
   78  the fleet file or a configuration file is wrong`;
@@ -35,7 +39,15 @@ async function run(work: () => Promise<ExitCode>): Promise<void> {
   }
 }
 
-for (const add of [addPlanCommand, addRunCommand, addStatusCommand, addBalancerCommand]) add(program, run);
+for (const add of [
+  addPlanCommand,
+  addRunCommand,
+  addStatusCommand,
+  addRequestCommands,
+  addHistoryCommands,
+  addBalancerCommand,
+])
+  add(program, run);
 
 try {
   await program.parseAsync();

@@ -1,7 +1,7 @@
 // What glance-manage prints: the reference's lines on stdout, progress on stderr; or, with --json, one JSON object a line on stdout
 // (events of the engine as they come, then one result or error) and nothing else there.
-import { createLogUpdate } from "log-update";
 import type { EngineEvent } from "../db/schema/engine-run.ts";
+import { createLiveLine, type LiveLine } from "./live-line.ts";
 
 type Sink = { write(text: string): unknown; readonly isTTY?: boolean };
 
@@ -14,7 +14,7 @@ export class ManageOutput {
   readonly json: boolean;
   readonly #stdout: Sink;
   readonly #stderr: Sink;
-  readonly #live: ReturnType<typeof createLogUpdate> | null;
+  readonly #live: LiveLine | undefined;
   #toldMs = Number.NEGATIVE_INFINITY;
   #told = "";
 
@@ -22,7 +22,7 @@ export class ManageOutput {
     this.json = json;
     this.#stdout = stdout;
     this.#stderr = stderr;
-    this.#live = !json && stderr.isTTY ? createLogUpdate(stderr) : null;
+    this.#live = !json && stderr.isTTY ? createLiveLine(stderr) : undefined;
   }
 
   /** The outcome: a line of the reference for people and scripts, its facts for programs. */

@@ -14,6 +14,7 @@ import { createTaskRepository } from "../db/repositories/task-repository.ts";
 import { createUploadRepository } from "../db/repositories/upload-repository.ts";
 import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
+import { requireQemuImg } from "../images/import/qemu-img.ts";
 import { type ImportSettings, readImportSettings } from "../images/import/settings.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
@@ -22,6 +23,7 @@ import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
 import { listBlobs, openFileStore } from "../stores/file/file-store.ts";
+import { openScratch } from "../stores/file/scratch.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { Store } from "../stores/store.ts";
 import { openStores } from "./wire-stores.ts";
@@ -53,6 +55,7 @@ export async function openServices(
   const selfUrl = config.read(cacheOptions).worker_self_reference_url || readApiSettings(config).publicEndpoint;
   const { multiStore } = settings;
   const importing = readImportSettings(config, capabilities, { selfUrl, multiStore });
+  if (importing.stagingFolder !== null && importing.plugins.includes("image_conversion")) await requireQemuImg();
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
@@ -61,6 +64,7 @@ export async function openServices(
     stores,
     imports: createImportRepository(db, capabilities, importing),
     staging: await openStaging(importing, stack),
+    ...(importing.stagingFolder === null ? {} : { scratch: openScratch(importing.stagingFolder) }),
     stagedKeys: async () => (importing.stagingFolder === null ? [] : listBlobs(importing.stagingFolder)),
     importing,
     policy: rules.policy,

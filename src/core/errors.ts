@@ -10,6 +10,7 @@ const retryableByCode = {
   "db.duplicate": false,
   "db.integrity": false,
   "db.wrong_schema": false,
+  "db.full": false,
   "db.statement_failed": false,
   "db.backup_failed": false,
   "db.restore_refused": false,
@@ -47,6 +48,7 @@ const retryableByCode = {
   "stores.blob_exists": false,
   "stores.full": false,
   "stores.read_only": false,
+  "stores.in_use": false,
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,
@@ -69,6 +71,9 @@ const retryableByCode = {
   "rollout.driver_failed": true,
   "rollout.backup_failed": false,
   "rollout.paused": false,
+  "rollout.lease_lost": false,
+  "rollout.journal_broken": false,
+  "rollout.plan_outdated": false,
 } as const;
 
 export type ErrorCode = keyof typeof retryableByCode;

@@ -3,9 +3,6 @@ import type { Config } from "../core/config.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import { databaseOptions } from "./config.ts";
 import type { Database } from "./database.ts";
-import { MysqlDatabase } from "./dialects/mysql/mysql-database.ts";
-import { PostgresqlDatabase } from "./dialects/postgresql/postgresql-database.ts";
-import { SqliteDatabase } from "./dialects/sqlite/sqlite-database.ts";
 import { type OpenOptions, type OpenSettings, withDefaults } from "./open-options.ts";
 import { isSafeToRepeat, withRetry } from "./retry.ts";
 import { type DatabaseUrl, parseDatabaseUrl } from "./url.ts";
@@ -20,7 +17,7 @@ export async function openParsedDatabase(parsed: DatabaseUrl, options: OpenOptio
   const settings = withDefaults(options);
   for (const name of parsed.ignored)
     settings.logger?.warn(`[database] connection: parameter ${name} is not known and has no effect`);
-  const db = driverFor(parsed, settings);
+  const db = await driverFor(parsed, settings);
   const { connectAttemptsMax, connectPauseMs } = settings;
   try {
     await withRetry(() => checkOnce(db, settings), {
@@ -42,14 +39,15 @@ export async function openParsedDatabase(parsed: DatabaseUrl, options: OpenOptio
   }
 }
 
-function driverFor(url: DatabaseUrl, settings: OpenSettings): Database & { check(): Promise<void> } {
+/** Only the driver in use is loaded: the others' libraries are a third of what a command reads to start. */
+async function driverFor(url: DatabaseUrl, settings: OpenSettings): Promise<Database & { check(): Promise<void> }> {
   switch (url.dialect) {
     case "mysql":
-      return new MysqlDatabase(url, settings);
+      return new (await import("./dialects/mysql/mysql-database.ts")).MysqlDatabase(url, settings);
     case "postgresql":
-      return new PostgresqlDatabase(url, settings);
+      return new (await import("./dialects/postgresql/postgresql-database.ts")).PostgresqlDatabase(url, settings);
     case "sqlite":
-      return new SqliteDatabase(url, settings);
+      return new (await import("./dialects/sqlite/sqlite-database.ts")).SqliteDatabase(url, settings);
   }
 }
 

@@ -52,6 +52,12 @@ export function virtualBytesOf(inspection: FormatInspection, claimed: string): n
   return inspection.reports.find(({ format }) => format === claimed)?.virtualBytes ?? null;
 }
 
+/** The format of data that `refusalOf` does not refuse. A partitioned disk is a raw one. */
+export function diskFormatOf(inspection: FormatInspection): FormatName | "raw" {
+  const [report] = counted(inspection.reports).filter(({ format }) => format !== "gpt");
+  return report?.format ?? "raw";
+}
+
 /** An ISO image that also boots from a stick is partitioned in its own strange ways: it counts as ISO alone. */
 function counted(reports: readonly Report[]): readonly Report[] {
   return reports.some(({ format }) => format === "iso") ? reports.filter(({ format }) => format !== "gpt") : reports;

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const skip = spawnSync("qemu-img", ["--version"]).status === 0 ? false : "this machine has no qemu-img";
 let folder = "";
 const path = (name: string) => join(folder, name);
-const qemuImg = (...args: string[]) => run("qemu-img", args, { cwd: folder, timeout: 60_000 });
+const qemuImg = (...args: string[]) => run("qemu-img", args, { cwd: folder, timeout: 900_000 });
 const inspected = async (name: string) => inspect(await readFile(path(name)), [65_536]);
 
 before(async () => {

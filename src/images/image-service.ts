@@ -20,7 +20,7 @@ import { parseTag } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
 import { dropStaged, stagedImageBytes } from "./import/staged-data.ts";
-import { removeLeasedData } from "./leased-data.ts";
+import { removeOrTakeBack } from "./leased-data.ts";
 import { newImageDraft } from "./new-image.ts";
 import { applyPatch, checkPatch } from "./patch.ts";
 import { applyOutcome } from "./patch-outcome.ts";
@@ -138,7 +138,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       );
       if (!removed) throw imageNotFound(imageId);
       await deps.cache?.evict(image.id);
-      if (removed.cleanup) await removeLeasedData(deps, removed.cleanup);
+      if (removed.cleanup) await removeOrTakeBack(deps, removed);
       if (image.status === "uploading") await dropStaged(deps, image.id);
     },
 

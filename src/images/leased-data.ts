@@ -1,8 +1,8 @@
 // Removes the data that a lease names, and gives the lease up once all of it is gone. Whoever calls this holds the lease: nobody else may
 // remove data, for the same URL may by now hold the file of a later upload.
-import { errorText, isServiceError } from "../core/errors.ts";
+import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import { withoutSecrets } from "../stores/registry.ts";
-import type { UploadLease } from "./ports.ts";
+import type { RemovedData, UploadLease } from "./ports.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
 type Deps = Pick<ImageServicesDeps, "stores" | "uploads" | "logger">;
@@ -21,6 +21,33 @@ export async function removeLeasedData({ stores, uploads, logger }: Deps, lease:
     logger.warn({ ...facts, error: errorText(error) }, "image data could not be removed yet; it is tried again later");
     return false;
   }
+}
+
+/**
+ * The same for what a caller waits for: where the store keeps the data, the removal is taken back, and the caller learns why.
+ * Throws stores.in_use, images.forbidden.
+ */
+export async function removeOrTakeBack(deps: Deps, { cleanup: lease, takeBack }: RemovedData): Promise<void> {
+  const facts = { imageId: lease.imageId, leaseId: lease.leaseId };
+  const gone: string[] = [];
+  for (const url of lease.urls)
+    try {
+      await removeLeasedUrl(deps, url, facts);
+      gone.push(url);
+    } catch (error) {
+      if (!isServiceError(error, "stores.in_use", "stores.read_only")) break;
+      // Where this fails, or the lease is somebody else's by now, the data is removed later, as soon as the store lets it go.
+      if (!(await takeBack(gone).catch(() => false))) return;
+      throw error.code === "stores.in_use" ? error : notRemovable(lease.imageId, error);
+    }
+  await removeLeasedData(deps, lease);
+}
+
+function notRemovable(imageId: string, cause: ServiceError): ServiceError {
+  return new ServiceError("images.forbidden", `The store does not let the data of image ${imageId} be removed.`, {
+    facts: { imageId },
+    cause,
+  });
 }
 
 /** One URL that a lease names, whose holder the caller is. Throws what the store says where the data is still there. */

@@ -112,10 +112,19 @@ export type Cleanup = { readonly leaseId: string; readonly node: string; readonl
 /** `delayed`: an image with data becomes `pending_delete`, and its data is left to the scrubber. */
 export type RemoveOptions = { readonly delayed: boolean };
 
-export type RemovedImage = {
-  /** What the caller now removes from the store and then releases by `UploadRepository.abandon`; null: nothing to remove, or its writer does. */
-  readonly cleanup: UploadLease | null;
+export type RemovedData = {
+  /** What the caller now removes from the store and then releases by `UploadRepository.abandon`. */
+  readonly cleanup: UploadLease;
+  /**
+   * Undoes the removal where the store keeps the data: image and rows are as they were, but for locations whose data is gone already
+   * (`lostUrls`), and the lease is given up, in one transaction. False, and nothing done, where the lease is no longer the caller's: somebody
+   * else removes the data.
+   */
+  takeBack(lostUrls: readonly string[]): Promise<boolean>;
 };
+
+/** `cleanup` null: nothing to remove, or its writer does. */
+export type RemovedImage = RemovedData | { readonly cleanup: null };
 
 export type ProjectUsage = { readonly images: number; readonly uploading: number; readonly stagedBytes: number };
 
@@ -147,7 +156,7 @@ export interface ImageRepository {
    * now removes from the store and releases by `UploadRepository.abandon`. Throws images.not_found (image, location), images.forbidden
    * (the last one), images.status_conflict (not active, or somebody holds a lease of the image).
    */
-  removeLocation(id: string, url: string, cleanup: Cleanup): Promise<UploadLease>;
+  removeLocation(id: string, url: string, cleanup: Cleanup): Promise<RemovedData>;
   /** Writes the metadata of live locations, found by their URL. Changes nothing else, updated_at of the image included. */
   noteLocations(id: string, locations: readonly ImageLocation[]): Promise<void>;
   /** Sum of size times live locations over the owner's images (size above 0; killed, deleted and pending_delete left out). */

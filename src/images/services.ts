@@ -12,6 +12,7 @@ import type { RangeRequest } from "./byte-range.ts";
 import type { Image, ImageMember, MemberStatus } from "./image.ts";
 import { createImageDataService } from "./image-data-service.ts";
 import { createImageService } from "./image-service.ts";
+import type { ScratchFiles } from "./import/conversion.ts";
 import type { ImportRepository } from "./import/import-repository.ts";
 import { createImportService, type ImportService } from "./import/import-service.ts";
 import type { ImportSettings } from "./import/settings.ts";
@@ -192,6 +193,8 @@ export type ImageServicesDeps = {
   readonly imports: ImportRepository;
   /** Where data waits to be imported; null where nothing is ever staged. */
   readonly staging: Store | null;
+  /** Files beside it, for programs that need files; absent: the staged data is no file. */
+  readonly scratch?: ScratchFiles;
   /** Images whose data, complete or not, lies in that folder; other files may be among them. */
   readonly stagedKeys: () => Promise<readonly string[]>;
   readonly importing: ImportSettings;

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { ServiceError } from "../core/errors.ts";
 import type { NamedStore } from "../stores/registry.ts";
 import { forbidden, foundImage, requireAllowed, requireMutable } from "./access.ts";
-import { removeLeasedData } from "./leased-data.ts";
+import { removeOrTakeBack } from "./leased-data.ts";
 import type { ImageServicesDeps, StoreFacts, StoreService } from "./services.ts";
 
 export function createStoreService(deps: ImageServicesDeps): StoreService {
@@ -57,8 +57,7 @@ export function createStoreService(deps: ImageServicesDeps): StoreService {
         throw new ServiceError("images.not_found", `Image ${image.id} has no data in store ${named.id}.`, {
           facts: { imageId: image.id },
         });
-      const lease = await images.removeLocation(image.id, location.url, cleanupOf(deps));
-      await removeLeasedData(deps, lease);
+      await removeOrTakeBack(deps, await images.removeLocation(image.id, location.url, cleanupOf(deps)));
     },
   };
 }

@@ -17,14 +17,17 @@ import { metadefSchemas, propertyMembers, tagsBodySchema } from "./schemas.ts";
 
 // Formats are descriptions: a pattern is written in the language of whoever reads the definitions.
 const ajv = new Ajv({ strict: false, validateFormats: false, verbose: false });
-const checks = {
-  namespace: ajv.compile(metadefSchemas.namespace),
-  object: ajv.compile(metadefSchemas.object),
-  property: ajv.compile(metadefSchemas.property),
-  tag: ajv.compile(metadefSchemas.tag),
-  association: ajv.compile(metadefSchemas.resource_type),
-  tags: ajv.compile(tagsBodySchema),
-} as const satisfies Readonly<Record<string, ValidateFunction>>;
+const schemas = {
+  namespace: metadefSchemas.namespace,
+  object: metadefSchemas.object,
+  property: metadefSchemas.property,
+  tag: metadefSchemas.tag,
+  association: metadefSchemas.resource_type,
+  tags: tagsBodySchema,
+} as const;
+type Kind = keyof typeof schemas;
+/** Compiled when the first body of its kind comes: most nodes never see one, and none should start later for it. */
+const checks = new Map<Kind, ValidateFunction>();
 
 /** What a column of type text holds on MySQL. */
 const textBytesMax = 65_535;
@@ -97,12 +100,13 @@ export function isName(text: string): boolean {
   return text !== "" && text.length <= nameCharsMax && !text.includes("/") && isStorable(text);
 }
 
-function checked(kind: keyof typeof checks, body: unknown, setByService: readonly string[]): JsonObject {
+function checked(kind: Kind, body: unknown, setByService: readonly string[]): JsonObject {
   if (Array.isArray(body)) throw invalid("The body must be a JSON object, not a list.");
   if (isDeeper(body, levelsMax)) throw invalid(`The body is nested more than ${levelsMax} levels deep.`);
   const taken = setByService.find((key) => Object.hasOwn(body as JsonObject, key));
   if (taken !== undefined) throw forbidden(`Attribute ${taken} is read-only.`);
-  const check = checks[kind];
+  const check = checks.get(kind) ?? ajv.compile(schemas[kind]);
+  checks.set(kind, check);
   // Numbers beyond a double's precision are kept as they were written; a checker wants them as numbers.
   if (!check(JSON.parse(JSON.stringify(body)))) throw invalid(complaint(check));
   return body as JsonObject;

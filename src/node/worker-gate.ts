@@ -24,8 +24,9 @@ export class WorkerGate implements Gate {
 
   health(): ReturnType<Gate["health"]> {
     if (this.leaving) return { ok: false, reason: "DRAINING" };
-    if (this.#disabledByFile()) return { ok: false, reason: "DISABLED BY FILE" };
+    // First, since a node that is only disabled is one that would serve.
     if (this.unfit !== null) return { ok: false, reason: this.unfit };
+    if (this.#disabledByFile()) return { ok: false, reason: "DISABLED BY FILE" };
     return { ok: true };
   }
 

@@ -16,7 +16,7 @@ export type Visibility = "public" | "private" | "shared" | "community";
 
 export type VisibilityFilter = Visibility | "all";
 
-export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_decompression";
+export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_conversion" | "image_decompression";
 
 export type ImportMethod = "glance-direct" | "web-download" | "copy-image";
 
@@ -86,6 +86,8 @@ export type Capabilities = {
   readonly contentInspection: "none" | "records" | "refuses";
   /** Locations have a path of their own, /v2/images/{id}/locations. */
   readonly locationsApi: boolean;
+  /** Whoever sends data may say in a header of its own how much it is (X-OpenStack-Image-Size). */
+  readonly imageSizeHeader: boolean;
   /** A deletion that was delayed can be taken back. */
   readonly restoring: boolean;
   /** A request that sets all tags of a metadata namespace may add to those that are there (X-Openstack-Append). */
@@ -133,6 +135,7 @@ export const firstCapabilities: Capabilities = {
   usageInfo: false,
   schemeHeader: true,
   contentInspection: "none",
+  imageSizeHeader: false,
   restoring: false,
   locationsApi: false,
   metadefTagsAppended: false,
@@ -170,6 +173,7 @@ export const queensCapabilities: Partial<Capabilities> = {
 };
 
 export const rockyCapabilities: Partial<Capabilities> = {
+  importPlugins: ["no_op", "inject_image_metadata", "image_conversion"],
   restoring: true,
   importSwitch: null,
   hiding: true,
@@ -196,7 +200,7 @@ export const ussuriCapabilities: Partial<Capabilities> = {
   prefetchingNode: true,
   importMethods: [...queensMethods, "copy-image"],
   importMethodsDefault: [...queensMethods, "copy-image"],
-  importPlugins: ["no_op", "inject_image_metadata", "image_decompression"],
+  importPlugins: ["no_op", "inject_image_metadata", "image_conversion", "image_decompression"],
   importProgress: true,
   importToSeveral: true,
   policy: ussuriPolicy,

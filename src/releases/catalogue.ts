@@ -103,7 +103,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   "2024.1": { revisions: ["2024_101"], changes: { cacheInDatabase: true } },
   "2024.2": { apiVersions: withStoresAndCache(17), changes: laterHashCapabilities },
   "2025.1": { changes: { contentInspection: "refuses" } },
-  "2025.2": {},
+  "2025.2": { changes: { imageSizeHeader: true } },
   "2026.1": { changes: { policy: gazpachoPolicy } },
 };
 

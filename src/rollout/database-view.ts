@@ -1,39 +1,57 @@
 // What a rollout sees of the database: which phase is due, which nodes the registry has, and whether another rollout works on it.
 // The connection is opened when it is first needed, and every look has a deadline.
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import type { Clock } from "../core/clock.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import { openDatabase } from "../db/connect.ts";
 import type { AdvisoryLock, Database } from "../db/database.ts";
 import { createNodeRepository, type SeenNode } from "../db/repositories/node-repository.ts";
+import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
+import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
+import { createRolloutRequestRepository } from "../db/repositories/rollout-request-repository.ts";
 import { check } from "../db/schema/check.ts";
 import { olderNodes } from "../db/schema/contract-blockers.ts";
+import { ensureTables } from "../db/schema/own-tables.ts";
+import { rolloutTables } from "../db/schema/rollout-tables.ts";
 import { presentTables } from "../db/schema/schema-tools.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
 import type { Release } from "../releases/catalogue.ts";
 import { withDeadline } from "./deadline.ts";
+import type { JournalStore } from "./journal-store.ts";
+import { isDeadHere, lockedBy, RolloutLease } from "./lease.ts";
 import type { SchemaDue, Snapshot } from "./snapshot.ts";
 
 const lookMsMax = 15_000;
 /** The schema is asked in full only this often: nobody but this rollout is to change it. */
 const dueFreshMs = 2_000;
 const lockName = "perennial-rollout";
+/** Looks come several times a second; the lease is renewed by itself, and asked for again before each act. */
+const heldFreshMs = 2_000;
 
 export type DatabaseSight = {
   readonly due: SchemaDue;
   readonly rows: readonly SeenNode[];
   readonly strangers: Snapshot["strangers"];
+  readonly request: Snapshot["request"];
 };
 
 export class DatabaseView {
   readonly #url: string;
   readonly #target: Release;
   #opening: Promise<Database> | null = null;
+  readonly #clock: Clock;
+  readonly #onWait: (told: string) => void;
   #lock: AdvisoryLock | null = null;
+  #lease: RolloutLease | null = null;
   #due: { value: SchemaDue; atMs: number } | null = null;
 
-  constructor(url: string, target: Release) {
+  /** `onWait` is told whose lease is waited for. */
+  constructor(url: string, target: Release, clock: Clock, onWait: (told: string) => void = () => undefined) {
     this.#url = url;
     this.#target = target;
+    this.#clock = clock;
+    this.#onWait = onWait;
   }
 
   /** Throws db.unreachable, db.access_denied, config.invalid. */
@@ -47,17 +65,57 @@ export class DatabaseView {
     return withDeadline("reaching the database", lookMsMax, signal, () => opening, "db.unreachable");
   }
 
-  /** Takes the lock that only one rollout on this database has, and takes it again where the connection was lost. Throws schema.locked. */
+  /**
+   * Becomes the one rollout that may act here, or makes sure that it still is. A lock that dies with its connection tells at once
+   * that another rollout lives; the lease tells it across lost connections and nodes of a cluster. Throws schema.locked, naming the
+   * holder, and rollout.lease_lost.
+   */
   async hold(signal: AbortSignal): Promise<void> {
-    if (this.#lock && !this.#lock.lost.aborted) return;
     const db = await this.open(signal);
-    this.#lock = await withDeadline(
-      "locking the database",
-      lookMsMax,
-      signal,
-      () => db.acquireLock(lockName, 0),
-      "db.unreachable",
-    );
+    if (this.#lease) {
+      await withDeadline("renewing the lease", lookMsMax, signal, () => this.#confirm(heldFreshMs), "db.unreachable");
+    } else {
+      // Our tables are made in an image service's database only.
+      await withDeadline("looking at the database", lookMsMax, signal, () => this.#lookDue(db), "db.unreachable");
+    }
+    if (!this.#lock || this.#lock.lost.aborted) {
+      this.#lock = await this.#takeLock(db, signal).catch((error: unknown) => {
+        // With the lease nobody else acts; the server may not have noticed yet that the connection with our lock is gone.
+        if (this.#lease && isServiceError(error, "schema.locked")) return null;
+        throw error;
+      });
+    }
+    if (this.#lease) return;
+    await ensureTables(db, rolloutTables);
+    this.#lease = await RolloutLease.take(db, { clock: this.#clock, signal, onWait: this.#onWait });
+  }
+
+  /** Right before an act. Returns a signal that aborts when acting has to stop. Throws rollout.lease_lost. */
+  async confirmHeld(signal: AbortSignal): Promise<AbortSignal> {
+    await withDeadline("renewing the lease", lookMsMax, signal, () => this.#confirm(0), "db.unreachable");
+    assert(this.#lease, "a rollout holds its lease before it acts");
+    return this.#lease.mayAct;
+  }
+
+  /** Who has the fleet now, for people; undefined where nobody does. Takes no lease. */
+  async holder(signal: AbortSignal): Promise<string | undefined> {
+    const db = await this.open(signal);
+    if (!(await presentTables(db)).has("perennial_rollout_lease")) return undefined;
+    const lease = await createRolloutLeaseRepository(db).find();
+    return lease && !lease.expired && !isDeadHere(lease) ? lease.told : undefined;
+  }
+
+  /** The journals in this database. Adding to them needs the lease. */
+  journalStore(): JournalStore {
+    const repository = async () => createRolloutJournalRepository(await this.open(new AbortController().signal));
+    return {
+      list: async () => (await repository()).list(),
+      read: async (rolloutId) => (await repository()).read(rolloutId),
+      add: async (rolloutId, entries) => {
+        assert(this.#lease, "a rollout holds its lease before it writes");
+        await (await repository()).add(rolloutId, entries, this.#lease.held);
+      },
+    };
   }
 
   /** Throws db.unreachable and the like, and schema.unknown_revision. */
@@ -76,7 +134,8 @@ export class DatabaseView {
           release,
           heartbeatAgeSeconds: secondsAgo,
         }));
-        return { due, rows, strangers };
+        const request = (await createRolloutRequestRepository(db).find()) ?? null;
+        return { due, rows, strangers, request };
       },
       "db.unreachable",
     );
@@ -89,9 +148,14 @@ export class DatabaseView {
 
   /** Safe to call twice. */
   async close(): Promise<void> {
-    const [lock, opening] = [this.#lock, this.#opening];
+    const [lock, lease, opening] = [this.#lock, this.#lease, this.#opening];
     this.#lock = null;
+    this.#lease = null;
     this.#opening = null;
+    // Where it cannot be given back it expires.
+    await lease?.release().catch((error: unknown) => {
+      if (!isServiceError(error)) throw error;
+    });
     // A lock whose connection is gone is free already.
     await lock?.release().catch((error: unknown) => {
       if (!isServiceError(error)) throw error;
@@ -100,6 +164,23 @@ export class DatabaseView {
       (db) => db.close(),
       () => undefined,
     );
+  }
+
+  async #confirm(freshMs: number): Promise<void> {
+    await this.#lease?.confirm(freshMs);
+  }
+
+  async #takeLock(db: Database, signal: AbortSignal): Promise<AdvisoryLock> {
+    try {
+      const take = () => db.acquireLock(lockName, 0);
+      return await withDeadline("locking the database", lookMsMax, signal, take, "db.unreachable");
+    } catch (error) {
+      if (!isServiceError(error, "schema.locked")) throw error;
+      const holder = (await presentTables(db)).has("perennial_rollout_lease")
+        ? await createRolloutLeaseRepository(db).find()
+        : undefined;
+      throw holder ? lockedBy(holder.told) : error;
+    }
   }
 
   async #lookDue(db: Database): Promise<SchemaDue> {

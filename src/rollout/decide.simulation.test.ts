@@ -42,6 +42,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
     startsMax: 3,
     failuresMax: 3,
     strangersMsMax: 10_000,
+    until: null,
   };
   const fleet = new SimulatedFleet(plan, from, nodeCount, random, 120_000);
   // A person runs it again after each pause; faults end after two minutes, so that the last runs must finish.

@@ -14,6 +14,7 @@ const plan: Plan = {
   startsMax: 2,
   failuresMax: 3,
   strangersMsMax: 20_000,
+  until: null,
 };
 type Change = Partial<Omit<NodeView, "rotation">> & { rotation?: Partial<RotationView> };
 function node(name: string, change: Change = {}): NodeView {
@@ -50,6 +51,7 @@ function look(nodes: NodeView[], change: Partial<Snapshot> = {}): Snapshot {
     due: "expand",
     backup: "verified",
     strangers: [],
+    request: null,
     memory: { waited: null, failed: null },
     ...change,
   };
@@ -226,4 +228,28 @@ test("contract: a live older node that is not of this fleet blocks it, at last w
 });
 test("a node newer than the target is left alone", () => {
   assert.match(expectStep(look([done("n1"), ...two]), "pause n1", { target: "newton" }).why, /newer than the target/);
+});
+
+test("request: an abort ends it before anything else is done; a pause waits before the next step, and not past the end", () => {
+  const told = "ops@host";
+  const nodes = [node("n1"), ...two];
+  const failed = { waited: null, failed: { key: "expand", count: 9, text: "no" } };
+  expectStep(look(nodes, { request: { do: "abort", told }, memory: failed, backup: "missing" }), "abort");
+  const paused = expectStep(look(nodes, { request: { do: "pause", told }, backup: "missing" }), "wait");
+  assert.match(paused.why, /paused by ops@host; go on with glance-rollout resume/);
+  const all = ["n1", "n2", "n3"].map((name) => done(name));
+  expectStep(look(all, { request: { do: "pause", told }, due: "nothing" }), "finish");
+});
+test("until: it ends after the phase it was asked to end after, and not before", () => {
+  const nodes = [node("n1"), ...two];
+  expectStep(look(nodes, { backup: "missing" }), "back-up", { until: "backup" });
+  expectStep(look(nodes), "reach", { until: "backup" });
+  expectStep(look(nodes), "expand", { until: "expand" });
+  expectStep(look(nodes, { due: "migrate" }), "reach", { until: "expand" });
+  expectStep(look(nodes), "expand", { until: "migrate" });
+  expectStep(look(nodes, { due: "migrate" }), "migrate", { until: "migrate" });
+  expectStep(look(nodes, { due: "contract" }), "reach", { until: "migrate" });
+  const all = ["n1", "n2", "n3"].map((name) => done(name));
+  expectStep(look([done("n1"), ...two], { due: "contract" }), "drain n2", { until: "nodes", servingMin: 1 });
+  assert.match(expectStep(look(all, { due: "contract" }), "reach", { until: "nodes" }).why, /contract is pending/);
 });

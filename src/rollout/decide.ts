@@ -21,11 +21,24 @@ export type Plan = {
   readonly failuresMax: number;
   /** How long nodes that are no longer there may take to fade from the registry. */
   readonly strangersMsMax: number;
+  /** The last phase that this run is to do; null: all of them. */
+  readonly until: Until | null;
 };
+
+export const untils = ["backup", "expand", "migrate", "nodes"] as const;
+export type Until = (typeof untils)[number];
 
 /** The next step. Whatever was seen, it never leaves fewer than `servingMin` serving by its own doing, and never contracts under an old node. */
 export function decide(plan: Plan, seen: Snapshot): Decision {
   assert(seen.nodes.length > 0, "a fleet has nodes");
+  const { request } = seen;
+  if (request?.do === "abort") {
+    return {
+      do: "abort",
+      phase: phaseOf(plan, seen),
+      why: `given up by ${request.told}; everything stays as it stands`,
+    };
+  }
   const newer = seen.nodes.find((node) => orderOf(node.release ?? node.configRelease) > orderOf(plan.target));
   if (newer) {
     const why = `${newer.name} runs as ${newer.release ?? newer.configRelease}, which is newer than the target ${plan.target}`;
@@ -43,11 +56,17 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
   if (!inHand && seen.due === "nothing") {
     return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is contracted` };
   }
+  if (request) {
+    const why = `paused by ${request.told}; go on with glance-rollout resume`;
+    return { do: "wait", phase: phaseOf(plan, seen), key: "request", why };
+  }
   if (seen.backup !== "verified") {
     return { do: "back-up", phase: "backup", why: "no backup of this rollout has been read back" };
   }
+  if (plan.until === "backup") return { do: "reach", phase: "backup", why: "the backup has been made and read back" };
   const crashed = toRevive(plan, seen);
   if (crashed) return crashed;
+  if (plan.until === "expand" || plan.until === "migrate") return decideSchema(plan, seen, plan.until);
   return inHand ? decideNode(plan, seen, inHand) : decideEnd(plan, seen);
 }
 
@@ -81,10 +100,24 @@ function toRevive(plan: Plan, seen: Snapshot): Decision | undefined {
   return { do: "start", phase: phaseOf(plan, seen), node: crashed.name, why };
 }
 
+/** The schema alone, while every node goes on serving what it serves: all of it is harmless to older nodes. */
+function decideSchema(plan: Plan, seen: Snapshot, until: "expand" | "migrate"): Decision {
+  if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
+  if (seen.due === "migrate" && until === "migrate") {
+    return { do: "migrate", phase: "migrate", why: `rows are not yet as ${plan.target} reads them` };
+  }
+  const out = seen.nodes.filter((node) => !isServing(node)).map((node) => node.name);
+  const left = out.length > 0 ? `; not serving: ${out.join(", ")}` : "";
+  return { do: "reach", phase: until, why: `the database is ready as far as ${until}${left}` };
+}
+
 /** Every node serves the target: what is left is the database. */
 function decideEnd(plan: Plan, seen: Snapshot): Decision {
   if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
   if (seen.due === "migrate") return { do: "migrate", phase: "migrate", why: "rows are pending again" };
+  if (plan.until === "nodes") {
+    return { do: "reach", phase: "nodes", why: `every node serves ${plan.target}; contract is pending` };
+  }
   const [stranger] = seen.strangers;
   if (stranger) {
     const age = Math.round(stranger.heartbeatAgeSeconds);

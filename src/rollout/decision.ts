@@ -25,12 +25,18 @@ export type Decision = { readonly phase: Phase; readonly why: string } & (
   /** `key` names what is waited for: waiting for the same thing has a limit. */
   | { readonly do: "wait"; readonly key: string; readonly node?: string }
   | { readonly do: "pause"; readonly node?: string }
+  /** It has come as far as this run was asked to go. */
+  | { readonly do: "reach" }
+  /** An operator gave the rollout up: it stays as it stands. */
+  | { readonly do: "abort" }
   | { readonly do: "finish" }
 );
 export type Action = Extract<Decision, { do: NodeStep | FleetStep }>;
 
+const notActs: ReadonlySet<Decision["do"]> = new Set(["wait", "pause", "reach", "abort", "finish"]);
+
 export function isAction(decision: Decision): decision is Action {
-  return decision.do !== "wait" && decision.do !== "pause" && decision.do !== "finish";
+  return !notActs.has(decision.do);
 }
 
 /** One name for the same action on the same node, to count failures by. */

@@ -1,18 +1,7 @@
 // The shape of fleet.yaml as JSON Schema: what is allowed is said here, once; fleet.ts reads the file against it.
 import { releaseIds } from "../releases/catalogue.ts";
-
-const text = { type: "string", minLength: 1 } as const;
-const address = {
-  type: "string",
-  pattern: "^([A-Za-z0-9._-]+|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$",
-  description: "host:port",
-} as const;
-const seconds = (minimum: number, fallback: number) => ({
-  type: "number",
-  minimum,
-  maximum: 2_592_000,
-  default: fallback,
-});
+import { balancerSchemas } from "./balancers/balancer-schemas.ts";
+import { address, seconds, text } from "./schema-parts.ts";
 
 const node = {
   type: "object",
@@ -30,28 +19,6 @@ const node = {
       additionalProperties: false,
       properties: Object.fromEntries(releaseIds.map((id) => [id, text])),
     },
-  },
-} as const;
-
-const haproxy = {
-  type: "object",
-  additionalProperties: false,
-  required: ["driver", "socket", "backend"],
-  properties: { driver: { const: "haproxy" }, socket: text, backend: text },
-} as const;
-
-const builtin = {
-  type: "object",
-  additionalProperties: false,
-  required: ["driver", "listen", "admin"],
-  properties: {
-    driver: { const: "builtin" },
-    listen: address,
-    admin: text,
-    check_ms: { type: "integer", minimum: 50, maximum: 60_000, default: 300 },
-    fall: { type: "integer", minimum: 1, maximum: 20, default: 2 },
-    rise: { type: "integer", minimum: 1, maximum: 20, default: 1 },
-    hold_seconds: { type: "number", minimum: 0, maximum: 60, default: 2 },
   },
 } as const;
 
@@ -81,7 +48,7 @@ export const fleetSchema = {
       type: "object",
       required: ["driver"],
       discriminator: { propertyName: "driver" },
-      oneOf: [haproxy, builtin],
+      oneOf: balancerSchemas,
     },
     capacity: {
       type: "object",

@@ -1,5 +1,7 @@
 // The real world of a rollout: looks at the nodes, the balancer and the database, and makes the steps that were decided.
 // What it remembers, starts and passed probes, is of this run alone; a new run looks, and at worst probes once more.
+import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import { ServiceError } from "../core/errors.ts";
 import { findBackup } from "../db/backup/backup-folder.ts";
@@ -11,6 +13,7 @@ import type { DatabaseView } from "./database-view.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Action, NodeStep } from "./decision.ts";
 import type { Fleet, FleetNode } from "./fleet.ts";
+import type { JournalEvent } from "./journal-event.ts";
 import { askHealth } from "./node-health.ts";
 import type { NodeDriver, NodeObservation } from "./nodes/node-driver.ts";
 import { probeNode } from "./probe.ts";
@@ -30,6 +33,8 @@ export type FleetParts = {
   /** Root of the package that serves where a node has none of its own. */
   readonly packageRoot: string;
   readonly clock: Clock;
+  /** What this rollout has done before, on whichever host. */
+  readonly journaled: () => readonly JournalEvent[];
   /** Sees each look of a run, for a picture of it. */
   readonly onLook?: (seen: Omit<Snapshot, "memory">) => void;
 };
@@ -75,20 +80,25 @@ export class FleetWorld implements World {
       const views = nodes.map(({ node, seen, health }) => {
         const view = rotation.get(node.name);
         if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
-        return this.#toView(node, seen, health.ok, view, sight.rows);
+        // Held out of rotation by a file, its health check says no more than that.
+        const healthy = health.ok || (health.heldOut && view.state !== "ready");
+        return this.#toView(node, seen, healthy, view, sight.rows);
       });
-      return { nodes: views, due: sight.due, backup: this.#backup(sight.due), strangers: sight.strangers };
+      const { due, strangers, request } = sight;
+      return { nodes: views, due, backup: this.#backup(due), strangers, request };
     });
   }
 
-  async act(action: Action, report: Report, signal: AbortSignal): Promise<Done> {
+  async act(action: Action, report: Report, stop: AbortSignal): Promise<Done> {
+    // Whoever took the fleet over since the last look must not find us at work on it.
+    const signal = AbortSignal.any([stop, await this.#parts.database.confirmHeld(stop)]);
     if ("node" in action) {
       const node = this.#parts.fleet.nodes.find((one) => one.name === action.node);
       const driver = this.#parts.drivers.get(action.node);
       if (!node || !driver) throw new ServiceError("rollout.fleet_invalid", `${action.node} is not of this fleet`);
       return { text: await this.#actOnNode(action.do, node, driver, signal) };
     }
-    if (action.do === "back-up") return { text: await this.#backUp(report, signal) };
+    if (action.do === "back-up") return this.#backUp(report, signal);
     const { fleet, databaseConfig, packageRoot, database } = this.#parts;
     const root = fleet.nodes.find((node) => node.packages)?.packages?.[fleet.target] ?? packageRoot;
     try {
@@ -164,36 +174,38 @@ export class FleetWorld implements World {
   }
 
   #backup(due: Snapshot["due"]): Snapshot["backup"] {
-    const { fleet, rolloutId, clock } = this.#parts;
+    const { fleet, rolloutId, clock, journaled } = this.#parts;
     const found = findBackup(fleet.backup.directory, rolloutId);
-    if (!found) return "missing";
-    const ageMs = clock.nowMs() - Date.parse(found.manifest.finishedAt);
+    const finishedAt = found?.manifest.finishedAt ?? backupElsewhere(journaled());
+    if (finishedAt === undefined) return "missing";
+    const ageMs = clock.nowMs() - Date.parse(finishedAt);
     return due === "expand" && !(ageMs < backupFreshMs) ? "missing" : "verified";
   }
 
-  async #backUp(report: Report, signal: AbortSignal): Promise<string> {
+  async #backUp(report: Report, signal: AbortSignal): Promise<Done> {
     const { fleet, rolloutId, database, databaseUrl } = this.#parts;
     const { directory: folder, msMax } = fleet.backup;
     const db = await database.open(signal);
     const { path, manifest } = await backUpForRollout({ db, databaseUrl, folder, rolloutId, msMax, signal, report });
-    const { rows, bytes, verified } = manifest;
-    return `backup proven by ${verified}: ${rows.images} images, ${bytes} bytes in ${path}`;
+    const { rows, bytes, verified, finishedAt } = manifest;
+    const text = `backup proven by ${verified}: ${rows.images} images, ${bytes} bytes in ${path}`;
+    return { text, data: { backup: { host: hostname(), path, finishedAt } } };
   }
 
   async #actOnNode(step: NodeStep, node: FleetNode, driver: NodeDriver, signal: AbortSignal): Promise<string> {
     const { fleet, balancer } = this.#parts;
     const { name, address } = node;
-    const within = (work: (limit: AbortSignal) => Promise<void>) =>
-      withDeadline(`${step} ${name}`, driverMsMax, signal, work);
+    const within = (work: (limit: AbortSignal) => Promise<void>, msMax = driverMsMax) =>
+      withDeadline(`${step} ${name}`, msMax, signal, work);
     switch (step) {
       case "drain":
-        await within((limit) => balancer.setState(name, "drain", limit));
+        await within((limit) => balancer.setState(name, "drain", limit), balancer.actMsMax);
         return `${name} gets no new requests`;
       case "disable":
-        await within((limit) => balancer.setState(name, "maint", limit));
+        await within((limit) => balancer.setState(name, "maint", limit), balancer.actMsMax);
         return `${name} is out of rotation`;
       case "enable":
-        await within((limit) => balancer.setState(name, "ready", limit));
+        await within((limit) => balancer.setState(name, "ready", limit), balancer.actMsMax);
         return `${name} is in rotation`;
       case "stop":
         await within((limit) => driver.stop(limit));
@@ -224,6 +236,15 @@ export class FleetWorld implements World {
     if (processId !== null) this.#proven.add(processId);
     return text;
   }
+}
+
+/** When a backup of this rollout was proven on another host or in another folder, as its journal tells; one of ours must be there. */
+function backupElsewhere(events: readonly JournalEvent[]): string | undefined {
+  const backup = events.findLast((event) => event.data?.do === "back-up" && event.data.ok === true)?.data?.backup;
+  if (typeof backup !== "object" || backup === null) return undefined;
+  const { host, path, finishedAt } = backup as Readonly<Record<string, unknown>>;
+  if (host === hostname() && !existsSync(String(path))) return undefined;
+  return String(finishedAt);
 }
 
 function isRowOf(record: SeenNode["record"], node: FleetNode): boolean {

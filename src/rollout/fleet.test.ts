@@ -51,7 +51,7 @@ test("a fleet file is read with its defaults, paths relative to the file", () =>
 test("a Runtime API address stays as it is, a socket path is relative to the file", () => {
   const at = (socket: string) => {
     const { balancer } = load({ ...right(), balancer: { driver: "haproxy", socket, backend: "glance" } });
-    return balancer.driver === "haproxy" ? balancer.socket : undefined;
+    return balancer.driver === "haproxy" ? balancer.sockets[0] : undefined;
   };
   assert.equal(at("127.0.0.1:9999"), "127.0.0.1:9999");
   assert.equal(at("haproxy.sock"), join(folder, "haproxy.sock"));
@@ -64,12 +64,27 @@ const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
   [
     "an unknown key of the balancer",
     (tree) => ({ ...tree, balancer: { driver: "haproxy", sokcet: "s", backend: "b" } }),
-    /balancer\.sokcet is not known; allowed: driver, socket, backend/,
+    /balancer\.sokcet is not known; allowed: driver, socket, sockets, backend/,
   ],
   [
     "an unknown balancer",
-    (tree) => ({ ...tree, balancer: { driver: "nginx" } }),
-    /balancer\.driver is "nginx"; allowed: haproxy, builtin/,
+    (tree) => ({ ...tree, balancer: { driver: "f5" } }),
+    /balancer\.driver is "f5"; allowed: haproxy, builtin, /,
+  ],
+  [
+    "a HAProxy without a socket",
+    (tree) => ({ ...tree, balancer: { driver: "haproxy", backend: "b" } }),
+    /fleet\.yaml: balancer needs exactly one of: socket, sockets/,
+  ],
+  [
+    "one state file for several HAProxys",
+    (tree) => ({ ...tree, balancer: { driver: "haproxy", sockets: ["a", "b"], backend: "b", state_file: "s" } }),
+    /balancer\.state_file is one HAProxy's own/,
+  ],
+  [
+    "a health file that all nodes share",
+    (tree) => ({ ...tree, balancer: { driver: "health", disable_file: "down", check_seconds: 2 } }),
+    /balancer\.disable_file is "down"; allowed: a path with \{node\} in it/,
   ],
   ["an unknown release", (tree) => ({ ...tree, target: "octa" }), /target is "octa"; allowed: newton, ocata/],
   [

@@ -4,8 +4,9 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Ajv } from "ajv";
 import { parseDocument } from "yaml";
-import { errorText, ServiceError } from "../core/errors.ts";
+import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
+import { type BalancerText, type FleetBalancer, readBalancer } from "./balancers/balancer-schemas.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
 
@@ -23,18 +24,6 @@ export type FleetNode = {
   readonly packages?: Readonly<Partial<Record<ReleaseId, string>>>;
 };
 
-export type HaproxyAt = { readonly driver: "haproxy"; readonly socket: string; readonly backend: string };
-export type BuiltinAt = {
-  readonly driver: "builtin";
-  readonly listen: string;
-  /** UNIX socket of the balancer process. */
-  readonly admin: string;
-  readonly checkMs: number;
-  readonly fall: number;
-  readonly rise: number;
-  readonly holdMsMax: number;
-};
-export type FleetBalancer = HaproxyAt | BuiltinAt;
 export type DrainPolicy = "wait" | "pause" | "cut";
 
 export type Fleet = {
@@ -67,17 +56,7 @@ type FleetText = {
     command?: string[];
     packages?: Partial<Record<ReleaseId, string>>;
   }[];
-  balancer:
-    | { driver: "haproxy"; socket: string; backend: string }
-    | {
-        driver: "builtin";
-        listen: string;
-        admin: string;
-        check_ms: number;
-        fall: number;
-        rise: number;
-        hold_seconds: number;
-      };
+  balancer: BalancerText;
   capacity: { serving_min?: number };
   drain: { deadline_seconds: number; policy: DrainPolicy };
   start: { deadline_seconds: number };
@@ -125,7 +104,6 @@ function withSections(parsed: unknown): unknown {
 function toFleet(file: string, text: FleetText): Fleet {
   const at = (path: string) => resolve(dirname(file), path);
   const { config, connection } = text.database;
-  const { balancer } = text;
   return {
     file,
     name: text.name,
@@ -141,18 +119,7 @@ function toFleet(file: string, text: FleetText): Fleet {
         packages: Object.fromEntries(Object.entries(packages).map(([release, path]) => [release, at(path)])),
       }),
     })),
-    balancer:
-      balancer.driver === "haproxy"
-        ? { ...balancer, socket: isAddress(balancer.socket) ? balancer.socket : at(balancer.socket) }
-        : {
-            driver: "builtin",
-            listen: balancer.listen,
-            admin: at(balancer.admin),
-            checkMs: balancer.check_ms,
-            fall: balancer.fall,
-            rise: balancer.rise,
-            holdMsMax: balancer.hold_seconds * 1000,
-          },
+    balancer: within(file, () => readBalancer(text.balancer, at)),
     // One node is out at a time, so by default all the others are to serve; a fleet of one must say that it accepts the gap.
     servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - 1),
     drain: { msMax: text.drain.deadline_seconds * 1000, policy: text.drain.policy },
@@ -165,9 +132,13 @@ function toFleet(file: string, text: FleetText): Fleet {
   };
 }
 
-/** HAProxy's Runtime API listens on a UNIX socket, or on host:port. */
-export function isAddress(socket: string): boolean {
-  return !socket.includes("/") && /:\d+$/.test(socket);
+/** What a driver's part finds wrong is told with the file's name. */
+function within<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw isServiceError(error, "rollout.fleet_invalid") ? invalid(file, error.message, error) : error;
+  }
 }
 
 function checkNodes(fleet: Fleet): void {

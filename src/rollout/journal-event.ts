@@ -15,10 +15,13 @@ export type JournalEvent = {
   readonly node?: string;
   readonly text: string;
   readonly data?: Readonly<Record<string, unknown>>;
+  /** The hash of the entry before it, and its own: journal-chain.ts. Absent in journals of older versions of this package. */
+  readonly previous?: string;
+  readonly hash?: string;
 };
-export type NewEvent = Omit<JournalEvent, "seq" | "time">;
+export type NewEvent = Omit<JournalEvent, "seq" | "time" | "previous" | "hash">;
 
 export interface JournalWriter {
-  /** Resolves when the entry is on disk. */
+  /** Resolves when the entry is on disk. Throws rollout.lease_lost where the fleet is another run's by now. */
   append(event: NewEvent): Promise<JournalEvent>;
 }

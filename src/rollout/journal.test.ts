@@ -8,15 +8,26 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "../core/clock.ts";
 import { acquireFleetLock } from "./fleet-lock.ts";
-import { isFinished, Journal, readJournals } from "./journal.ts";
+import { Journal } from "./journal.ts";
+import { chainLine, chainStart, findBreak, hashOf } from "./journal-chain.ts";
 import type { JournalEvent } from "./journal-event.ts";
+import { isFinished, readJournals } from "./journal-file.ts";
+import { MemoryJournalStore } from "./testing/memory-journal-store.ts";
 
 const root = mkdtempSync(join(tmpdir(), "perennial-journal-"));
 after(() => rmSync(root, { recursive: true }));
 let folders = 0;
 const newFolder = () => join(root, String(folders++));
 const openIn = (folder: string, onEvent: (event: JournalEvent) => void = () => undefined) =>
-  Journal.open({ folder, fleet: "glance", target: "ocata", clock: systemClock, onEvent });
+  openWith(folder, new MemoryJournalStore(), onEvent);
+const openWith = (
+  folder: string,
+  store: MemoryJournalStore,
+  onEvent: (event: JournalEvent) => void = () => undefined,
+) => Journal.open({ folder, fleet: "glance", target: "ocata", clock: systemClock, onEvent, store });
+const textsOf = (events: readonly { readonly text: string }[]) => events.map((event) => event.text);
+const note = (text: string) => ({ kind: "observation", phase: "nodes", text }) as const;
+const finish = { kind: "decision", phase: "done", text: "end", data: { do: "finish" } } as const;
 
 test("journal: entries are numbered, read back, and go on in the same file until the rollout is finished", async () => {
   const folder = newFolder();
@@ -71,6 +82,122 @@ test("journal: a damaged line in the middle is named with its number", async () 
     code: "rollout.fleet_invalid",
     message: /line 1 is no entry/,
   });
+});
+
+test("journal: the database's copy alone is enough to go on from another folder, and the copy on disk is made whole", async () => {
+  const store = new MemoryJournalStore();
+  const first = await openWith(newFolder(), store);
+  await first.append(note("a"));
+  await first.append(note("caf\u00e9 \u{1f600}"));
+  await first.close();
+  const folder = newFolder();
+  const second = await openWith(folder, store);
+  assert.equal(second.rolloutId, first.rolloutId);
+  assert.deepEqual(textsOf(second.events), ["a", "caf\u00e9 \u{1f600}"]);
+  await second.append(note("c"));
+  await second.close();
+  const [file] = await readJournals(folder, "glance", "ocata");
+  assert.deepEqual(file?.lines, store.linesOf(first.rolloutId));
+  assert.equal(findBreak(first.rolloutId, file?.lines ?? []), null);
+  assert(store.linesOf(first.rolloutId).every((line) => /^[\x20-\x7e]*$/.test(line)));
+});
+
+test("journal: what happened while the database was away is written there later, in order, and once", async () => {
+  const store = new MemoryJournalStore();
+  const folder = newFolder();
+  const first = await openWith(folder, store);
+  await first.append(note("a"));
+  store.away = true;
+  await first.append(note("b"));
+  await first.append(note("c"));
+  await first.close();
+  assert.deepEqual(store.linesOf(first.rolloutId).length, 1);
+  store.away = false;
+  const second = await openWith(folder, store);
+  await second.append(finish);
+  await second.close();
+  const events = store.linesOf(first.rolloutId).map((line) => JSON.parse(line) as JournalEvent);
+  assert.deepEqual(textsOf(events), ["a", "b", "c", "end"]);
+  assert.equal(findBreak(first.rolloutId, store.linesOf(first.rolloutId)), null);
+});
+
+test("journal: a rollout that ended while the database was away is over, and its end is written there by the next one", async () => {
+  const store = new MemoryJournalStore();
+  const folder = newFolder();
+  const first = await openWith(folder, store);
+  await first.append(note("a"));
+  store.away = true;
+  await first.append(finish);
+  await first.close();
+  store.away = false;
+  const second = await openWith(folder, store);
+  assert.notEqual(second.rolloutId, first.rolloutId);
+  assert.equal(store.linesOf(first.rolloutId).length, 2);
+  await second.close();
+});
+
+test("journal: entries that another run wrote meanwhile count; those of this disk alone are put aside and said to be", async () => {
+  const store = new MemoryJournalStore();
+  const [here, elsewhere] = [newFolder(), newFolder()];
+  const first = await openWith(here, store);
+  await first.append(note("a"));
+  store.away = true;
+  await first.append(note("only here"));
+  await first.close();
+  store.away = false;
+  const second = await openWith(elsewhere, store);
+  await second.append(note("elsewhere"));
+  await second.close();
+  const third = await openWith(here, store);
+  await third.close();
+  assert.deepEqual(textsOf(third.events).slice(0, 2), ["a", "elsewhere"]);
+  assert.match(third.events.at(-1)?.text ?? "", /was put aside/);
+  const aside = readdirSync(here).find((name) => name.includes(".aside-"));
+  assert.match(readFileSync(join(here, aside ?? ""), "utf8"), /only here/);
+});
+
+test("journal: who has lost the lease writes nothing, neither there nor here", async () => {
+  const store = new MemoryJournalStore();
+  const folder = newFolder();
+  const journal = await openWith(folder, store);
+  await journal.append(note("a"));
+  store.lost = true;
+  await assert.rejects(journal.append(note("b")), { code: "rollout.lease_lost" });
+  await journal.close();
+  assert.equal((await readJournals(folder, "glance", "ocata"))[0]?.events.length, 1);
+});
+
+test("chain: the first entry that was changed, removed, put in or moved is named", () => {
+  const id = "glance-ocata-20260101T000000Z";
+  const lines: string[] = [];
+  for (let seq = 1; seq <= 5; seq++) {
+    const previous = seq === 1 ? chainStart(id) : hashOf(lines.at(-1) ?? "");
+    lines.push(chainLine({ seq, time: "t", ...note(`entry ${seq}`) }, previous).entry);
+  }
+  const brokenAt = (...changed: readonly string[]) => findBreak(id, changed)?.seq ?? null;
+  const [a = "", b = "", c = "", d = "", e = ""] = lines;
+  assert.equal(brokenAt(...lines), null);
+  assert.equal(brokenAt(a, b, c.replace("entry 3", "entry X"), d, e), 3);
+  assert.equal(brokenAt(a, b, d, e), 3);
+  assert.equal(brokenAt(a, c, b, d, e), 2);
+  const forged = chainLine({ seq: 3, time: "t", ...note("forged") }, hashOf(b)).entry;
+  assert.equal(brokenAt(a, b, forged, d, e), 4);
+  assert.equal(findBreak("glance-ocata-20260101T000001Z", lines)?.seq, 1, "another rollout's entries");
+  assert.equal(brokenAt(a, b, "what?"), 3);
+});
+
+test("chain: entries of a version without hashes may stand first, and the next one vouches for the last of them", () => {
+  const old = ['{"seq":1,"text":"a"}', '{"seq":2,"text":"b"}'];
+  const next = chainLine({ seq: 3, time: "t", ...note("c") }, hashOf(old[1] ?? "")).entry;
+  assert.equal(findBreak("r", [...old, next]), null);
+  assert.equal(findBreak("r", [old[0] ?? "", '{"seq":2,"text":"x"}', next])?.seq, 3);
+  assert.equal(findBreak("r", [...old, next, '{"seq":4,"text":"d"}'])?.seq, 4);
+});
+
+test("chain: an entry that no column could hold is shortened, and says so", () => {
+  const { entry } = chainLine({ seq: 1, time: "t", ...note("long"), data: { x: "\u00e9".repeat(20_000) } }, "p");
+  assert(entry.length < 60_000);
+  assert.deepEqual((JSON.parse(entry) as JournalEvent).data, { shortened: true });
 });
 
 test("lock: a second rollout is refused with the holder's process id, until the first one dies", async (t) => {

@@ -1,125 +1,148 @@
-// The journal of a rollout on disk: one file for each rollout, one JSON object a line, on disk before the next thing is done. A line
-// that was cut short by a crash was never acknowledged: it is cut off when the file is opened again, and left out by readers.
-import { type FileHandle, mkdir, open, readdir, readFile } from "node:fs/promises";
+// The journal of a rollout while it is written: each entry is in the database, where that answers, and on disk before the next thing is
+// done. Opening it brings both copies together, so that a rollout goes on from another folder or host.
+import { type FileHandle, mkdir, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import { errorText, ServiceError } from "../core/errors.ts";
+import { ServiceError } from "../core/errors.ts";
+import type { StoredRollout } from "../db/repositories/rollout-journal-repository.ts";
+import { type ChainedLine, chainLine, chainStart, findBreak, hashOf, parseEntry } from "./journal-chain.ts";
 import type { JournalEvent, JournalWriter, NewEvent } from "./journal-event.ts";
+import {
+  compareStamps,
+  isEnd,
+  isFinished,
+  type JournalFile,
+  journalEnding,
+  parseRolloutId,
+  readJournals,
+  unusable,
+} from "./journal-file.ts";
+import { JournalMirror, type JournalStore } from "./journal-store.ts";
 
-export type JournalFile = {
-  /** `FLEET-TARGET-STAMP`: names the rollout, its journal and its backup. */
-  readonly rolloutId: string;
-  readonly path: string;
-  readonly events: readonly JournalEvent[];
-  /** Bytes of complete lines. */
-  readonly bytes: number;
+export type OpenJournalOptions = {
+  readonly folder: string;
+  readonly fleet: string;
+  readonly target: string;
+  readonly clock: Clock;
+  /** Sees each entry once it is kept. */
+  readonly onEvent: (event: JournalEvent) => void;
+  readonly store: JournalStore;
 };
-
-const ending = ".jsonl";
-
-/** The journals of this fleet and target, oldest first. An absent folder holds none. */
-export async function readJournals(folder: string, fleet: string, target: string): Promise<readonly JournalFile[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw unusable(folder, error);
-  }
-  const stamp = /^\d{8}T\d{6}Z(-\d+)?$/;
-  const prefix = `${fleet}-${target}-`;
-  const own = names.filter((name) => {
-    if (!name.startsWith(prefix) || !name.endsWith(ending)) return false;
-    return stamp.test(name.slice(prefix.length, -ending.length));
-  });
-  return Promise.all(own.sort().map((name) => readJournal(join(folder, name))));
-}
-
-async function readJournal(path: string): Promise<JournalFile> {
-  const data = await readFile(path).catch((error: unknown) => {
-    throw unusable(path, error);
-  });
-  const bytes = data.lastIndexOf(0x0a) + 1;
-  const lines = data.toString("utf8", 0, bytes).split("\n").slice(0, -1);
-  const events = lines.map((line, index): JournalEvent => {
-    try {
-      return JSON.parse(line) as JournalEvent;
-    } catch (error) {
-      throw unusable(
-        path,
-        new Error(`line ${index + 1} is no entry (${errorText(error)}); put it right or move the file away`),
-      );
-    }
-  });
-  const rolloutId = path.slice(path.lastIndexOf("/") + 1, -ending.length);
-  return { rolloutId, path, events, bytes };
-}
-
-/** Whether the rollout came to its end; one that was paused, stopped or killed has not. */
-export function isFinished(journal: JournalFile): boolean {
-  return journal.events.some((event) => event.phase === "done" && event.data?.do === "finish");
-}
 
 /** An open journal. */
 export class Journal implements JournalWriter {
   readonly rolloutId: string;
+  /** Those that were there when it was opened, and all since. */
+  readonly events: JournalEvent[];
   readonly #file: FileHandle;
   readonly #clock: Clock;
   readonly #onEvent: (event: JournalEvent) => void;
-  #seq: number;
+  readonly #mirror: JournalMirror;
+  #previous: string;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: FileHandle, journal: JournalFile, clock: Clock, onEvent: (event: JournalEvent) => void) {
-    this.rolloutId = journal.rolloutId;
+  private constructor(
+    file: FileHandle,
+    id: string,
+    lines: readonly string[],
+    mirror: JournalMirror,
+    of: OpenJournalOptions,
+  ) {
+    this.rolloutId = id;
     this.#file = file;
-    this.#seq = journal.events.at(-1)?.seq ?? 0;
-    this.#clock = clock;
-    this.#onEvent = onEvent;
+    this.events = lines.flatMap((line) => parseEntry(line) ?? []);
+    const last = lines.at(-1);
+    this.#previous = last === undefined ? chainStart(id) : hashOf(last);
+    this.#clock = of.clock;
+    this.#onEvent = of.onEvent;
+    this.#mirror = mirror;
   }
 
-  /** Goes on with the newest rollout to this target that has not ended, else begins one. `onEvent` sees each entry once it is on disk. */
-  static async open(options: {
-    folder: string;
-    fleet: string;
-    target: string;
-    clock: Clock;
-    onEvent: (event: JournalEvent) => void;
-  }): Promise<Journal> {
-    const { folder, fleet, target, clock, onEvent } = options;
+  /**
+   * Goes on with the newest rollout to this target that has not ended, as the database has it or this folder, else begins one.
+   * Throws rollout.fleet_invalid where the folder cannot be used, rollout.lease_lost, and the database's errors.
+   */
+  static async open(options: OpenJournalOptions): Promise<Journal> {
+    const { folder, fleet, target, clock, store } = options;
+    const going = await Journal.openUnfinished(options);
+    if (going) return going;
+    const taken = [...(await readJournals(folder, fleet, target)), ...(await store.list())];
+    const names = new Set(taken.map(({ rolloutId }) => rolloutId));
+    return Journal.#begin(options, newName(`${fleet}-${target}`, clock.nowMs(), names));
+  }
+
+  /** The same, but begins none: undefined where there is nothing to go on with. */
+  static async openUnfinished(options: OpenJournalOptions): Promise<Journal | undefined> {
+    const { folder, fleet, target, store } = options;
     try {
       await mkdir(folder, { recursive: true });
-      const newest = (await readJournals(folder, fleet, target)).at(-1);
-      if (newest && !isFinished(newest)) {
-        const file = await open(newest.path, "r+");
-        await file.truncate(newest.bytes);
-        return new Journal(await reopened(file, newest.path), newest, clock, onEvent);
-      }
-      const stamp = new Date(clock.nowMs()).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
-      for (let attempt = 0; ; attempt++) {
-        const rolloutId = `${fleet}-${target}-${stamp}${attempt === 0 ? "" : `-${attempt}`}`;
-        const path = join(folder, `${rolloutId}${ending}`);
-        try {
-          const file = await open(path, "ax", 0o640);
-          return new Journal(file, { rolloutId, path, events: [], bytes: 0 }, clock, onEvent);
-        } catch (error) {
-          if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-        }
-      }
     } catch (error) {
-      if (error instanceof ServiceError) throw error;
       throw unusable(folder, error);
     }
+    const [files, stored] = [await readJournals(folder, fleet, target), await store.list()];
+    const over = rolloutsOver(stored);
+    for (const file of files.filter((one) => isFinished(one) && !over.has(one.rolloutId))) await catchUp(store, file);
+    const going = newestUnfinished(files, stored, { fleet, target });
+    if (going === undefined) return undefined;
+    return Journal.#goOn(
+      options,
+      going,
+      files.find((file) => file.rolloutId === going),
+    );
+  }
+
+  static async #begin(options: OpenJournalOptions, id: string): Promise<Journal> {
+    const path = join(options.folder, `${id}${journalEnding}`);
+    const file = await open(path, "ax", 0o640).catch((error: unknown) => Promise.reject(unusable(path, error)));
+    return new Journal(file, id, [], new JournalMirror(options.store, id, []), options);
+  }
+
+  static async #goOn(options: OpenJournalOptions, id: string, file: JournalFile | undefined): Promise<Journal> {
+    const stored = (await options.store.read(id)).map(({ entry }) => entry);
+    const path = join(options.folder, `${id}${journalEnding}`);
+    const onDisk = file?.lines ?? [];
+    const common = Math.min(stored.length, onDisk.length);
+    const forked = stored.slice(0, common).some((line, index) => line !== onDisk[index]);
+    // The database's copy is written under the lease, so it is the one that counts; the other one is kept for whoever wants to know.
+    const lines = forked || stored.length > onDisk.length ? stored : onDisk;
+    const handle = await prepareFile(path, { file, forked, missing: forked ? stored : stored.slice(onDisk.length) });
+    const waiting = lines.slice(stored.length).flatMap(toChained);
+    const journal = new Journal(handle, id, lines, new JournalMirror(options.store, id, waiting), options);
+    await journal.#mirror.flush();
+    await journal.#noteWhatIsWrong(lines, forked);
+    return journal;
+  }
+
+  async #noteWhatIsWrong(lines: readonly string[], forked: boolean): Promise<void> {
+    const phase = this.events.at(-1)?.phase ?? "backup";
+    const note = async (text: string, data: Record<string, unknown>) => {
+      const told = this.events.some((event) => event.text === text);
+      if (!told) await this.append({ kind: "observation", phase, text, data });
+    };
+    if (forked) {
+      await note("the journal in this folder had entries that the database's does not have; it was put aside", {
+        forked,
+      });
+    }
+    const broken = findBreak(this.rolloutId, lines);
+    if (broken) await note(`the journal is broken at entry ${broken.seq}: ${broken.why}`, { broken: broken.seq });
   }
 
   append(event: NewEvent): Promise<JournalEvent> {
     const written = this.#last.then(async () => {
-      const whole: JournalEvent = { seq: ++this.#seq, time: new Date(this.#clock.nowMs()).toISOString(), ...event };
+      const seq = (this.events.at(-1)?.seq ?? 0) + 1;
+      const line = chainLine({ seq, time: new Date(this.#clock.nowMs()).toISOString(), ...event }, this.#previous);
+      // The database first: whoever has lost the lease must not write that it goes on.
+      await this.#mirror.add(line);
       try {
-        await this.#file.appendFile(`${JSON.stringify(whole)}\n`);
+        await this.#file.appendFile(`${line.entry}\n`);
         await this.#file.datasync();
       } catch (error) {
         throw unusable(this.rolloutId, error);
       }
+      this.#previous = line.hash;
+      const whole = JSON.parse(line.entry) as JournalEvent;
+      this.events.push(whole);
       this.#onEvent(whole);
       return whole;
     });
@@ -128,22 +151,86 @@ export class Journal implements JournalWriter {
     return written;
   }
 
-  /** Safe to call twice. */
+  /** Writes what waits for the database, where that answers now. Safe to call twice. */
   async close(): Promise<void> {
     await this.#last;
-    await this.#file.close();
+    try {
+      await this.#mirror.flush();
+    } catch (error) {
+      // Somebody else's by now; what they wrote counts.
+      if (!(error instanceof ServiceError)) throw error;
+    } finally {
+      await this.#file.close();
+    }
   }
 }
 
-async function reopened(file: FileHandle, path: string): Promise<FileHandle> {
-  await file.sync();
-  await file.close();
-  return open(path, "a");
+function newestUnfinished(
+  files: readonly JournalFile[],
+  stored: readonly StoredRollout[],
+  of: { fleet: string; target: string },
+): string | undefined {
+  const known = stored.filter(({ rolloutId }) => {
+    const id = parseRolloutId(rolloutId);
+    return id?.fleet === of.fleet && id.target === of.target;
+  });
+  const over = new Set([...rolloutsOver(known), ...files.filter(isFinished).map((file) => file.rolloutId)]);
+  const candidates = [...known, ...files].map(({ rolloutId }) => rolloutId).filter((id) => !over.has(id));
+  const stampOf = (id: string) => parseRolloutId(id)?.stamp ?? "";
+  return candidates.sort((a, b) => compareStamps(stampOf(b), stampOf(a)))[0];
 }
 
-function unusable(path: string, error: unknown): ServiceError {
-  return new ServiceError("rollout.fleet_invalid", `the journal ${path} cannot be used: ${errorText(error)}`, {
-    facts: { path },
-    cause: error,
+function rolloutsOver(stored: readonly StoredRollout[]): ReadonlySet<string> {
+  const over = stored.filter(({ last }) => {
+    const event = parseEntry(last);
+    return event !== undefined && isEnd(event);
   });
+  return new Set(over.map(({ rolloutId }) => rolloutId));
+}
+
+/** What ended on this disk while the database was away is written there now. */
+async function catchUp(store: JournalStore, file: JournalFile): Promise<void> {
+  const stored = await store.read(file.rolloutId);
+  if (stored.some(({ entry }, index) => entry !== file.lines[index])) return;
+  const mirror = new JournalMirror(store, file.rolloutId, file.lines.slice(stored.length).flatMap(toChained));
+  await mirror.flush();
+}
+
+/** A file that holds the entries that count, opened for more. */
+async function prepareFile(
+  path: string,
+  state: { file: JournalFile | undefined; forked: boolean; missing: readonly string[] },
+): Promise<FileHandle> {
+  const { file, forked, missing } = state;
+  try {
+    if (file && forked) await rename(path, `${path}.aside-${Date.now()}`);
+    if (file && !forked) {
+      // A line that was cut short by a crash was never acknowledged.
+      const handle = await open(path, "r+");
+      await handle.truncate(file.bytes);
+      await handle.sync();
+      await handle.close();
+    } else await writeFile(path, "", { flag: "ax", mode: 0o640 });
+    const handle = await open(path, "a");
+    if (missing.length > 0) {
+      await handle.appendFile(missing.map((line) => `${line}\n`).join(""));
+      await handle.datasync();
+    }
+    return handle;
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function toChained(entry: string): ChainedLine[] {
+  const event = parseEntry(entry);
+  return event ? [{ seq: event.seq, hash: hashOf(entry), entry }] : [];
+}
+
+function newName(prefix: string, nowMs: number, taken: ReadonlySet<string>): string {
+  const stamp = new Date(nowMs).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  for (let attempt = 0; ; attempt++) {
+    const id = `${prefix}-${stamp}${attempt === 0 ? "" : `-${attempt}`}`;
+    if (!taken.has(id)) return id;
+  }
 }

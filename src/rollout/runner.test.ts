@@ -21,7 +21,7 @@ const node: NodeView = {
   gate: "untested",
 };
 type Seen = Omit<Snapshot, "memory">;
-const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [] };
+const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [], request: null };
 const done: Seen = { ...seen, nodes: [{ ...node, release: "ocata" }], due: "nothing" };
 const failure = (code: ErrorCode, text = "no") => new ServiceError(code, text);
 
@@ -39,6 +39,7 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
       startsMax: 2,
       failuresMax: 3,
       strangersMsMax: 1_000,
+      until: null,
     },
     world: { observe: async () => seen, act: async () => ({ text: "done" }), ...world },
     journal: {
@@ -185,4 +186,29 @@ test("a wait is journaled once, and then its progress every now and then", async
   const kinds = events.map((event) => event.kind);
   assert.deepEqual([kinds[0], kinds[1], kinds.at(-1)], ["decision", "observation", "decision"]);
   assert(events.length < 10, `${events.length} entries for 5 s`);
+});
+
+test("as far as it was asked to go, or given up: both end the run, and are in the journal", async () => {
+  const ready = async () => ({ ...done, due: "contract" as const });
+  const plan = { target: "ocata", servingMin: 0, drain: { msMax: 1, policy: "wait" }, settleMsMax: 1 } as const;
+  const whole = { ...plan, startMsMax: 1, startsMax: 1, failuresMax: 1, strangersMsMax: 1, until: "nodes" } as const;
+  const reached = await run({ observe: ready }, { plan: whole });
+  assert.deepEqual([reached.end.end, reached.events.at(-1)?.data?.do], ["reached", "reach"]);
+  const request = { do: "abort", told: "ops" } as const;
+  const aborted = await run({ observe: async () => ({ ...seen, request }) });
+  assert.deepEqual([aborted.end.end, aborted.events.at(-1)?.data?.do], ["aborted", "abort"]);
+});
+
+test("who lost the lease acts no more, and leaves the journal alone", async () => {
+  let acts = 0;
+  const act = async () => {
+    acts++;
+    throw failure("rollout.lease_lost", "process 2 has it");
+  };
+  const { end, events } = await run({ act });
+  assert.deepEqual([end, acts], [{ end: "displaced", why: "process 2 has it" }, 1]);
+  assert.deepEqual(
+    events.map((event) => event.kind),
+    ["decision"],
+  );
 });

@@ -18,15 +18,23 @@ export type Done = {
   readonly text: string;
   /** A good part is done and another one is left: so that the fleet is looked at in between, long work is done in parts. */
   readonly partly?: boolean;
+  /** Facts for the journal's entry. */
+  readonly data?: Readonly<Record<string, unknown>>;
 };
 export type Report = (text: string, data?: Readonly<Record<string, unknown>>) => Promise<void>;
 
 export type RunEnd =
   | { readonly end: "finished" }
+  /** As far as this run was asked to go; the rollout is not over. */
+  | { readonly end: "reached"; readonly why: string }
+  /** An operator gave it up, and it is over. */
+  | { readonly end: "aborted"; readonly why: string }
   /** It stands where it is and waits for a person. */
   | { readonly end: "paused"; readonly why: string }
   /** `signal` aborted. */
   | { readonly end: "stopped" }
+  /** Another run has the fleet; nothing was done since. */
+  | { readonly end: "displaced"; readonly why: string }
   /** Nothing was touched: the backup could not be made. */
   | { readonly end: "failed"; readonly why: string };
 
@@ -62,6 +70,16 @@ class Runner {
   }
 
   async run(): Promise<RunEnd> {
+    try {
+      return await this.#loop();
+    } catch (error) {
+      if (!isServiceError(error, "rollout.lease_lost")) throw error;
+      // Not a word in the journal: it is another run's by now.
+      return { end: "displaced", why: error.message };
+    }
+  }
+
+  async #loop(): Promise<RunEnd> {
     const { plan, signal } = this.#options;
     while (!signal.aborted) {
       const seen = await this.#look();
@@ -75,6 +93,10 @@ class Runner {
       if (decision.do === "finish") {
         await this.#journal("decision", decision, decision.why, { do: "finish" });
         return { end: "finished" };
+      }
+      if (decision.do === "reach" || decision.do === "abort") {
+        await this.#journal("decision", decision, decision.why, { do: decision.do });
+        return { end: decision.do === "reach" ? "reached" : "aborted", why: decision.why };
       }
       if (decision.do === "pause") return this.#pause(decision);
       if (isAction(decision)) {
@@ -96,7 +118,7 @@ class Runner {
       return { ...seen, memory: { waited, failed: this.#failed } };
     } catch (error) {
       if (signal.aborted) return undefined;
-      if (!isServiceError(error)) throw error;
+      if (!isServiceError(error) || error.code === "rollout.lease_lost") throw error;
       const first = this.#blindSinceMs === null;
       this.#blindSinceMs ??= clock.monotonicMs();
       if (first) await this.#journal("observation", { phase: this.#phase }, error.message, { code: error.code });
@@ -141,14 +163,14 @@ class Runner {
     const startedMs = clock.monotonicMs();
     const report: Report = async (text, data) => this.#journal("action", decision, text, data);
     try {
-      const { text, partly } = await world.act(decision, report, signal);
+      const { text, partly, data } = await world.act(decision, report, signal);
       if (partly) this.#done = { key: "", repeats: 0 };
       const ms = Math.round(clock.monotonicMs() - startedMs);
-      await this.#journal("result", decision, text, { do: decision.do, ok: true, ms });
+      await this.#journal("result", decision, text, { do: decision.do, ok: true, ms, ...data });
       this.#failed = null;
     } catch (error) {
       if (signal.aborted) return undefined;
-      if (!isServiceError(error)) throw error;
+      if (!isServiceError(error) || error.code === "rollout.lease_lost") throw error;
       const ms = Math.round(clock.monotonicMs() - startedMs);
       await this.#journal("result", decision, error.message, { do: decision.do, ok: false, ms, code: error.code });
       if (error.code === "rollout.backup_failed") return { end: "failed", why: error.message };

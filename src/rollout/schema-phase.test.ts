@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../core/clock.ts";
 import { openDatabase } from "../db/connect.ts";
 import { releaseOf } from "../releases/catalogue.ts";
 import { DatabaseView } from "./database-view.ts";
@@ -31,7 +32,7 @@ test("phases run in glance-manage up to the target, tell their steps, and change
       signal,
       report: async (text) => void said.push(text),
     });
-  const view = new DatabaseView(url, releaseOf("ocata"));
+  const view = new DatabaseView(url, releaseOf("ocata"), systemClock);
   try {
     await assert.rejects(view.look(signal), {
       code: "schema.unknown_revision",
@@ -64,7 +65,7 @@ test("phases run in glance-manage up to the target, tell their steps, and change
 
 test("a lost rollout's engine run and a second rollout are kept apart by locks of the database", async () => {
   const path = join(root, "glance.sqlite");
-  const [first, second] = [1, 2].map(() => new DatabaseView(`sqlite:///${path}`, releaseOf("ocata")));
+  const [first, second] = [1, 2].map(() => new DatabaseView(`sqlite:///${path}`, releaseOf("ocata"), systemClock));
   assert(first && second);
   try {
     await first.hold(signal);

@@ -64,7 +64,15 @@ export type Snapshot = {
     readonly release: string;
     readonly heartbeatAgeSeconds: number;
   }[];
+  /** What an operator asked of the rollout, from any host; it stands until it is taken back. */
+  readonly request: OperatorRequest | null;
   readonly memory: RunMemory;
+};
+
+export type OperatorRequest = {
+  readonly do: "pause" | "abort";
+  /** Who asked, from where and when. */
+  readonly told: string;
 };
 
 export type RunMemory = {

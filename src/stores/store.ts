@@ -49,7 +49,8 @@ export interface Store {
   size(url: string): Promise<number>;
   /**
    * Removes the blob and any partial data of it. Removing what is already gone succeeds: a retry after a lost reply must be harmless.
-   * Throws stores.blob_not_found where the URL cannot be one of this store's, stores.read_only where removing is not allowed, stores.unavailable.
+   * Throws stores.blob_not_found where the URL cannot be one of this store's, stores.in_use where something else needs
+   * the data, stores.read_only where removing is not allowed, stores.unavailable.
    */
   remove(url: string): Promise<void>;
   /** Safe to call twice. */

@@ -17,7 +17,7 @@ const run = promisify(execFile);
 const referenceTool = "import sys; from glance.cmd.cache_manage import main; sys.exit(main())";
 
 test("compat: the glance client's and the reference's commands on the image cache do their work", {
-  timeout: 120_000,
+  timeout: 900_000,
 }, async () => {
   const site = new Site();
   await site.createDatabase(newest);
@@ -33,7 +33,7 @@ test("compat: the glance client's and the reference's commands on the image cach
   const glance = (...args: readonly string[]) => clients.glance("operations", ...args);
   const reference = async (...args: readonly string[]) => {
     const at = ["--host=127.0.0.1", `--port=${node.port}`, `--os-auth-token=${adminToken}`, "--force"];
-    return (await run("/usr/bin/python3", ["-c", referenceTool, ...at, ...args], { timeout: 60_000 })).stdout;
+    return (await run("/usr/bin/python3", ["-c", referenceTool, ...at, ...args], { timeout: 900_000 })).stdout;
   };
   try {
     const data = join(site.folder, "data");

@@ -12,7 +12,7 @@ import { contentStream, qcow2Content } from "../../demo/images.ts";
 import { startRollout } from "../../demo/rollout-process.ts";
 import { type Clients, prepareClients } from "./clients.ts";
 
-test("compat: the openstack and glance clients work all through a rollout", { timeout: 600_000 }, async (t) => {
+test("compat: the openstack and glance clients work all through a rollout", { timeout: 900_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "perennial-clients-"));
   const fleet = await startFleet({ folder: join(folder, "fleet"), nodes: 3, database: "mariadb", balancer: "haproxy" });
   const clients = await prepareClients(fleet.origin, folder, ["red", "blue"]);

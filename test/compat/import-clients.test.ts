@@ -15,7 +15,7 @@ const token = "user:red:member,reader,admin";
 const site = new Site();
 before(() => site.createDatabase(newestRelease.id));
 
-test("compat: the clients' own ways of importing images work", { timeout: 300_000 }, async () => {
+test("compat: the clients' own ways of importing images work", { timeout: 900_000 }, async () => {
   const data = Buffer.alloc(700_000, "perennial ");
   const server = createServer((_request, response) => response.end(data)).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -35,7 +35,7 @@ test("compat: the clients' own ways of importing images work", { timeout: 300_00
   const active = async (name: string) => {
     const find = ["image", "list", "--name", name, "-f", "json"];
     await eventually(`${name} is active`, async () => (await openstack("red", ...find)).includes('"active"'), {
-      msMax: 30_000,
+      msMax: 120_000,
     });
   };
   /** Not by a client: without a terminal they take their standard input for the data. */

@@ -85,7 +85,7 @@ function openstack(user: KeystoneUser, ...args: readonly string[]): Promise<stri
     OS_IDENTITY_API_VERSION: "3",
   };
   return new Promise((resolve, reject) => {
-    execFile("openstack", args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile("openstack", args, { env, timeout: 900_000 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`openstack ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
       else resolve(stdout.trim());
     });

@@ -10,7 +10,7 @@ import { prepareClients } from "./clients.ts";
 
 const newest = "2026.1";
 
-test("compat: each of the glance client's md-* commands does its work", { timeout: 120_000 }, async () => {
+test("compat: each of the glance client's md-* commands does its work", { timeout: 900_000 }, async () => {
   const site = new Site();
   await site.createDatabase(newest);
   const node = await site.start("one", { paste_deploy: { flavor: "fakeauth" } });

@@ -41,7 +41,7 @@ function sorted(value: unknown): unknown {
   );
 }
 
-test("reference: the API of metadata definitions answers as its own, call by call", { timeout: 120_000 }, async (t) => {
+test("reference: the API of metadata definitions answers as its own, call by call", { timeout: 900_000 }, async (t) => {
   const site = new Site();
   await site.createDatabase("zed");
   await site.manage("db", "load_metadefs", "--path", definitions);
@@ -55,7 +55,7 @@ test("reference: the API of metadata definitions answers as its own, call by cal
   const theirs: readonly Answered[] = JSON.parse(
     execFileSync("/usr/bin/python3", [script, config], {
       input: JSON.stringify(calls),
-      timeout: 90_000,
+      timeout: 900_000,
       maxBuffer: 64 << 20,
       stdio: ["pipe", "pipe", "ignore"],
     }).toString(),

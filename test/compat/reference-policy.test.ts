@@ -87,7 +87,7 @@ function compare(t: TestContext, rules: Readonly<Record<string, unknown>>, newDe
   };
   const answer = execFileSync("/usr/bin/python3", [script], {
     input: JSON.stringify(ask),
-    timeout: 120_000,
+    timeout: 900_000,
     maxBuffer: 64 << 20,
   });
   const theirs = JSON.parse(answer.toString()) as Readonly<Record<string, readonly boolean[]>>;

@@ -35,7 +35,7 @@ test("crash: an upload whose node was killed is given up by another node, and th
   assert.equal(await statusOf(site, image), "saving");
   killWhole(doomed);
   await assert.rejects(upload.status);
-  await eventually("the image is queued", async () => (await statusOf(site, image)) === "queued", { msMax: 30_000 });
+  await eventually("the image is queued", async () => (await statusOf(site, image)) === "queued");
   assert(!readdirSync(`${site.folder}/images`).includes(image), "no partial data is left");
   const again = openUpload(survivor, image, 10);
   again.write(10);

@@ -35,7 +35,7 @@ async function importImage(node: NodeProcess, image: string, method: object): Pr
 }
 
 async function becomes(image: string, status: string): Promise<void> {
-  await eventually(`the image is ${status}`, async () => (await statusOf(site, image)) === status, { msMax: 30_000 });
+  await eventually(`the image is ${status}`, async () => (await statusOf(site, image)) === status);
 }
 
 async function checksumOf(node: NodeProcess, image: string): Promise<string> {

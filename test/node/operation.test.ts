@@ -64,7 +64,7 @@ test("operation: systemd is told when the node is ready, reloads and stops", asy
   createInterface(manager.stdout).on("line", (line) => messages.push(line));
   const told = (pattern: RegExp) =>
     eventually(`systemd hears ${pattern}`, () => messages.some((line) => pattern.test(line)), {
-      msMax: 30_000,
+      msMax: 120_000,
     });
   await told(/^up$/);
   const config = site.writeConfig("notifies", { DEFAULT: { bind_port: await freePort() } });

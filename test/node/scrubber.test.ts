@@ -60,7 +60,7 @@ async function remove(id: string): Promise<void> {
 
 const fileOf = (id: string) => join(site.folder, "images", id);
 
-test("glance-scrubber: data is kept until its time, and comes back with its image", { timeout: 60_000 }, async () => {
+test("glance-scrubber: data is kept until its time, and comes back with its image", { timeout: 900_000 }, async () => {
   const id = await deleted();
   const early = await scrubber("--config-file", patient, "--json");
   assert.deepEqual([early.code, JSON.parse(early.out)], [0, { images_scrubbed: 0, data_kept: 0 }]);
@@ -80,13 +80,13 @@ test("glance-scrubber: data is kept until its time, and comes back with its imag
 });
 
 test("glance-scrubber: two daemons remove everything between them, and end when told", {
-  timeout: 60_000,
+  timeout: 900_000,
 }, async () => {
   const ids = await Promise.all([1, 2, 3, 4, 5].map(() => deleted()));
   const daemons = [start("--config-file", eager, "--daemon"), start("--config-file", eager, "-D")];
-  await eventually("all are gone", () => ids.every((id) => !existsSync(fileOf(id))), { msMax: 30_000 });
+  await eventually("all are gone", () => ids.every((id) => !existsSync(fileOf(id))));
   const later = await deleted();
-  await eventually("so is a later one", () => !existsSync(fileOf(later)), { msMax: 30_000 });
+  await eventually("so is a later one", () => !existsSync(fileOf(later)));
   for (const daemon of daemons) {
     const ended = once(daemon, "exit");
     daemon.kill("SIGTERM");
@@ -95,7 +95,7 @@ test("glance-scrubber: two daemons remove everything between them, and end when 
 });
 
 test("glance-scrubber: a wrong command line, and a restore at a release that knows none", {
-  timeout: 60_000,
+  timeout: 900_000,
 }, async () => {
   assert.equal((await scrubber("--daemon", "--restore", "x")).code, 2);
   assert.equal((await scrubber("--nonsense")).code, 2);

@@ -84,7 +84,7 @@ test("stores: nodes with several stores and without share a fleet, each reading 
     "the other node queues the image again",
     async () => (await shown(classic, id)).status === "queued",
     {
-      msMax: 30_000,
+      msMax: 120_000,
     },
   );
   await eventually("the partial data is gone", () => partial() === 0);

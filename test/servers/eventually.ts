@@ -10,7 +10,7 @@ export async function eventually<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   options: { msMax?: number; everyMs?: number } = {},
 ): Promise<T> {
-  const msMax = options.msMax ?? 15_000;
+  const msMax = options.msMax ?? 60_000;
   const deadline = performance.now() + msMax;
   for (;;) {
     let failure: unknown;

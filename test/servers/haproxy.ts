@@ -21,8 +21,14 @@ export type HaproxyServer = {
   readonly socket: string;
   /** The backend's name in the Runtime API: `glance`. */
   readonly backend: string;
+  /** The same over TCP, host:port; empty unless it was asked for. */
+  readonly adminAddress: string;
+  /** Where a reload finds the states of servers. */
+  readonly stateFile: string;
   /** One command of the Runtime API, and its answer. */
   command(line: string): Promise<string>;
+  /** As the operator's `systemctl reload haproxy`: returns when the new process answers. Only where it was started with `master`. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -54,6 +60,10 @@ export function haproxyConfig(options: {
 export async function startHaproxy(options: {
   servers: readonly HaproxyBackendServer[];
   checkMs?: number;
+  /** Has a master process, which can reload it. */
+  master?: boolean;
+  /** Has its Runtime API on a TCP port too. */
+  adminTcp?: boolean;
 }): Promise<HaproxyServer> {
   const command = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"].find(existsSync);
   if (!command) throw new Error("HAProxy is needed here: install the Debian package haproxy");
@@ -61,15 +71,24 @@ export async function startHaproxy(options: {
   const socket = join(folder, "admin");
   const port = await freePort();
   const file = join(folder, "haproxy.cfg");
-  await writeFile(file, haproxyConfig({ ...options, port, socket, stateFile: join(folder, "state") }));
-  await writeFile(join(folder, "state"), "");
+  const stateFile = join(folder, "state");
+  const adminAddress = options.adminTcp ? `127.0.0.1:${await freePort()}` : "";
+  const config = haproxyConfig({ ...options, port, socket, stateFile });
+  const tcp = options.adminTcp ? `\n    stats socket ipv4@${adminAddress} level admin` : "";
+  await writeFile(
+    file,
+    config.replace(/^ +stats socket .*/m, (line) => line + tcp),
+  );
+  await writeFile(stateFile, "");
   try {
     await promisify(execFile)(command, ["-c", "-q", "-f", file]);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  const server = leash([command, "-db", "-f", file], { folder });
+  const server = leash([command, ...(options.master ? ["-W", "-S", join(folder, "master")] : []), "-db", "-f", file], {
+    folder,
+  });
   try {
     await eventually("HAProxy answers", async () => server.exitCode !== undefined || runtimeApi(socket, "show info"));
     if (server.exitCode !== undefined) throw new Error(`HAProxy did not start:\n${server.output()}`);
@@ -82,9 +101,37 @@ export async function startHaproxy(options: {
     port,
     socket,
     backend: "glance",
+    adminAddress,
+    stateFile,
     command: (line) => runtimeApi(socket, line),
+    async reload() {
+      const process = async () => /^Pid: (\d+)$/m.exec(await runtimeApi(socket, "show info"))?.[1];
+      const before = await process();
+      const master = join(folder, "master");
+      // The master may listen later than its worker.
+      await eventually("the master answers", () => listens(master), { msMax: 60_000 });
+      await runtimeApi(master, "reload");
+      await eventually(
+        "the new process answers",
+        async () => {
+          const now = await process();
+          return now !== undefined && now !== before;
+        },
+        { msMax: 60_000 },
+      );
+    },
     stop: () => server.stop(),
   };
+}
+
+function listens(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.on("error", () => resolve(false));
+  });
 }
 
 function runtimeApi(socket: string, line: string): Promise<string> {

@@ -33,7 +33,7 @@ export async function assertUpgraded(fleet: RunningFleet, target: ReleaseId = "o
   } finally {
     await database.close();
   }
-  await eventually("no image is left in saving", () => nothingSaving(fleet), { msMax: 30_000, everyMs: 200 });
+  await eventually("no image is left in saving", () => nothingSaving(fleet), { msMax: 120_000, everyMs: 200 });
 }
 
 async function nothingSaving(fleet: RunningFleet): Promise<boolean> {

@@ -1,6 +1,7 @@
 // /v2/images/{id}/file: the data of an image, in and out, as streams from end to end.
 import { ServiceError } from "../../core/errors.ts";
 import { parseContentRange, parseRange, type RangeRequest } from "../../images/byte-range.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Answer } from "../answer.ts";
 import { announcedBytes, hasBody, RequestBody } from "../request-body.ts";
 import { type ApiRequest, noContent, type Route, type RouteDeps } from "../route.ts";
@@ -12,8 +13,8 @@ export const imageFileRoutes: readonly Route[] = [
   { method: "PUT", path: "/images/:imageId/file", body: "stream", handle: upload },
 ];
 
-async function upload(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
-  const { source, announcedBytes: announced } = dataOf(request);
+async function upload(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
+  const { source, announcedBytes: announced } = dataOf(request, capabilities);
   const storeId = request.header("x-image-meta-store");
   await services.data.upload(request.caller, request.param("imageId"), source, {
     signal: request.signal(),
@@ -23,8 +24,11 @@ async function upload(request: ApiRequest, { services }: RouteDeps): Promise<Ans
   return noContent;
 }
 
-/** The data that a request brings, and how much its client announced. Throws api.unsupported_media_type. */
-export function dataOf(request: ApiRequest): { source: RequestBody; announcedBytes: number | null } {
+/** The data that a request brings, and how much its client announced. Throws api.unsupported_media_type, api.bad_request. */
+export function dataOf(
+  request: ApiRequest,
+  { imageSizeHeader }: Pick<Capabilities, "imageSizeHeader">,
+): { source: RequestBody; announcedBytes: number | null } {
   const type = request.header("content-type")?.split(";")[0]?.trim();
   if (type !== dataType)
     throw new ServiceError(
@@ -33,7 +37,16 @@ export function dataOf(request: ApiRequest): { source: RequestBody; announcedByt
     );
   // Without a body there is an image of no bytes, which Nova uses for snapshots of volumes.
   const announced = hasBody(request.raw) ? announcedBytes(request.raw) : 0;
-  return { source: new RequestBody(request.raw, request.response), announcedBytes: announced };
+  const named = imageSizeHeader ? namedBytes(request.header("x-openstack-image-size")) : null;
+  return { source: new RequestBody(request.raw, request.response), announcedBytes: named ?? announced };
+}
+
+/** null: the client names none. Zero is what the reference's stores take for "not known yet". Throws api.bad_request. */
+function namedBytes(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const bytes = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(bytes)) return bytes === 0 ? null : bytes;
+  throw new ServiceError("api.bad_request", "X-OpenStack-Image-Size is no whole number of bytes.");
 }
 
 async function download(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {

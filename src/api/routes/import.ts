@@ -31,10 +31,10 @@ async function info(_request: ApiRequest, { services }: RouteDeps): Promise<Answ
   return jsonAnswer(200, JSON.stringify({ "import-methods": methods }));
 }
 
-async function stage(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+async function stage(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
   if (!services.imports.methods.includes("glance-direct"))
     throw new ServiceError("api.unknown_path", "Staging is not enabled: the import method glance-direct is off.");
-  const { source, announcedBytes } = dataOf(request);
+  const { source, announcedBytes } = dataOf(request, capabilities);
   const options = { signal: request.signal(), announcedBytes };
   await services.imports.stage(request.caller, request.param("imageId"), source, options);
   return noContent;

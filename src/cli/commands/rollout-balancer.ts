@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import { ServiceError } from "../../core/errors.ts";
 import { createLogger } from "../../core/logger.ts";
-import { startBalancer } from "../../rollout/balancers/builtin/balancer-server.ts";
 import { balancerSettings } from "../../rollout/balancers/builtin/balancer-settings.ts";
 import { loadFleet } from "../../rollout/fleet.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -26,6 +25,8 @@ async function runBalancer(file: string): Promise<ExitCode> {
     throw new ServiceError("rollout.fleet_invalid", message, { facts: { file } });
   }
   const logger = createLogger({ level: "info", name: "glance-rollout-balancer" });
+  // Only this command needs what it is made of.
+  const { startBalancer } = await import("../../rollout/balancers/builtin/balancer-server.ts");
   const balancer = await startBalancer(settings, logger);
   await new Promise<void>((resolve, reject) => {
     let told = false;

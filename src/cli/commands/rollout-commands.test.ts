@@ -17,8 +17,15 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { systemClock } from "../../core/clock.ts";
 import { openDatabase } from "../../db/connect.ts";
+import { createRolloutJournalRepository } from "../../db/repositories/rollout-journal-repository.ts";
+import { createRolloutRequestRepository } from "../../db/repositories/rollout-request-repository.ts";
+import { sync } from "../../db/schema/sync.ts";
+import { releaseOf } from "../../releases/catalogue.ts";
 import { loadFleet } from "../../rollout/fleet.ts";
+import { chainLine, chainStart } from "../../rollout/journal-chain.ts";
+import { RolloutLease } from "../../rollout/lease.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { databaseConfig } from "./rollout-parts.ts";
 
@@ -62,7 +69,18 @@ function expectLine(ended: Ended, code: number, line: RegExp): void {
 test("help names every command and the exit codes, and gives examples", async () => {
   const { code, stdout } = await rollout("--help");
   assert.equal(code, 0);
-  for (const word of ["plan", "run", "status", "balancer", "paused: it stands where it is"])
+  for (const word of [
+    "plan",
+    "run",
+    "status",
+    "pause",
+    "resume",
+    "abort",
+    "history",
+    "report",
+    "balancer",
+    "paused: it stands where it is",
+  ])
     assert(stdout.includes(word), word);
   const help = await rollout("run", "--help");
   assert.match(help.stdout, /Examples:\n {2}glance-rollout run --fleet/);
@@ -146,6 +164,47 @@ test("a second rollout of the same fleet is refused, naming the first", async ()
     readdirSync(join(root, "twice", "journal")).filter((name) => name.endsWith(".jsonl")),
     [],
   );
+});
+
+test("pause, resume and abort are asked from anywhere and stand in the database; history and report read its journal", async () => {
+  const file = fleet("requests");
+  const folder = join(root, "requests");
+  const path = join(folder, "absent.sqlite");
+  writeFileSync(path, "");
+  const url = `sqlite:///${path}`;
+  const db = await openDatabase(url);
+  await sync({ db, target: releaseOf("newton") });
+  const json = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await rollout(...args, "--fleet", file, "--json");
+    assert.equal(code, exitCodes.ok, stderr);
+    return JSON.parse(stdout || "null");
+  };
+  assert.equal(await json("history"), null);
+  expectLine(await rollout("report", "--fleet", file), exitCodes.badConfig, /has no rollout yet/);
+  const paused = await json("pause");
+  assert.deepEqual([paused.request, paused.running], ["pause", false]);
+  assert.equal((await createRolloutRequestRepository(db).find())?.do, "pause");
+  assert.match((await json("resume")).text, /the pause is over; go on with: glance-rollout run/);
+  assert.match((await json("resume")).text, /nothing was paused/);
+  assert.equal((await json("abort")).aborted, false);
+  // A rollout that was begun on another host: its journal is in the database alone.
+  const lease = await RolloutLease.take(db, { clock: systemClock, signal: new AbortController().signal });
+  const [id, journal] = ["glance-ocata-20260101T000000Z", createRolloutJournalRepository(db)];
+  const text = "drain n1: it serves newton";
+  const begun = { seq: 1, time: "2026-01-01T00:00:00.000Z", kind: "decision", phase: "nodes", text } as const;
+  await journal.add(id, [chainLine({ ...begun, data: { do: "drain" } }, chainStart(id))], lease.held);
+  assert.deepEqual([(await json("history")).rollout, (await json("history")).state], [id, "running"]);
+  await lease.release();
+  assert.equal((await json("abort")).aborted, true);
+  assert.equal(await createRolloutRequestRepository(db).find(), undefined);
+  const report = await json("report", id);
+  assert.deepEqual([report.state, report.broken, report.events.length], ["aborted", null, 2]);
+  assert.deepEqual(report.copies, { database: 2, disk: 2 });
+  await db.run("UPDATE perennial_rollout_journal SET entry = REPLACE(entry, 'newton', 'mitaka') WHERE seq = 1");
+  const tampered = await rollout("report", "--fleet", file);
+  assert.equal(tampered.code, exitCodes.failed);
+  assert.match(tampered.stdout, /broken at entry 1 \(database\): it was changed after it was written/);
+  await db.close();
 });
 
 test("the embedded balancer is only run for a fleet that has it", async () => {

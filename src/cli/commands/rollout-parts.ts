@@ -10,7 +10,10 @@ import { parseDatabaseUrl } from "../../db/url.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Balancer } from "../../rollout/balancers/balancer.ts";
 import { createBuiltinBalancer } from "../../rollout/balancers/builtin/builtin-balancer.ts";
+import { createCommandBalancer } from "../../rollout/balancers/command/command-balancer.ts";
 import { createHaproxyBalancer } from "../../rollout/balancers/haproxy/haproxy-balancer.ts";
+import { createHealthBalancer } from "../../rollout/balancers/health/health-balancer.ts";
+import { localNodeFile } from "../../rollout/balancers/health/node-file.ts";
 import { DatabaseView } from "../../rollout/database-view.ts";
 import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
@@ -25,16 +28,25 @@ export type RolloutParts = FleetParts & {
   close(): Promise<void>;
 };
 
+export type WireOptions = {
+  readonly rolloutId: string;
+  readonly journaled?: FleetParts["journaled"];
+  readonly onLook?: FleetParts["onLook"];
+  /** Absent: one is opened when it is first needed. */
+  readonly database?: DatabaseView;
+};
+
 /** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
-export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?: FleetParts["onLook"] }): RolloutParts {
+export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
+  const { rolloutId, journaled = () => [], onLook, database = databaseOf(fleet) } = options;
   // Said now rather than when the node's turn has come.
   for (const node of fleet.nodes) readNodeConfig(node.config);
   const databaseUrl = readUrl(fleet);
   const names = fleet.nodes.map((node) => node.name);
-  const database = new DatabaseView(databaseUrl, releaseOf(fleet.target));
   return {
     fleet,
-    rolloutId: options.rolloutId,
+    rolloutId,
+    journaled,
     drivers: new Map(fleet.nodes.map((node) => [node.name, createLocalNode(node, systemClock)])),
     balancer: createBalancer(fleet, names),
     database,
@@ -43,9 +55,19 @@ export function wireRollout(fleet: Fleet, options: { rolloutId: string; onLook?:
     databaseName: parseDatabaseUrl(databaseUrl).display,
     packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
     clock: systemClock,
-    ...(options.onLook && { onLook: options.onLook }),
+    ...(onLook && { onLook }),
     close: () => database.close(),
   };
+}
+
+/** Opens nothing yet. Whose lease has to be waited for is told on standard error. */
+export function databaseOf(fleet: Fleet): DatabaseView {
+  const onWait = (told: string) => {
+    process.stderr.write(
+      `glance-rollout: ${told} has the fleet and may live; waiting for a sign of life or the end of its lease\n`,
+    );
+  };
+  return new DatabaseView(readUrl(fleet), releaseOf(fleet.target), systemClock, onWait);
 }
 
 /** How careful a rollout is, in the decision core's words. */
@@ -60,14 +82,25 @@ export function planOf(fleet: Fleet): Plan {
     failuresMax: 3,
     // Longer than a node's heartbeats count after its death.
     strangersMsMax: 60_000,
+    until: null,
   };
 }
 
 function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
   const { balancer } = fleet;
-  return balancer.driver === "haproxy"
-    ? createHaproxyBalancer(balancer, names, systemClock)
-    : createBuiltinBalancer(balancer, names);
+  switch (balancer.driver) {
+    case "haproxy":
+      return createHaproxyBalancer(balancer, names, systemClock);
+    case "builtin":
+      return createBuiltinBalancer(balancer, names);
+    case "command":
+      return createCommandBalancer(balancer, names, systemClock);
+    case "health": {
+      const fileOf = (name: string) => localNodeFile(balancer.disableFile.replaceAll("{node}", name));
+      const nodes = fleet.nodes.map(({ name, address }) => ({ name, address, file: fileOf(name) }));
+      return createHealthBalancer(balancer, nodes, systemClock);
+    }
+  }
 }
 
 function readUrl(fleet: Fleet): string {

@@ -1,9 +1,9 @@
 // What `glance-rollout run` shows while it works: in a terminal phases and nodes live above the latest entries of the journal, elsewhere
 // a line an entry, with --json the entries themselves.
-import { createLogUpdate } from "log-update";
 import type { Phase } from "../../rollout/decision.ts";
 import type { JournalEvent } from "../../rollout/journal-event.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
+import { createLiveLine, type LiveLine } from "../live-line.ts";
 import { nodeTable } from "./rollout-table.ts";
 
 export interface Screen {
@@ -18,7 +18,8 @@ const entriesShown = 8;
 
 export function createScreen(options: { json: boolean }): Screen {
   if (options.json) return plain((event) => JSON.stringify(event));
-  return process.stdout.isTTY ? liveScreen() : plain(eventText);
+  const live = process.stdout.isTTY ? createLiveLine(process.stdout, { showCursor: true }) : undefined;
+  return live ? liveScreen(live) : plain(eventText);
 }
 
 export function eventText(event: JournalEvent): string {
@@ -34,8 +35,7 @@ function plain(text: (event: JournalEvent) => string): Screen {
   };
 }
 
-function liveScreen(): Screen {
-  const live = createLogUpdate(process.stdout, { showCursor: true });
+function liveScreen(live: LiveLine): Screen {
   const entries: string[] = [];
   let table: readonly string[] = [];
   let phase: Phase = "backup";

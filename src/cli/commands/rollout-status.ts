@@ -1,98 +1,139 @@
-// `glance-rollout status`: where the fleet's rollout stands, whether it is being run now or not.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+// `glance-rollout status`: where the fleet's rollout stands, whether it is being run now or not, from any host.
 import type { Command } from "commander";
+import { createLogUpdate } from "log-update";
+import { systemClock } from "../../core/clock.ts";
 import { errorText, isServiceError } from "../../core/errors.ts";
+import type { DatabaseView } from "../../rollout/database-view.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
-import { isFinished, type JournalFile, readJournals } from "../../rollout/journal.ts";
+import type { JournalEvent } from "../../rollout/journal-event.ts";
+import { type RolloutState, readHistory, stateOf } from "../../rollout/rollout-history.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { wireRollout } from "./rollout-parts.ts";
+import { databaseOf, wireRollout } from "./rollout-parts.ts";
 import { eventText } from "./rollout-screen.ts";
 import { nodeTable } from "./rollout-table.ts";
 
-type Options = { fleet: string; json?: true };
+type Options = { fleet: string; json?: true; watch?: true };
 const entriesShown = 5;
+const watchMs = 2_000;
 
 export function addStatusCommand(program: Command, run: (work: () => Promise<ExitCode>) => Promise<void>): void {
   program
     .command("status")
     .summary("show where the rollout stands")
     .description(
-      "Shows the newest rollout to the fleet file's target: its phase and what it does or waits for, from the journal; and every node: release, state, rotation, transfers under way with bytes left and the time they need, age of its heartbeat. Changes nothing.",
+      "Shows the newest rollout to the fleet file's target: its phase, who runs it and what it does or waits for, a contract that is pending; and every node: release, state, rotation, transfers under way with bytes left and the time they need, age of its heartbeat. Changes nothing.",
     )
     .requiredOption("--fleet <file>", "the fleet file")
-    .option("--json", "print one JSON object")
-    .addHelpText("after", "\nExample:\n  watch glance-rollout status --fleet /etc/glance/fleet.yaml")
+    .option("--watch", "look again every 2 s, until the rollout is over or Ctrl-C")
+    .option("--json", "print one JSON object; with --watch one a look")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  glance-rollout status --fleet /etc/glance/fleet.yaml\n  glance-rollout status --fleet /etc/glance/fleet.yaml --watch",
+    )
     .action((options: Options) => run(() => runStatus(options)));
 }
 
 async function runStatus(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
-  const newest = (await readJournals(fleet.journal, fleet.name, fleet.target)).at(-1);
-  const seen = await look(fleet, newest?.rolloutId ?? "none yet");
-  const state = stateOf(fleet, newest);
-  const lines = options.json ? [jsonText(newest, seen, state)] : statusText(fleet, newest, seen, state);
-  process.stdout.write(`${lines.join("\n")}\n`);
-  return "problem" in seen ? exitCodes.failed : exitCodes.ok;
+  const live = options.watch && !options.json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
+  for (;;) {
+    const status = await lookAt(fleet);
+    const lines = options.json ? [jsonText(status)] : statusText(fleet, status);
+    if (live) live(lines.join("\n"));
+    else process.stdout.write(`${lines.join("\n")}\n`);
+    const over = ["finished", "aborted", "rolled back"].includes(status.state);
+    if (!options.watch || over) return "problem" in status.seen ? exitCodes.failed : exitCodes.ok;
+    await systemClock.sleep(watchMs);
+  }
 }
 
 type Seen = Omit<Snapshot, "memory"> | { readonly problem: string };
-type State = "none" | "running" | "paused" | "stopped" | "finished";
+type Status = {
+  readonly rolloutId: string | null;
+  readonly events: readonly JournalEvent[];
+  readonly state: RolloutState | "none";
+  /** Who runs it now. */
+  readonly holder: string | null;
+  readonly seen: Seen;
+  /** Everything but the contract is done. */
+  readonly contractPending: boolean;
+};
 
-async function look(fleet: Fleet, rolloutId: string): Promise<Seen> {
-  const parts = wireRollout(fleet, { rolloutId });
+async function lookAt(fleet: Fleet): Promise<Status> {
+  const database = databaseOf(fleet);
+  try {
+    const history = await readHistory(fleet.journal, fleet.name, database.journalStore());
+    const newest = history.findLast((one) => one.target === fleet.target);
+    const rolloutId = newest?.rolloutId ?? null;
+    const events = newest?.events ?? [];
+    const seen = await look(fleet, database, rolloutId ?? "none yet", events);
+    const holder = (await holderOf(database)) ?? null;
+    const contractPending = !("problem" in seen) && isContractPending(fleet, seen);
+    const state = newest ? stateOf(events, holder !== null) : "none";
+    return { rolloutId, events, state, holder, seen, contractPending };
+  } finally {
+    await database.close();
+  }
+}
+
+async function look(
+  fleet: Fleet,
+  database: DatabaseView,
+  rolloutId: string,
+  events: readonly JournalEvent[],
+): Promise<Seen> {
+  const parts = wireRollout(fleet, { rolloutId, database, journaled: () => events });
   try {
     return await new FleetWorld(parts).look(new AbortController().signal);
   } catch (error) {
     if (!isServiceError(error)) throw error;
     return { problem: errorText(error) };
-  } finally {
-    await parts.close();
   }
 }
 
-function stateOf(fleet: Fleet, journal: JournalFile | undefined): State {
-  if (!journal) return "none";
-  if (isFinished(journal)) return "finished";
-  if (holderLives(fleet)) return "running";
-  return journal.events.at(-1)?.data?.do === "pause" ? "paused" : "stopped";
-}
-
-/** Whether the process that last took the fleet's lock lives. It says nothing more, so it is for people only. */
-function holderLives(fleet: Fleet): boolean {
+async function holderOf(database: DatabaseView): Promise<string | undefined> {
   try {
-    const holder = readFileSync(join(fleet.journal, `${fleet.name}.lock.holder`), "utf8");
-    process.kill(Number(/^process (\d+)/.exec(holder)?.[1]), 0);
-    return true;
-  } catch {
-    // No such file, or no such process.
-    return false;
+    return await database.holder(new AbortController().signal);
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    // The look has said already what is wrong with the database.
+    return undefined;
   }
 }
 
-function statusText(fleet: Fleet, journal: JournalFile | undefined, seen: Seen, state: State): readonly string[] {
-  const last = journal?.events.findLast((event) => event.kind === "decision") ?? journal?.events.at(-1);
-  const head = journal
+function isContractPending(fleet: Fleet, seen: Omit<Snapshot, "memory">): boolean {
+  return seen.due === "contract" && seen.nodes.every((node) => node.release === fleet.target);
+}
+
+function statusText(fleet: Fleet, status: Status): readonly string[] {
+  const { events, seen, holder } = status;
+  const last = events.findLast((event) => event.kind === "decision") ?? events.at(-1);
+  const head = status.rolloutId
     ? [
-        `rollout  ${journal.rolloutId}: ${state}`,
+        `rollout  ${status.rolloutId}: ${status.state}${holder ? `, by ${holder}` : ""}`,
         `phase    ${last?.phase ?? "backup"}`,
         `now      ${last?.text ?? "nothing yet"}`,
       ]
     : [`no rollout of ${fleet.name} to ${fleet.target} has begun`];
+  const request = "problem" in seen || !seen.request ? [] : [`asked    ${seen.request.do}, by ${seen.request.told}`];
+  const pending = status.contractPending
+    ? ["pending  contract: until then nodes and schema can go back; do it with glance-rollout run"]
+    : [];
   const nodes =
     "problem" in seen ? [`cannot look: ${seen.problem}`] : [`next     ${seen.due}`, "", ...nodeTable(seen.nodes)];
-  const entries = (journal?.events ?? []).slice(-entriesShown).map(eventText);
-  return [...head, ...nodes, ...(entries.length > 0 ? ["", ...entries] : [])];
+  const entries = events.slice(-entriesShown).map(eventText);
+  return [...head, ...request, ...pending, ...nodes, ...(entries.length > 0 ? ["", ...entries] : [])];
 }
 
-function jsonText(journal: JournalFile | undefined, seen: Seen, state: State): string {
-  const last = journal?.events.at(-1) ?? null;
+function jsonText({ rolloutId, state, holder, events, seen, contractPending }: Status): string {
   return JSON.stringify({
-    rollout: journal?.rolloutId ?? null,
+    rollout: rolloutId,
     state,
-    last,
-    ...("problem" in seen ? seen : { due: seen.due, nodes: seen.nodes }),
+    holder,
+    last: events.at(-1) ?? null,
+    contractPending,
+    ...("problem" in seen ? seen : { due: seen.due, request: seen.request, nodes: seen.nodes }),
   });
 }

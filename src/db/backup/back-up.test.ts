@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "n
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { cannotMount, mountSmallDisk } from "../../../test/servers/small-disk.ts";
 import { fillNewton, idOf } from "../schema/testing/rows.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
 import { backUp } from "./back-up.ts";
@@ -91,6 +92,40 @@ for (const dialect of testDialects) {
       assert.deepEqual(readdirSync(join(folder, "b")), []);
       assert.deepEqual(await scratchDatabases(db, url), []);
     }));
+
+  test(`${dialect}: a disk that is full, before or in the midst, is told in one line, and the same backup is made when there is room`, async (t) => {
+    const disk = await mountSmallDisk(8);
+    if (!disk) return t.skip(cannotMount);
+    t.after(() => disk.remove());
+    await withTestDatabase(dialect, "newton", async ({ db, url }) => {
+      await fillNewton(db, 200);
+      const refused = (why: RegExp) => ({
+        code: "db.backup_failed",
+        message: new RegExp(`^the backup of .* into ${disk.path} failed: ${why.source}; nothing was changed$`),
+      });
+      disk.fill();
+      await assert.rejects(
+        backUp(backupOf(db, url, disk.path)),
+        refused(/(about .* MB are needed|the disk is full).*/),
+      );
+      await disk.free();
+      // Somebody else fills it when there was room enough, and writing begins.
+      const filling = new Proxy(db, {
+        get(target, name) {
+          const value = Reflect.get(target, name);
+          if (name !== "query") return value.bind?.(target) ?? value;
+          return (sql: string, ...rest: []) => {
+            if (sql === "SELECT COUNT(*) AS n FROM images") disk.fill();
+            return target.query(sql, ...rest);
+          };
+        },
+      });
+      await assert.rejects(backUp(backupOf(filling, url, disk.path)), refused(/the disk is full/));
+      await disk.free();
+      assert.deepEqual(readdirSync(disk.path), []);
+      assert.equal((await backUp(backupOf(db, url, disk.path))).manifest.rows.images, 200);
+    });
+  });
 
   test(`${dialect}: a database that is not the image service's is not backed up as if it were`, () =>
     withTestDatabase(dialect, "empty", async ({ db, url }) => {

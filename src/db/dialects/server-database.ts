@@ -69,8 +69,12 @@ export class ServerDatabase<C extends ServerConnection> implements Database {
   }
 
   async acquireLock(name: string, waitMsMax: number): Promise<AdvisoryLock> {
-    const connection = await this.#retrying("lock", () => this.#driver.open(waitMsMax + statementMsMax));
-    return this.#driver.acquireLock(connection, name, waitMsMax);
+    // Whatever became of a try, its lock went with its connection. A node of a cluster that has lost the others for a moment says
+    // "lock wait timeout" to every statement, to this one too.
+    return withRetry(
+      async () => this.#driver.acquireLock(await this.#driver.open(waitMsMax + statementMsMax), name, waitMsMax),
+      { policy: this.#settings.retry, mayRepeat: isSafeToRead, what: "lock", logger: this.#settings.logger },
+    );
   }
 
   close(): Promise<void> {

@@ -33,7 +33,7 @@ testOnDatabases(
     const id = await stored(db, ["memory://a/1", "memory://b/1"]);
     await assert.rejects(images.removeLocation(id, "memory://c/1", cleanup), withCode("images.not_found"));
     await assert.rejects(images.removeLocation(randomUUID(), "memory://a/1", cleanup), withCode("images.not_found"));
-    const lease = await images.removeLocation(id, "memory://a/1", cleanup);
+    const { cleanup: lease } = await images.removeLocation(id, "memory://a/1", cleanup);
     assert.deepEqual(lease, { imageId: id, leaseId: "cleaner", node: "n2", urls: ["memory://a/1"] });
     assert.equal(await uploads.renew(lease, 60), "image_gone");
     const left = async () => (await images.find(id, admin))?.locations.map(({ url }) => url);
@@ -64,7 +64,7 @@ testOnDatabases(
   async ({ db }) => {
     const { images, uploads } = nodeOf(db, newest);
     const id = await stored(db, ["memory://a/1", "memory://b/1", "memory://c/1"]);
-    const lease = await images.removeLocation(id, "memory://a/1", cleanup);
+    const { cleanup: lease } = await images.removeLocation(id, "memory://a/1", cleanup);
     await assert.rejects(images.removeLocation(id, "memory://b/1", cleanup), withCode("images.status_conflict"));
     assert.equal((await images.find(id, admin))?.locations.length, 2, "rolled back");
     await uploads.abandon(lease);

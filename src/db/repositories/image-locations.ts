@@ -6,6 +6,7 @@ import type { Cleanup, LocationChanges, UploadLease } from "../../images/ports.t
 import type { Database, Dialect, Queryable } from "../database.ts";
 import { insertLocation } from "./image-children.ts";
 import { isLive, softDelete } from "./live-row.ts";
+import type { Marked } from "./removal-undo.ts";
 import { insertLease } from "./upload-lease.ts";
 
 type LocationRow = { readonly id: number; readonly value: string; readonly meta_data: string | null };
@@ -14,7 +15,7 @@ type LocationRow = { readonly id: number; readonly value: string; readonly meta_
 export async function removeLocation(
   db: Database,
   options: { id: string; url: string; cleanup: Cleanup; now: string },
-): Promise<UploadLease> {
+): Promise<{ readonly cleanup: UploadLease; readonly marked: Marked }> {
   const { id, url, cleanup, now } = options;
   const { dialect } = db;
   const lease = { imageId: id, leaseId: cleanup.leaseId, node: cleanup.node, urls: [url] };
@@ -36,7 +37,8 @@ export async function removeLocation(
       );
       await tx.run("update images set updated_at = ? where id = ?", [now, id]);
       await insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect });
-      return lease;
+      const marked = gone.map((row) => ({ table: "image_locations", id: Number(row.id), url: row.value }) as const);
+      return { cleanup: lease, marked: { image: null, rows: marked } };
     });
   } catch (error) {
     throw isServiceError(error, "db.duplicate") ? isBusy(id) : error;

@@ -1,11 +1,14 @@
 // Deletes an image as Glance does: rows are marked, not removed. What is left in the store is written down as a lease in the same
 // transaction, so that the data goes even if this process dies right after.
 import { isServiceError, ServiceError } from "../../core/errors.ts";
-import type { Cleanup, RemovedImage } from "../../images/ports.ts";
+import type { Cleanup, UploadLease } from "../../images/ports.ts";
+import type { ImageStatus } from "../../images/status.ts";
+import type { Capabilities } from "../../releases/capabilities.ts";
 import { attempt } from "../attempt.ts";
-import type { Dialect, Queryable } from "../database.ts";
+import type { Dialect, Queryable, SqlValue } from "../database.ts";
 import { type ChildTable, isLive, softDelete } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
+import type { Marked } from "./removal-undo.ts";
 import { insertLease } from "./upload-lease.ts";
 
 /** Live rows of the four child tables, with the URLs that data stands under. */
@@ -16,14 +19,29 @@ const childrenSql = (["image_properties", "image_tags", "image_members"] as cons
   )
   .join(" union all ");
 
+type ImageRow = {
+  readonly id: string;
+  readonly protected: unknown;
+  readonly status: ImageStatus;
+  readonly updated_at: string | null;
+  readonly visibility: SqlValue;
+};
+
 /** `now`: as a datetime column holds it. undefined: no such image. Throws images.forbidden where it is protected. */
 export async function removeImage(
   tx: Queryable,
-  options: { id: string; cleanup: Cleanup; delayed: boolean; now: string; dialect: Dialect },
-): Promise<RemovedImage | undefined> {
+  options: {
+    id: string;
+    cleanup: Cleanup;
+    delayed: boolean;
+    now: string;
+    dialect: Dialect;
+    visibilityStoredAs: Capabilities["visibilityStoredAs"];
+  },
+): Promise<{ readonly cleanup: UploadLease | null; readonly marked: Marked } | undefined> {
   const { now, dialect, cleanup } = options;
-  const [image] = await tx.query<{ id: string; protected: unknown }>(
-    `select id, protected from images where id = ? and deleted = false${dialect.forUpdate}`,
+  const [image] = await tx.query<ImageRow>(
+    `select id, protected, status, updated_at, ${options.visibilityStoredAs} as visibility from images where id = ? and deleted = false${dialect.forUpdate}`,
     [options.id],
   );
   if (!image) return undefined;
@@ -55,7 +73,11 @@ export async function removeImage(
     for (const row of children)
       if (row.url !== null)
         await tx.run("update image_locations set status = 'pending_delete' where id = ?", [Number(row.id)]);
-  if (delayed || urls.length === 0) return { cleanup: null };
+  const marked: Marked = {
+    image: { status: image.status, updatedAt: image.updated_at, visibility: image.visibility },
+    rows: children.map((row) => ({ table: row.child_table, id: Number(row.id), url: row.url })),
+  };
+  if (delayed || urls.length === 0) return { cleanup: null, marked };
 
   const lease = {
     imageId: id,
@@ -65,10 +87,10 @@ export async function removeImage(
   };
   try {
     await attempt(tx, dialect, () => insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect }));
-    return { cleanup: lease };
+    return { cleanup: lease, marked };
   } catch (error) {
     // Somebody holds a lease of this image, and learns by it that the image is gone.
-    if (isServiceError(error, "db.duplicate")) return { cleanup: null };
+    if (isServiceError(error, "db.duplicate")) return { cleanup: null, marked };
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Image, ImageDraft } from "../../images/image.ts";
-import type { ImageChanges, ImageRepository } from "../../images/ports.ts";
+import type { ImageChanges, ImageRepository, RemovedData, UploadLease } from "../../images/ports.ts";
 import type { ImageStatus } from "../../images/status.ts";
 import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
 import type { Database, Queryable, SqlValue } from "../database.ts";
@@ -14,6 +14,7 @@ import { removeImage } from "./image-removal.ts";
 import { createImageShow } from "./image-show.ts";
 import { isLive, softDelete } from "./live-row.ts";
 import { projectUsage } from "./project-usage.ts";
+import { type Marked, takeBackRemoval } from "./removal-undo.ts";
 
 /** `clock` gives created_at and updated_at, as in Glance; leases go by the database's own. */
 export function createImageRepository(
@@ -26,6 +27,11 @@ export function createImageRepository(
   const list = createImageList(db, capabilities);
   const timestamp = () => `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
   const now = () => dialect.encodeTime(timestamp());
+  const { visibilityStoredAs } = capabilities;
+  const removedData = (lease: UploadLease, marked: Marked): RemovedData => ({
+    cleanup: lease,
+    takeBack: (lostUrls) => takeBackRemoval(db, { lease, marked, lostUrls, now: now(), visibilityStoredAs }),
+  });
 
   return {
     list,
@@ -89,10 +95,17 @@ export function createImageRepository(
       return rowsAffected > 0;
     },
 
-    remove: (id, cleanup, options) =>
-      db.transaction((tx) => removeImage(tx, { id, cleanup, delayed: options?.delayed ?? false, now: now(), dialect })),
+    async remove(id, cleanup, { delayed } = { delayed: false }) {
+      const options = { id, cleanup, delayed, now: now(), dialect, visibilityStoredAs };
+      const removed = await db.transaction((tx) => removeImage(tx, options));
+      if (!removed) return undefined;
+      return removed.cleanup ? removedData(removed.cleanup, removed.marked) : { cleanup: null };
+    },
 
-    removeLocation: (id, url, cleanup) => removeLocation(db, { id, url, cleanup, now: now() }),
+    async removeLocation(id, url, cleanup) {
+      const removed = await removeLocation(db, { id, url, cleanup, now: now() });
+      return removedData(removed.cleanup, removed.marked);
+    },
 
     noteLocations: (id, locations) => noteLocations(db, { id, locations, now: now() }),
 

@@ -65,9 +65,10 @@ testOnDatabases(
     assert.equal(await imports.renew(start.lease, 60), "held");
     assert.equal((await tasks.find(start.task.id, admin))?.status, "processing");
     const url = start.lease.urls[0] ?? "";
+    const becomes = { diskFormat: "raw", containerFormat: "bare" };
     const last = {
       locations: [{ url, metadata: { store: "a" } }],
-      data,
+      data: { ...data, becomes },
       urls: [],
       progress: { importing: [], failed: [] },
       outcome: done,
@@ -76,6 +77,7 @@ testOnDatabases(
     assert.equal(await imports.commit(start.lease, last), "held");
     const image = await images.find(id, admin);
     assert.deepEqual([image?.status, image?.sizeBytes, image?.checksum], ["active", 5, data.checksum]);
+    assert.deepEqual([image?.diskFormat, image?.containerFormat], ["raw", "bare"], "it was qcow2 before");
     assert.deepEqual(image?.locations, [{ url, metadata: { store: "a" }, status: "active" }]);
     assert.deepEqual(image?.properties, { os_glance_importing_to_stores: "", os_glance_failed_import: "" });
     assert.equal((await tasks.find(start.task.id, admin))?.status, "success");

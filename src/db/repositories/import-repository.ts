@@ -221,7 +221,8 @@ const takenOver: TaskOutcome = {
 };
 
 function dataColumns(data: ImportedData, { multihash }: Pick<Capabilities, "multihash">): Record<string, SqlValue> {
-  const { sizeBytes, virtualSizeBytes, checksum, hash } = data;
+  const { sizeBytes, virtualSizeBytes, checksum, hash, becomes } = data;
+  const formats = becomes ? { disk_format: becomes.diskFormat, container_format: becomes.containerFormat } : {};
   const hashes = multihash ? { os_hash_algo: hash?.algorithm ?? null, os_hash_value: hash?.value ?? null } : {};
-  return { size: sizeBytes, virtual_size: virtualSizeBytes, checksum, ...hashes };
+  return { size: sizeBytes, virtual_size: virtualSizeBytes, checksum, ...hashes, ...formats };
 }

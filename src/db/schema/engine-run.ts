@@ -1,4 +1,5 @@
 // What every act of the engine shares: its options, the events it tells of itself, and the lock that lets only one of them run.
+import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { Release, ReleaseId } from "../../releases/catalogue.ts";
 import { withAdvisoryLock } from "../advisory-lock.ts";
 import type { Database } from "../database.ts";
@@ -74,8 +75,19 @@ export function withEngineLock<T>(options: EngineOptions, work: (run: EngineRun)
       await refuseHalfRestored(options.db);
       const signal = options.signal ? AbortSignal.any([options.signal, lost]) : lost;
       const { db, target, limits = {}, on = () => undefined } = options;
-      return work({ db, target, limits, on, signal });
+      return work({ db, target, limits, on, signal }).catch(sayHowToGoOn);
     },
     { waitMsMax: options.engineLockMs ?? 0 },
+  );
+}
+
+/** The connection was lost in the midst of the work. */
+function sayHowToGoOn(error: unknown): never {
+  if (!isServiceError(error, "db.unreachable")) throw error;
+  const { facts, cause } = error;
+  throw new ServiceError(
+    "db.unreachable",
+    `${error.message}; what is done stands: run the same command again, and it goes on`,
+    { facts, cause },
   );
 }

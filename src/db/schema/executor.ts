@@ -1,4 +1,5 @@
 // The contract of whoever carries out changes. Both executors wait politely, retry in a budget, and name who is in the way.
+import type { BackfillLimits } from "./backfill-limits.ts";
 import type { LiveSchema } from "./live-schema.ts";
 import type { Change } from "./step.ts";
 
@@ -20,6 +21,14 @@ export const defaultLockLimits: LockLimits = {
   rebuildRowsMax: 5_000,
 };
 
+/** When the next batch of rows may be done, and how large it should be: as in a data migration, whatever the phase. */
+export interface BatchPace {
+  /** As they stand now; an operator may change them while rows are worked on. */
+  readonly limits: Pick<BackfillLimits, "targetMs" | "batchRowsMin" | "batchRowsMax">;
+  /** Tells why while it waits; throws what `signal` was aborted with. */
+  wait(tell: (why: string) => void, signal: AbortSignal): Promise<void>;
+}
+
 export type ExecutorListener = {
   /** Ends waiting at once; what runs already is not cut. */
   readonly signal: AbortSignal;
@@ -27,6 +36,8 @@ export type ExecutorListener = {
   waiting(detail: string): void;
   /** Part of a step that has several. */
   working(detail: string): void;
+  /** For a step that works on every row. */
+  pace(): Promise<BatchPace>;
 };
 
 export interface SchemaExecutor {

@@ -6,6 +6,7 @@ import { isServiceError } from "../../core/errors.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
+import { contract } from "./contract.ts";
 import type { EngineEvent } from "./engine-run.ts";
 import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
@@ -117,3 +118,30 @@ for (const dialect of testDialects) {
       assert.deepEqual(await visibilityById(db), before);
     }));
 }
+
+if (testDialects.includes("mysql"))
+  test("controls: the rows that contract copies are copied at the pace of a data migration (mysql)", () =>
+    withTestDatabase("mysql", "newton", async ({ db, another }) => {
+      await expanded(db);
+      await migrate({ db, target: ocata });
+      const operator = await another();
+      const [paused, heldBack] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const on = (event: EngineEvent) => {
+        if (event.event !== "step") return;
+        if (event.detail?.startsWith("paused")) paused.resolve();
+        if (/^held back: the server runs \d+ statements/.test(event.detail ?? "")) heldBack.resolve();
+      };
+      await controlMigration(operator, { paused: true });
+      // However small the table, its column is switched, not rebuilt.
+      const contracted = contract({ db, target: ocata, on, limits: { rebuildRowsMax: 0 } });
+      await Promise.race([paused.promise, contracted]);
+      // `shared` is what the fresh column holds by itself.
+      const copied = await operator.query("SELECT id FROM images WHERE perennial_visibility <> 'shared'");
+      assert.equal(copied.length, 0);
+      // Any server runs one statement: the one that asks.
+      await controlMigration(operator, { paused: false, limits: { threadsRunningMax: 0.5 } });
+      await Promise.race([heldBack.promise, contracted]);
+      await controlMigration(operator, { limits: { threadsRunningMax: 1_000 } });
+      await contracted;
+      assert.deepEqual(await visibilityById(db), migratedRows(rows));
+    }));

@@ -7,6 +7,7 @@ import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run
 import { forgetLimits } from "./migrate-controls.ts";
 import { indexSteps } from "./own-indexes.ts";
 import type { Replica } from "./pace.ts";
+import { preflight } from "./preflight.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { readStanding, refuseOlderTarget, type Standing } from "./revisions.ts";
 import { runSteps } from "./run-steps.ts";
@@ -28,9 +29,15 @@ export type MigrateOptions = {
   readonly replicas?: readonly Replica[];
 };
 
-/** Migrates data. Throws schema.out_of_order where expand is due, schema.blocked, schema.locked, schema.newer_progress. */
+/**
+ * Migrates data. Throws schema.out_of_order where expand is due, schema.preflight_failed (a server that takes no changes), schema.blocked,
+ * schema.locked, schema.newer_progress.
+ */
 export function migrate(options: EngineOptions & MigrateOptions): Promise<MigrateResult> {
-  return withEngineLock(options, (run) => migrateUnderLock(run, options));
+  return withEngineLock(options, async (run) => {
+    await preflight(run, "migrate");
+    return migrateUnderLock(run, options);
+  });
 }
 
 export async function migrateUnderLock(

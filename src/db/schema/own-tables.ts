@@ -77,9 +77,14 @@ export const ownTables: readonly TableDefinition[] = [
  * a node may start with a database user that is not allowed to create tables, once glance-manage made them. Where the database can, a
  * table comes with its indexes or not at all.
  */
-export async function ensureOwnTables(db: Database): Promise<void> {
+export function ensureOwnTables(db: Database): Promise<void> {
+  return ensureTables(db, ownTables);
+}
+
+/** The same for any of our tables. */
+export async function ensureTables(db: Database, tables: readonly TableDefinition[]): Promise<void> {
   const present = await presentTables(db);
-  for (const table of ownTables.filter((one) => !present.has(one.name))) {
+  for (const table of tables.filter((one) => !present.has(one.name))) {
     const statements = createTableSql(table, db.dialect.name, { ifNotExists: true });
     const create = async (on: Queryable) => {
       for (const sql of statements) await on.run(sql);

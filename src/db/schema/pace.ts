@@ -1,11 +1,13 @@
-// Decides when a data migration may do its next batch: not while it is paused, and not at once while the server, its replicas or the
+// Decides when a data migration, or a step of contract that works on every row, may do its next batch: not while it is paused, and not at once while the server, its replicas or the
 // nodes of the fleet have too much to do.
 import { systemClock } from "../../core/clock.ts";
 import type { Database } from "../database.ts";
-import type { BackfillLimits } from "./backfill-limits.ts";
-import type { BatchDialect } from "./batch-dialect.ts";
+import { type BackfillLimits, defaultBackfillLimits } from "./backfill-limits.ts";
+import { type BatchDialect, batchDialectOf } from "./batch-dialect.ts";
 import { liveNodes } from "./contract-blockers.ts";
+import type { BatchPace } from "./executor.ts";
 import { type AdjustableLimits, readControls } from "./migrate-controls.ts";
+import { DatabaseProgress } from "./progress-store.ts";
 import type { ProgressStore } from "./step.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -21,7 +23,7 @@ const slowChecksEveryMs = 1_000;
 const pausePollMs = 500;
 const answerMsMax = 2_000;
 
-export class Pace {
+export class Pace implements BatchPace {
   readonly #given: BackfillLimits;
   readonly #progress: Pick<ProgressStore, "find">;
   readonly #throttle: Throttle;
@@ -49,13 +51,22 @@ export class Pace {
     });
   }
 
-  /** As they stand now. */
+  /** With the limits that hold where nobody gave others. */
+  static async standard(db: Database): Promise<Pace> {
+    const [dialect, progress] = [await batchDialectOf(db), await DatabaseProgress.reader(db)];
+    return new Pace(db, defaultBackfillLimits, { dialect, progress, replicas: [] });
+  }
+
   get limits(): BackfillLimits {
     return { ...this.#given, ...this.#changed };
   }
 
   /** Returns when the next batch may be done, and at `endMs` (of performance.now) at the latest. Tells why while it waits. */
-  async wait(tell: (why: string) => void, signal: AbortSignal, endMs: number): Promise<void> {
+  async wait(
+    tell: (why: string) => void,
+    signal: AbortSignal,
+    endMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     await this.#read();
     while (this.#paused && performance.now() < endMs) {
       tell("paused; `glance-manage db migrate --resume` lets it go on");

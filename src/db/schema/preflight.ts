@@ -1,4 +1,4 @@
-// Before expand and contract: says everything that is missing at once, while nothing is touched yet.
+// Before a phase: says everything that is missing at once, while nothing is touched yet.
 import { ServiceError } from "../../core/errors.ts";
 import type { EngineRun } from "./engine-run.ts";
 import type { PreflightPhase } from "./findings.ts";

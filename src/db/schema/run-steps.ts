@@ -4,6 +4,7 @@ import type { ReleaseId } from "../../releases/catalogue.ts";
 import type { EnginePhase, EngineRun } from "./engine-run.ts";
 import type { SchemaExecutor } from "./executor.ts";
 import type { LiveSchema } from "./live-schema.ts";
+import { Pace } from "./pace.ts";
 import type { Changes, SchemaStep } from "./step.ts";
 
 /** A step, and which way it is taken. */
@@ -59,6 +60,7 @@ export async function runSteps(
         signal: run.signal,
         waiting: (detail) => run.on({ ...about, status: "waiting", ms: elapsedMs(), detail }),
         working: (detail) => run.on({ ...about, status: "working", ms: elapsedMs(), detail }),
+        pace: () => Pace.standard(run.db),
       },
     );
     if (walk.standsAlone) isFresh = false;

@@ -2,7 +2,7 @@
 // certainly or probably did not get through. Tokens and passwords never come into messages.
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
-import { Agent, request } from "undici";
+import type { Agent } from "undici";
 import { errorText, ServiceError } from "../../core/errors.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -34,7 +34,9 @@ const pauseMsMin = 50;
 const passing = new Set([502, 503, 504]);
 
 export class KeystoneClient {
-  readonly #agent: Agent;
+  /** Loaded by who talks to Keystone, and at once: the files may be another release's by the time of the first call. */
+  readonly #undici = import("undici");
+  readonly #agent: Promise<Agent>;
   readonly #answerMsMax: number;
   readonly #retriesMax: number;
 
@@ -42,11 +44,8 @@ export class KeystoneClient {
   constructor(settings: ClientSettings) {
     this.#answerMsMax = settings.answerMsMax;
     this.#retriesMax = settings.retriesMax;
-    this.#agent = new Agent({
-      connections: connectionsMax,
-      pipelining: 1,
-      connect: { timeout: settings.answerMsMax, ...tlsOptions(settings) },
-    });
+    const connect = { timeout: settings.answerMsMax, ...tlsOptions(settings) };
+    this.#agent = this.#undici.then(({ Agent }) => new Agent({ connections: connectionsMax, pipelining: 1, connect }));
   }
 
   /** Whatever the answer is, but those that pass. Throws identity.unavailable. */
@@ -68,13 +67,14 @@ export class KeystoneClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await (await this.#agent).destroy();
   }
 
   async #once(call: KeystoneCall, signal: AbortSignal): Promise<KeystoneAnswer> {
+    const { request } = await this.#undici;
     const { statusCode, headers, body } = await request(call.url, {
       method: call.method,
-      dispatcher: this.#agent,
+      dispatcher: await this.#agent,
       signal,
       headersTimeout: 0,
       bodyTimeout: 0,

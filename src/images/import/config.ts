@@ -1,5 +1,6 @@
 // Options of glance-api.conf (and glance-image-import.conf) about staging, import and tasks.
 import { optionGroup } from "../../core/options.ts";
+import { writable } from "./qemu-img.ts";
 
 export const importOptions = optionGroup("DEFAULT", {
   node_staging_uri: {
@@ -75,7 +76,7 @@ export const importPluginOptions = optionGroup("image_import_opts", {
   image_import_plugins: {
     type: "list",
     default: [],
-    help: "What is done on the way of an import: inject_image_metadata (from Queens on), image_decompression (gzip, and zip of one file; from Ussuri on), no_op. image_conversion is not supported yet: refused. Those that the release does not know are left out.",
+    help: "What is done on the way of an import: inject_image_metadata (from Queens on), image_conversion (from Rocky on, by the program qemu-img), image_decompression (gzip, and zip of one file; from Ussuri on; before a conversion, in whatever order they stand), no_op. Those that the release does not know are left out.",
   },
 });
 
@@ -92,7 +93,17 @@ export const injectOptions = optionGroup("inject_metadata_properties", {
   },
 });
 
+export const conversionOptions = optionGroup("image_conversion", {
+  output_format: {
+    type: "string",
+    default: "raw",
+    choices: writable,
+    help: "The format that image_conversion makes of images whose container_format is bare. ISO images stay as they are, and data without a format of its own.",
+  },
+});
+
 export const importOptionGroups = [
+  conversionOptions,
   importPluginOptions,
   injectOptions,
   importOptions,

@@ -44,7 +44,11 @@ export type ImportBegun =
   | { readonly state: "locked" };
 
 /** The checksum is null where data that lay in its place already is not hashed yet, or never. */
-export type ImportedData = Omit<StoredData, "url" | "metadata" | "checksum"> & { readonly checksum: string | null };
+export type ImportedData = Omit<StoredData, "url" | "metadata" | "checksum"> & {
+  readonly checksum: string | null;
+  /** The image's formats from now on; absent: they stay. */
+  readonly becomes?: { readonly diskFormat: string; readonly containerFormat: string };
+};
 
 export type ImportCommit = {
   /** Where the data now lies; an image that is importing becomes active by the first ones. */

@@ -1,9 +1,10 @@
 // Where the data of an import comes from, by the method the client chose: opened once for each store.
-
+import assert from "node:assert/strict";
 import { errorText, ServiceError } from "../../core/errors.ts";
 import type { Image } from "../image.ts";
 import type { ImageServicesDeps } from "../services.ts";
 import { UploadMeter } from "../upload-meter.ts";
+import { convertedSource } from "./conversion.ts";
 import { unpackedSource } from "./decompress.ts";
 import type { RequestedMethod } from "./import-request.ts";
 import type { ImportSource } from "./import-work.ts";
@@ -11,9 +12,14 @@ import { removeStaged, stagedBytes, stagedImageBytes, stagingOf } from "./staged
 import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
 
-type Deps = Pick<ImageServicesDeps, "staging" | "settings" | "stores" | "logger" | "importing" | "capabilities">;
+type Deps = Pick<
+  ImageServicesDeps,
+  "staging" | "scratch" | "settings" | "stores" | "logger" | "importing" | "capabilities"
+>;
 /** Data in it is meant to be compressed. */
 const packedContainer = "compressed";
+/** Other containers are not looked into. */
+const convertedContainer = "bare";
 
 type Options = {
   readonly image: Image;
@@ -27,16 +33,26 @@ export type SizedSource = ImportSource & { readonly sizeBytes: number | null };
 
 /** `sizeBytes`: null where it is not known before the data comes. Throws images.not_staged_here, stores.unavailable. */
 export async function importSource(deps: Deps, options: Options): Promise<SizedSource> {
-  const source = await sourceOf(deps, options);
   const { image, method } = options;
-  const unpacks =
-    deps.importing.plugins.includes("image_decompression") &&
-    method.name !== "copy-image" &&
-    image.containerFormat !== packedContainer;
-  return unpacks ? { ...unpackedSource(source), sizeBytes: null } : source;
+  const { plugins, convertsTo } = deps.importing;
+  const fresh = method.name !== "copy-image";
+  const unpacks = fresh && plugins.includes("image_decompression") && image.containerFormat !== packedContainer;
+  const converts = fresh && plugins.includes("image_conversion") && image.containerFormat === convertedContainer;
+  const source = await sourceOf(deps, { ...options, keeps: converts || options.passes > 1 });
+  const whole = unpacks ? unpackedSource(source) : source;
+  if (converts) {
+    const scratch = deps.scratch ?? assert.fail("what is converted is staged, and staging has a folder");
+    const conversion = { image, target: convertsTo, plain: !unpacks };
+    return { ...convertedSource({ ...deps, scratch }, whole, conversion), sizeBytes: null };
+  }
+  return unpacks ? { ...whole, sizeBytes: null } : source;
 }
 
-async function sourceOf(deps: Deps, { image, method, filter, passes }: Options): Promise<SizedSource> {
+/** `keeps`: what is fetched is kept as a file for the length of the import. */
+async function sourceOf(
+  deps: Deps,
+  { image, method, filter, keeps }: Options & { readonly keeps: boolean },
+): Promise<SizedSource> {
   switch (method.name) {
     case "glance-direct":
       return { ...stagedSource(deps, image.id), sizeBytes: await stagedImageBytes(deps, image) };
@@ -46,7 +62,7 @@ async function sourceOf(deps: Deps, { image, method, filter, passes }: Options):
         staged: false,
       };
       // Fetched once, whatever number of stores it goes to.
-      return { ...(passes > 1 ? keptSource(deps, image.id, download) : download), sizeBytes: null };
+      return { ...(keeps ? keptSource(deps, image.id, download) : download), sizeBytes: null };
     }
     case "copy-image":
       return { ...storedSource(deps, image), sizeBytes: image.sizeBytes };

@@ -7,13 +7,12 @@ import type { Store } from "../../stores/store.ts";
 import { uploadGone } from "../held-lease.ts";
 import type { Image, ImageLocation } from "../image.ts";
 import { removeLeasedUrl } from "../leased-data.ts";
-import type { StoredData } from "../ports.ts";
 import type { ImageServicesDeps } from "../services.ts";
 import type { TaskOutcome } from "../tasks/task.ts";
 import { UploadInspection } from "../upload-inspection.ts";
 import { type UploadLimits, UploadMeter } from "../upload-meter.ts";
 import { HeldImport } from "./held-import.ts";
-import type { ImportLease } from "./import-repository.ts";
+import type { ImportedData, ImportLease } from "./import-repository.ts";
 import { persistently } from "./persistently.ts";
 import { dropStaged } from "./staged-data.ts";
 
@@ -25,12 +24,30 @@ export type ImportTarget = {
   readonly metadata: ImageLocation["metadata"];
 };
 
+/** What an image is after its data was converted. */
+export type Becomes = {
+  readonly diskFormat: string;
+  readonly containerFormat: string;
+  /** Bytes of the disk inside, where they are known. */
+  readonly virtualBytes: number | null;
+};
+
+export type OpenedSource = {
+  readonly stream: Readable;
+  /** null where that is not known. */
+  readonly sizeBytes: number | null;
+  /** Absent: what its owner says. */
+  readonly becomes?: Becomes;
+};
+
 /** Where the data comes from. */
 export type ImportSource = {
-  /** Opens the data from its beginning: once for each store. `sizeBytes`: null where that is not known. */
-  open(signal: AbortSignal): Promise<{ readonly stream: Readable; readonly sizeBytes: number | null }>;
+  /** Opens the data from its beginning: once for each store. */
+  open(signal: AbortSignal): Promise<OpenedSource>;
   /** Data that waits on this node, and goes when it is imported. */
   readonly staged: boolean;
+  /** Removes what opening it left behind; called once, in the end. */
+  close?(): Promise<void>;
 };
 
 export type ImportJob = {
@@ -58,7 +75,7 @@ export class ImportWork {
   readonly #placed: Placed[] = [];
   readonly #failed: string[] = [];
   #remaining: readonly ImportTarget[];
-  #data: Omit<StoredData, "url" | "metadata"> | null = null;
+  #data: ImportedData | null = null;
 
   /** Of a lease that was just taken. `transfer` is ended when the work is. */
   constructor(deps: ImageServicesDeps, job: ImportJob, transfer: Transfer) {
@@ -77,8 +94,16 @@ export class ImportWork {
     } catch (error) {
       await this.#fail(error, signal);
     } finally {
+      await this.#close();
       this.#transfer.end();
     }
+  }
+
+  async #close(): Promise<void> {
+    const { source, image } = this.#job;
+    await source.close?.().catch((error: unknown) => {
+      this.#deps.logger.warn({ imageId: image.id, error: errorText(error) }, "an import left files behind");
+    });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -115,11 +140,14 @@ export class ImportWork {
   async #storeIn({ store, metadata }: ImportTarget, signal: AbortSignal): Promise<Placed> {
     const { image, source, limits } = this.#job;
     const { settings } = this.#deps;
-    const { stream, sizeBytes: announcedBytes } = await source.open(signal);
+    const { stream, sizeBytes: announcedBytes, becomes } = await source.open(signal);
     const known = this.#data !== null || image.checksum !== null;
     const first = known
       ? ({ hashAlgorithm: null, inspection: null, unhashed: true } as const)
-      : { hashAlgorithm: settings.hashAlgorithm, inspection: UploadInspection.of(image, this.#deps) };
+      : {
+          hashAlgorithm: settings.hashAlgorithm,
+          inspection: UploadInspection.of({ ...image, ...becomes }, this.#deps),
+        };
     const meter = UploadMeter.of(stream, {
       ...limits,
       ...first,
@@ -137,8 +165,9 @@ export class ImportWork {
         expectedBytes: announcedBytes,
       });
       if (!known) {
-        const { checksum, hash, virtualSizeBytes } = meter;
-        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes };
+        const { checksum, hash } = meter;
+        const virtualSizeBytes = meter.virtualSizeBytes ?? becomes?.virtualBytes ?? null;
+        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes, ...(becomes ? { becomes } : {}) };
       }
       return { url, metadata: { ...noted, ...metadata } };
     } catch (error) {

@@ -1,8 +1,10 @@
 // The operator's settings of staging and import in the shape the domain uses.
+import assert from "node:assert/strict";
 import type { Config } from "../../core/config.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { Capabilities, ImportMethod, ImportPlugin } from "../../releases/capabilities.ts";
 import {
+  conversionOptions,
   importFilterOptions,
   importOptions,
   importPluginOptions,
@@ -11,6 +13,7 @@ import {
   taskExecutorOptions,
   taskOptions,
 } from "./config.ts";
+import { type WritableFormat, writable } from "./qemu-img.ts";
 import type { UriRules } from "./uri-filter.ts";
 
 export type ImportSettings = {
@@ -25,6 +28,8 @@ export type ImportSettings = {
   readonly importsMax: number;
   readonly uriRules: UriRules;
   readonly plugins: readonly ImportPlugin[];
+  /** What image_conversion makes of images. */
+  readonly convertsTo: WritableFormat;
   /** What inject_image_metadata sets, and for whom it does not. */
   readonly injected: {
     readonly properties: Readonly<Record<string, string>>;
@@ -32,7 +37,7 @@ export type ImportSettings = {
   };
 };
 
-const knownPlugins: readonly string[] = ["no_op", "inject_image_metadata", "image_decompression"];
+const knownPlugins: readonly string[] = ["no_op", "inject_image_metadata", "image_conversion", "image_decompression"];
 /** glance-download is one of the reference's that we do not have: where an operator names it, it is left out. */
 const known: readonly string[] = ["glance-direct", "web-download", "copy-image", "glance-download"];
 
@@ -55,6 +60,7 @@ export function readImportSettings(
     taskLifeHours: config.read(taskOptions).task_time_to_live,
     importsMax: config.read(taskExecutorOptions).max_workers,
     plugins: pluginsOf(config.read(importPluginOptions).image_import_plugins, capabilities),
+    convertsTo: outputFormatOf(config.read(conversionOptions).output_format),
     injected: {
       properties: injectedOf(inject.inject),
       ignoredRoles: inject.ignore_user_roles.map((role) => role.toLowerCase()),
@@ -90,6 +96,11 @@ function pluginsOf(names: readonly string[], { importPlugins }: Capabilities): r
       `it names "${wrong}"; there are ${knownPlugins.join(", ")}.`,
     );
   return names.flatMap((name) => importPlugins.find((plugin) => plugin === name) ?? []);
+}
+
+/** The option's choices are the formats. */
+function outputFormatOf(text: string): WritableFormat {
+  return writable.find((format) => format === text) ?? assert.fail(`${text} is no format we write`);
 }
 
 function injectedOf(pairs: readonly string[]): Readonly<Record<string, string>> {

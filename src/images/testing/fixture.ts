@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Caller, Policy, PropertyProtections } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import { type ErrorCode, isServiceError } from "../../core/errors.ts";
+import { type ErrorCode, isServiceError, type ServiceError } from "../../core/errors.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { TransferTracker } from "../../core/transfers.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
@@ -13,6 +13,7 @@ import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
+import type { ScratchFiles } from "../import/conversion.ts";
 import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
@@ -112,6 +113,7 @@ export const importSettingsOf = ({ importMethods }: Capabilities): ImportSetting
   taskLifeHours: 48,
   importsMax: 2,
   plugins: [],
+  convertsTo: "raw",
   injected: { properties: {}, ignoredRoles: ["admin"] },
   uriRules: { schemes: anything, hosts: { allowed: ["127.0.0.1", "localhost"], disallowed: [] }, ports: anything },
 });
@@ -179,6 +181,7 @@ export type NodeOptions = {
   readonly node?: string;
   readonly store?: Store;
   readonly staging?: Store | null;
+  readonly scratch?: ScratchFiles;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
@@ -218,6 +221,7 @@ export class Fixture {
       tasks: life.wrap(memoryTasks(this.database)),
       imports: life.wrap(memoryImports(this.database)),
       staging: options.staging === undefined ? this.staging : options.staging,
+      ...(options.scratch ? { scratch: options.scratch } : {}),
       stagedKeys: async () => this.staging.keys,
       importing: { ...importSettingsOf(capabilities), ...options.importing },
       stores: createStoreRegistry({
@@ -264,6 +268,22 @@ export function readOnlyStore(store: Store): Store {
     get(target, name) {
       if (name === "properties") return properties;
       const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+/** Removing anything fails with `refusal()`, as long as that gives something. */
+export function keepingStore(store: Store, refusal: () => ServiceError | null): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (name === "remove")
+        return async (url: string) => {
+          const error = refusal();
+          if (error) throw error;
+          await target.remove(url);
+        };
       return typeof member === "function" ? member.bind(target) : member;
     },
   });

@@ -142,7 +142,7 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       if (kept || database.leases.has(id) || row.locations.length === 0) return { cleanup: null };
       const cleanup = { imageId: id, leaseId, node, urls: row.locations.map(({ url }) => url) };
       database.leases.set(id, { ...cleanup, expiresMs: database.nowMs() + leaseSeconds * 1_000 });
-      return { cleanup };
+      return { cleanup, takeBack: (lostUrls) => tookBack(database, cleanup, row, lostUrls) };
     },
     async removeLocation(id, url, { leaseId, node, leaseSeconds }) {
       const row = database.live(id);
@@ -154,7 +154,7 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       database.write(id, { locations: left });
       const lease = { imageId: id, leaseId, node, urls: [url] };
       database.leases.set(id, { ...lease, expiresMs: database.nowMs() + leaseSeconds * 1_000 });
-      return lease;
+      return { cleanup: lease, takeBack: (lostUrls) => tookBack(database, lease, row, lostUrls) };
     },
     async noteLocations(id, locations) {
       const row = database.live(id);
@@ -182,6 +182,20 @@ export function memoryImages(database: MemoryDatabase, capabilities: Capabilitie
       return true;
     },
   });
+}
+
+/** `before`: the row as it was. */
+async function tookBack(
+  database: MemoryDatabase,
+  { imageId, leaseId }: UploadLease,
+  before: Row,
+  lostUrls: readonly string[],
+): Promise<boolean> {
+  const now = database.images.get(imageId);
+  if (database.leases.get(imageId)?.leaseId !== leaseId || !now) return false;
+  const locations = before.locations.filter(({ url }) => !lostUrls.includes(url));
+  database.images.set(imageId, { ...before, locations });
+  return database.leases.delete(imageId);
 }
 
 export function memoryMembers(database: MemoryDatabase, capabilities: Capabilities): MemberRepository {
@@ -326,9 +340,11 @@ export function memoryImports(database: MemoryDatabase): ImportRepository {
       const added = locations.filter(({ url }) => !present.has(url)).map((one) => ({ ...one, status: "active" }));
       const hashes = data && { hashAlgorithm: data.hash?.algorithm ?? null, hashValue: data.hash?.value ?? null };
       const { sizeBytes, checksum, virtualSizeBytes } = data ?? row;
+      const { becomes } = data ?? {};
+      const formats = becomes && { diskFormat: becomes.diskFormat, containerFormat: becomes.containerFormat };
       database.write(lease.imageId, {
         ...(row.status === "importing" && locations.length > 0 ? { status: "active" } : {}),
-        ...(data ? { sizeBytes, checksum, virtualSizeBytes, ...hashes } : {}),
+        ...(data ? { sizeBytes, checksum, virtualSizeBytes, ...hashes, ...formats } : {}),
         locations: [...row.locations, ...added],
       });
       if (progress)

@@ -3,6 +3,8 @@
 import type { RotationState, RotationView } from "../snapshot.ts";
 
 export interface Balancer {
+  /** How long setState may take, in milliseconds, where that can be longer than other acts of a rollout. */
+  readonly actMsMax?: number;
   /**
    * Every server as the balancer has it now. Throws rollout.driver_failed where it does not answer, naming where it was asked and what to
    * do, and rollout.fleet_invalid where one of the fleet's nodes is not a server of it.

@@ -13,6 +13,10 @@ export type BalancerSetup = {
   readonly url: string;
   /** Ends the balancer itself, at once. */
   kill(): Promise<void>;
+  /** Removes what is left when the balancer has ended. */
+  clean?(): Promise<void>;
+  /** What a driver of such a balancer cannot see: requests under way, which servers the balancer has, and whether it is there. */
+  readonly unseen?: readonly ("sessions" | "servers" | "absence")[];
 };
 
 const signal = new AbortController().signal;
@@ -21,19 +25,21 @@ const names = ["n1", "n2", "n3"];
 /** `start`: the real balancer, with health checks every 200 ms or so, in front of these servers. */
 export function balancerConformance(
   driverName: string,
-  start: (servers: readonly { name: string; address: string }[]) => Promise<BalancerSetup>,
+  start: (servers: readonly TestServer[]) => Promise<BalancerSetup>,
 ): void {
   type Stage = BalancerSetup & { readonly servers: readonly TestServer[]; readonly balancer: Balancer };
   const promise = (title: string, check: (stage: Stage) => Promise<void>) =>
     test(`${driverName}: ${title}`, async () => {
       const servers = await Promise.all(names.map((name) => startTestServer(name)));
-      const setup = await start(servers);
+      let setup: BalancerSetup | undefined;
       try {
+        setup = await start(servers);
         const stage = { ...setup, servers, balancer: setup.driver(names) };
         await eventually("all servers are up", async () => (await upServers(stage.balancer)).length === names.length);
         await check(stage);
       } finally {
-        await setup.kill();
+        await setup?.kill();
+        await setup?.clean?.();
         for (const server of servers) await server.stop();
       }
     });
@@ -59,12 +65,12 @@ export function balancerConformance(
 
   promise(
     "a request under way is counted, and is finished in drain and in maintenance",
-    async ({ balancer, servers, url }) => {
+    async ({ balancer, servers, url, unseen }) => {
       for (const state of ["drain", "maint"] as const) {
         const body = fetch(`${url}/hold`).then((response) => response.text());
         const holder = await eventually("a server holds it", () => servers.find((server) => server.holding > 0));
         await balancer.setState(holder.name, state, signal);
-        assert.equal((await balancer.observe(signal)).get(holder.name)?.sessions, 1);
+        if (!unseen?.includes("sessions")) assert.equal((await balancer.observe(signal)).get(holder.name)?.sessions, 1);
         holder.release();
         assert.equal(await body, `held by ${holder.name}`);
         await eventually(
@@ -119,15 +125,18 @@ export function balancerConformance(
     assert.deepEqual((await traffic.stop()).failures, []);
   });
 
-  promise("a node the balancer does not have is named, with those it has", async ({ driver }) => {
-    await assert.rejects(driver([...names, "n9"]).observe(signal), {
-      code: "rollout.fleet_invalid",
-      message: /n9.*n1, n2, n3/,
-    });
+  promise("a node the balancer does not have is named, with those it has", async ({ driver, unseen }) => {
+    if (!unseen?.includes("servers")) {
+      await assert.rejects(driver([...names, "n9"]).observe(signal), {
+        code: "rollout.fleet_invalid",
+        message: /n9.*n1, n2, n3/,
+      });
+    }
     await assert.rejects(driver(names).setState("n9", "drain", signal), { code: "rollout.driver_failed" });
   });
 
-  promise("a balancer that is gone is named, with the next step", async ({ balancer, kill }) => {
+  promise("a balancer that is gone is named, with the next step", async ({ balancer, kill, unseen }) => {
+    if (unseen?.includes("absence")) return;
     await kill();
     const expected = { code: "rollout.driver_failed", message: /cannot be asked .*; (see that|start it)/ };
     await assert.rejects(balancer.observe(signal), expected);

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { eventually } from "../../../test/servers/eventually.ts";
 import { freePort } from "../../../test/servers/free-port.ts";
+import type { BuiltinAt } from "../balancers/balancer-schemas.ts";
 import { createBuiltinBalancer } from "../balancers/builtin/builtin-balancer.ts";
-import type { BuiltinAt } from "../fleet.ts";
 
 export type BalancerProcess = {
   readonly at: BuiltinAt;

@@ -79,6 +79,7 @@ export class SimulatedFleet {
           due: this.due,
           backup: this.backup,
           strangers: [],
+          request: null,
         };
       },
       act: async (action) => {

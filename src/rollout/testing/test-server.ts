@@ -1,5 +1,6 @@
 // A server to stand behind a balancer in tests: it says who it is, fails its health check on demand, and can hold requests.
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
 export type TestServer = {
@@ -7,6 +8,10 @@ export type TestServer = {
   /** host:port */
   readonly address: string;
   healthy: boolean;
+  /** While this file is there its health check fails, as a node's does. */
+  disableFile: string | null;
+  /** What its health check says at this moment. */
+  readonly passing: boolean;
   /** Requests to /hold that wait for release(). */
   readonly holding: number;
   release(): void;
@@ -19,10 +24,14 @@ export type TestServer = {
 /** `port` 0: any free one. */
 export async function startTestServer(name: string, port = 0): Promise<TestServer> {
   const held = new Set<() => void>();
-  const self = {
+  const self: TestServer & { address: string } = {
     name,
     address: "",
     healthy: true,
+    disableFile: null as string | null,
+    get passing() {
+      return self.healthy && (self.disableFile === null || !existsSync(self.disableFile));
+    },
     get holding() {
       return held.size;
     },
@@ -41,7 +50,7 @@ export async function startTestServer(name: string, port = 0): Promise<TestServe
     },
   };
   const server = createServer((request, response) => {
-    if (request.url === "/healthcheck") return response.writeHead(self.healthy ? 200 : 503).end();
+    if (request.url === "/healthcheck") return response.writeHead(self.passing ? 200 : 503).end();
     if (request.url === "/hold") return held.add(() => response.end(`held by ${name}`));
     return self.handle(request, response);
   });

@@ -149,6 +149,23 @@ test("file store: a full disk is stores.full, a read-only one stores.read_only; 
   assert.equal(await store.size(url), 1_500_000);
 });
 
+test("file store: data that something has mounted is in use and stays, until it is let go", async (t) => {
+  const { store, directory, contents, close } = await openStore();
+  const { url } = await store.put(id, Readable.from([Buffer.from("x")]), { signal });
+  const file = join(directory, id);
+  t.after(() => {
+    spawnSync("umount", ["--lazy", file]);
+    return close();
+  });
+  if (spawnSync("mount", ["--bind", file, file]).status !== 0)
+    return t.skip("this machine does not let us mount: that takes root");
+  await assert.rejects(store.remove(url), withCode("stores.in_use"));
+  assert.deepEqual(await contents(), [id]);
+  assert.equal(spawnSync("umount", [file]).status, 0);
+  await store.remove(url);
+  assert.deepEqual(await contents(), []);
+});
+
 test("file store: a data directory that cannot be is a configuration error", async (t) => {
   const { root, close } = await openStore();
   t.after(close);

@@ -144,6 +144,12 @@ class FileStore implements Store {
         if (this.#paths.isPartialOf(key, name)) await rm(join(this.#paths.partialDirectory, name), { force: true });
       await rm(this.#paths.blob(key), { force: true });
     } catch (error) {
+      // Mounted, or held by another machine of a shared file system that locks what it uses.
+      if (["EBUSY", "ETXTBSY"].includes(errorCode(error)))
+        throw new ServiceError("stores.in_use", `The data of image ${key} is in use and cannot be removed.`, {
+          facts: { url },
+          cause: error,
+        });
       throw storeError(error, `Removing the data of image ${key}`, { url });
     }
   }

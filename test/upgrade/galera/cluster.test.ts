@@ -18,7 +18,7 @@ const newest = newestRelease.id;
 // A cluster takes too long to start for npm test.
 if (isFull)
   test("a Galera cluster: Newton to the newest under traffic, one of its nodes killed in the midst of migrate", {
-    timeout: 600_000,
+    timeout: 900_000,
   }, async (t) => {
     const cluster = await startGalera(3);
     try {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DatabaseKind } from "../../../demo/database.ts";
 import { eventually } from "../../servers/eventually.ts";
-import { databaseKinds, isFull } from "../scope.ts";
+import { databasesFor, isFull } from "../scope.ts";
 import { KeptDatabase, type Phase, phases } from "./kept-database.ts";
 import { type Fingerprint, fingerprint, migrationProgress } from "./schema-fingerprint.ts";
 
@@ -18,7 +18,7 @@ const batchKillsMax = isFull ? 12 : 2;
 const smallBatches = ["--batch-rows", "100", "--target-ms", "5"];
 const locked = 6;
 
-for (const database of databaseKinds)
+for (const database of databasesFor("mariadb"))
   test(`glance-manage is killed at every step from Newton to the newest and run again: ${database}`, {
     timeout: 900_000,
   }, async (t) => {

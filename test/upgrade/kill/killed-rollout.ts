@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { checkImages } from "../../../demo/check-images.ts";
 import type { DatabaseKind } from "../../../demo/database.ts";
 import { type FleetNode, type RunningFleet, startFleet } from "../../../demo/fleet.ts";
@@ -12,6 +13,8 @@ import { type RolloutProcess, startRollout } from "../../../demo/rollout-process
 import { loadSamples } from "../../../demo/traffic/load.ts";
 import { type Failure, Recorder } from "../../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../../demo/traffic/traffic.ts";
+import { wireRollout } from "../../../src/cli/commands/rollout-parts.ts";
+import { loadFleet } from "../../../src/rollout/fleet.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
 import { assertUpgraded } from "../upgraded.ts";
 
@@ -52,7 +55,7 @@ export async function rollWithKills(options: {
     for (const actor of actors) actor.client.close();
 
     const unexcused = recorder.failures.filter((failure) => !kills.some((kill) => excuses(kill, failure)));
-    assert.deepEqual(unexcused, [], `failed requests; killed: ${JSON.stringify(kills)}`);
+    assert.equal(unexcused.length, 0, courseOf(kills, unexcused));
     assert(recorder.failed === recorder.failures.length, "more failures than are kept");
     const checked = await checkImages({ origin, recorder, samples, actors });
     assert.deepEqual(checked.wrong, []);
@@ -62,6 +65,19 @@ export async function rollWithKills(options: {
     await fleet.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What died and what failed, in the order of time. */
+function courseOf(kills: readonly Kill[], failures: readonly Failure[]): string {
+  const lines = [
+    ...kills.map(({ what, atMs }) => ({ atMs, text: `killed ${what}` })),
+    ...failures.map(({ what, startedMs, endedMs }) => ({
+      atMs: endedMs,
+      text: `failed after ${Math.round(endedMs - startedMs)} ms: ${what.split("\n")[0]}`,
+    })),
+  ];
+  lines.sort((one, other) => one.atMs - other.atMs);
+  return lines.map(({ atMs, text }) => `${(atMs / 1_000).toFixed(1)} s: ${text}`).join("\n");
 }
 
 type Kill = { readonly what: string; readonly atMs: number; readonly node: boolean };
@@ -78,7 +94,7 @@ async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[
   try {
     return await rollUntilDone(fleet, killer, { kills, boundaries, health });
   } finally {
-    health.stop();
+    await health.stop();
   }
 }
 
@@ -98,6 +114,7 @@ async function rollUntilDone(fleet: RunningFleet, killer: Killer, course: Course
       },
       killNode(node) {
         if (!health.canSpare(node) || !killGroup(fleet, node)) return false;
+        health.killed(node);
         kills.push({ what: `${node.name} at ${[...boundaries].at(-1)}`, atMs: performance.now(), node: true });
         return true;
       },
@@ -142,27 +159,56 @@ function killGroup(fleet: RunningFleet, node: FleetNode): boolean {
 }
 
 type HealthWatch = {
-  /** The node that the rollout works on; it may be well and yet out of rotation. */
+  /** The node that the rollout works on; it may be in rotation and about to leave it. */
   inHand: string | undefined;
+  /** Whether another node surely serves: the balancer has it in rotation, and it answers itself. */
   canSpare(node: FleetNode): boolean;
-  stop(): void;
+  /** Nothing is known of it any more until it answers again. */
+  killed(node: FleetNode): void;
+  stop(): Promise<void>;
 };
 
-/** Asks every node for its health ten times a second. */
+/**
+ * Asks the balancer and every node for their health ten times a second. Only the balancer knows who is in rotation: a node that was drained
+ * before another one died answers well and yet serves nobody.
+ */
 function watchHealth(fleet: RunningFleet): HealthWatch {
-  const healthy = new Set<string>();
-  const look = async (node: FleetNode) => {
-    const answer = await fetch(`http://${node.address}/healthcheck`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok) healthy.add(node.name);
-    else healthy.delete(node.name);
+  const { balancer } = wireRollout(loadFleet(fleet.file), { rolloutId: "watch" });
+  let serving: ReadonlySet<string> = new Set();
+  let kills = 0;
+  const stopped = new AbortController();
+  const look = async () => {
+    const [views, ...well] = await Promise.all([balancer.observe(stopped.signal), ...fleet.nodes.map(isWell)]);
+    const inRotation = (name: string) => views.get(name)?.up === true && views.get(name)?.state === "ready";
+    return new Set(fleet.nodes.map((node) => node.name).filter((name, index) => well[index] && inRotation(name)));
   };
-  const timer = setInterval(() => void Promise.all(fleet.nodes.map(look)), 100);
+  const watching = (async () => {
+    while (!stopped.signal.aborted) {
+      const killsBefore = kills;
+      const found = await look().catch(() => new Set<string>());
+      // What was seen before a kill may be of the node that it ended.
+      if (kills === killsBefore) serving = found;
+      await sleep(100, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  })();
   return {
     inHand: undefined,
     canSpare(node) {
-      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && healthy.has(other.name));
+      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && serving.has(other.name));
     },
-    stop: () => clearInterval(timer),
+    killed(node) {
+      kills++;
+      serving = new Set([...serving].filter((name) => name !== node.name));
+    },
+    async stop() {
+      stopped.abort();
+      await watching;
+    },
   };
+}
+
+async function isWell(node: FleetNode): Promise<boolean> {
+  const answer = await fetch(`http://${node.address}/healthcheck`).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true;
 }

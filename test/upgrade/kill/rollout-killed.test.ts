@@ -1,10 +1,10 @@
 // The rollout is killed with -9 at every step boundary, each time started again, and comes to the same end; clients notice nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { databaseKinds, isFull } from "../scope.ts";
+import { databasesFor, isFull } from "../scope.ts";
 import { rollWithKills } from "./killed-rollout.ts";
 
-for (const database of databaseKinds) {
+for (const database of databasesFor("mariadb")) {
   const balancer = database === "sqlite" ? "builtin" : "haproxy";
   test(`the rollout is killed at its step boundaries and resumed: ${database}, ${balancer}`, {
     timeout: 900_000,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DatabaseKind } from "../../../demo/database.ts";
-import { databaseKinds, isFull } from "../scope.ts";
+import { databasesFor, isFull } from "../scope.ts";
 import { KeptDatabase, type Phase, phases } from "./kept-database.ts";
 import { type Fingerprint, fingerprint } from "./schema-fingerprint.ts";
 
@@ -13,7 +13,7 @@ const every = isFull ? 1 : 10;
 /** Failed, or: the database cannot be used. */
 const honestCodes = [1, 69];
 
-for (const database of databaseKinds.filter((kind) => kind !== "sqlite"))
+for (const database of databasesFor("postgresql").filter((kind) => kind !== "sqlite"))
   test(`the server is killed at every step from Newton to the newest and started again: ${database}`, {
     timeout: 900_000,
   }, async (t) => {

@@ -14,7 +14,7 @@ import { shapeOf } from "../../../src/db/schema/testing/shape.ts";
 import { type Release, type ReleaseId, releaseOf } from "../../../src/releases/catalogue.ts";
 import { eventually } from "../../servers/eventually.ts";
 import { stations } from "../pairs/releases-that-differ.ts";
-import { databaseKinds, isFull } from "../scope.ts";
+import { databasesFor, isFull } from "../scope.ts";
 import { killedAtRandom } from "./killed-phase.ts";
 import type { Table } from "./model.ts";
 import { NodeClient } from "./service.ts";
@@ -23,7 +23,7 @@ import { Walk } from "./walk.ts";
 const seeds = isFull ? 3 : 1;
 const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
 
-for (const database of databaseKinds)
+for (const database of databasesFor("mariadb"))
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const random = seededRandom(seed);
     // Every other walk begins at Newton, where most is different.
@@ -33,7 +33,7 @@ for (const database of databaseKinds)
     test(
       `mixed fleet on ${database}: nodes of ${from} and ${to} agree with the table, SEED=${seed}`,
       {
-        timeout: 240_000,
+        timeout: 900_000,
       },
       () => walkThroughUpgrade(database, from, to, random),
     );
@@ -129,7 +129,7 @@ async function restartAs(
 ): Promise<void> {
   const node = fleet.nodes[index] ?? assert.fail("there is no such node");
   process.kill(fleet.pidOf(node) ?? assert.fail(`${node.name} does not run`), "SIGTERM");
-  await eventually(`${node.name} has ended`, () => fleet.pidOf(node) === undefined, { msMax: 30_000 });
+  await eventually(`${node.name} has ended`, () => fleet.pidOf(node) === undefined, { msMax: 120_000 });
   await meanwhile();
   const config = await readFile(node.config, "utf8");
   await writeFile(node.config, config.replace(`release = ${from}`, `release = ${to}`));

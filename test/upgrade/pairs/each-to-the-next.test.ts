@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "../../../src/db/connect.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
-import { databaseKinds, isFull } from "../scope.ts";
+import { databasesFor, isFull } from "../scope.ts";
 import { stations } from "./releases-that-differ.ts";
 import { TravellingFleet } from "./travelling-fleet.ts";
 
@@ -12,7 +12,7 @@ import { TravellingFleet } from "./travelling-fleet.ts";
 const way = isFull ? stations : (["rocky", "train"] as const);
 const legs = way.slice(1);
 
-for (const database of isFull ? databaseKinds : databaseKinds.slice(0, 1))
+for (const database of databasesFor("sqlite"))
   test(`each release to the next, under traffic: ${way[0]} to ${way.at(-1)} in ${legs.length} upgrades: ${database}`, {
     timeout: 900_000,
   }, async (t) => {

@@ -4,6 +4,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { chmod, chown, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import Sqlite from "better-sqlite3";
+import { isServiceError } from "../../../core/errors.ts";
 import { openParsedDatabase } from "../../connect.ts";
 import type { Database } from "../../database.ts";
 import type { SqliteUrl } from "../../url.ts";
@@ -38,7 +39,7 @@ export function createSqliteCopy({ db, url }: CopySource<SqliteUrl>): DatabaseCo
       try {
         // An empty file of that name is filled; this one is readable by us alone.
         await writeFile(plain, "", { flag: "wx", mode: 0o600 });
-        await db.session((session) => session.run("VACUUM INTO ?", [plain]));
+        await db.session((session) => session.run("VACUUM INTO ?", [plain])).catch(tellWhoseDisk);
         const rows = await withFile(plain, async (copy) => countRows(copy, await tablesOf(copy)));
         return { ...(await writeCompressed(createReadStream(plain), path, pass)), rows };
       } finally {
@@ -83,6 +84,12 @@ export function createSqliteCopy({ db, url }: CopySource<SqliteUrl>): DatabaseCo
     byHand: (file) =>
       `zstd -d ${file} -o glance.sqlite   (with every node stopped; remove glance.sqlite-wal and -shm first)`,
   };
+}
+
+/** The database says that it has no room, but it is the copy that has none. */
+function tellWhoseDisk(error: unknown): never {
+  if (isServiceError(error, "db.full")) throw new Error("the disk is full", { cause: error });
+  throw error;
 }
 
 async function unpack(path: string, plain: string, pass: Pass): Promise<void> {

@@ -39,6 +39,16 @@ const accessErrnos: ReadonlySet<number> = new Set([
   1044, 1045, 1095, 1130, 1142, 1143, 1227, 1251, 1370, 1410, 1418, 1419, 1524, 1698, 3118, 3159,
 ]);
 
+/** No room: on the disk, in the tablespace, or in the space of a temporary table. The statement was undone. */
+const fullErrnos: ReadonlySet<number> = new Set([
+  1021, // disk full
+  1114, // the table is full, which InnoDB says of its tablespace
+  3019, // the undo log cannot grow
+]);
+/** Files that cannot be written, created or renamed, and whatever a storage engine says in numbers of its own: ENOSPC, EDQUOT. */
+const fileErrnos: ReadonlySet<number> = new Set([3, 1004, 1005, 1025, 1026, 1030, 1878]);
+const saysFull = /No space left on device|Disk quota exceeded|\berr(no|or|code)\W{0,3}(28|122)\b/i;
+
 /** What a statement names is not there: database, column, table, index. */
 const schemaErrnos: ReadonlySet<number> = new Set([1049, 1054, 1146, 1176]);
 
@@ -74,6 +84,8 @@ export function translateMysqlError(error: unknown, context: { sent: boolean; pl
   // 1290 has other causes too; a primary that became a replica is the one that passes.
   if (unavailableErrnos.has(errno) || (errno === 1290 && /read-only/.test(error.message)))
     return made("db.unreachable", `${context.place} takes no statements now: ${said}`);
+  if (fullErrnos.has(errno) || (fileErrnos.has(errno) && saysFull.test(error.message)))
+    return made("db.full", `${context.place} has no room left: ${said}; make room, and run it again`);
   if (accessErrnos.has(errno)) return made("db.access_denied", `${context.place} refused: ${said}`);
   if (errno === 1062 || errno === 1586) return made("db.duplicate", said, { key: keyOf(error.message) });
   if (schemaErrnos.has(errno)) return made("db.wrong_schema", `${context.place}: ${said}`);

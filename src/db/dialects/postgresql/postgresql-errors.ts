@@ -37,6 +37,9 @@ const lostStates = /^(08|57P02$|40003$)/;
 /** The server is there, but only reads: a standby, or a primary that became one. Another connection may lead to the new primary. */
 const readOnlyState = "25006";
 
+/** No room on the disk; the statement was undone with its transaction. */
+const fullState = "53100";
+
 /** Wrong user or password, no right to something, no such role. */
 const accessStates = /^(28|42501$|0P)/;
 
@@ -94,6 +97,7 @@ export function translatePostgresqlError(
     (existsStates.has(state) && createsUnless.test(context.sql ?? ""));
   if (conflictStates.has(state) || met || (routine !== undefined && conflictRoutines.has(routine)))
     return made("db.conflict", `another statement was in the way: ${said}`);
+  if (state === fullState) return made("db.full", `${place} has no room left: ${said}; make room, and run it again`);
   if (accessStates.test(state)) return made("db.access_denied", `${place} refused: ${said}`);
   if (state === "23505") return made("db.duplicate", said, { key: constraint ?? "" });
   if (schemaStates.has(state)) return made("db.wrong_schema", `${place}: ${said}`);

@@ -15,6 +15,9 @@ export function translateSqliteFailure(failure: Failure, context: { path: string
   if (/^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)$/.test(code))
     return made("db.duplicate", message, { key: keyOf(message) });
   if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(code)) return made("db.integrity", message);
+  // The shared memory of a file that is opened is a file beside it, and wants room first.
+  if (/^SQLITE_(FULL|IOERR_SHMSIZE)/.test(code))
+    return made("db.full", `${path} has no room left on its disk: ${message} (${code}); make room, and run it again`);
   if (/^SQLITE_(CANTOPEN|NOTADB)/.test(code) || /directory does not exist/.test(message))
     return made("db.unreachable", `${path} cannot be opened as a SQLite database: ${message} (${code})`);
   if (/^SQLITE_(READONLY|PERM|AUTH)/.test(code))

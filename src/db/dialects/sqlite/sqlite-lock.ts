@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Sqlite from "better-sqlite3";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import type { AdvisoryLock } from "../../database.ts";
+import { translateSqliteFailure } from "./sqlite-errors.ts";
 
 const retryMs = 25;
 
@@ -51,7 +52,8 @@ function tryLock(file: Sqlite.Database): boolean {
     file.exec("begin exclusive");
     return true;
   } catch (error) {
-    if (error instanceof Sqlite.SqliteError && /^SQLITE_BUSY/.test(error.code)) return false;
-    throw error;
+    if (!(error instanceof Sqlite.SqliteError)) throw error;
+    if (/^SQLITE_BUSY/.test(error.code)) return false;
+    throw translateSqliteFailure(error, { path: file.name, sql: "begin exclusive" });
   }
 }

@@ -85,7 +85,8 @@ for (const dialect of testDialects.filter((name) => name === "postgresql"))
       assert.deepEqual(lost, [], "an image with members is shared");
     }));
 
-for (const dialect of testDialects.filter((name) => name === "postgresql"))
+// SQLite has one writer: who adds a member holds the migration as a whole.
+for (const dialect of testDialects.filter((name) => name !== "sqlite"))
   test(`member triggers: the data migration waits for a member that is being added, and sees it (${dialect})`, () =>
     withTestDatabase(dialect, "newton", async ({ db, another }) => {
       await fillNewton(db, images);

@@ -4,9 +4,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
+import { defaultBackfillLimits, nextBatchRows } from "../backfill-limits.ts";
+import type { BatchPace } from "../executor.ts";
 import type { LiveSchema } from "../live-schema.ts";
-import { Throttle } from "../throttle.ts";
-import { readPressure } from "./pressure.ts";
 
 export type ColumnRequirement = {
   readonly table: string;
@@ -25,13 +25,14 @@ export type SwitchTools = {
   locked(work: () => Promise<void>): Promise<void>;
   /** What is being done now. Throws when the run is to end, so it is called only where nothing is left half done. */
   tell(detail: string): void;
+  /** Returns when the next batch of rows may be copied; tells why while it waits. */
+  nextBatch(tell: (why: string) => void): Promise<void>;
+  /** How large it should be, as it stands now. */
+  limits(): BatchPace["limits"];
   /** Pauses against the lock budget; throws schema.blocked when it is used up. */
   pause(ms: number): Promise<void>;
 };
 
-const targetMs = 40;
-/** As for the batches of a data migration. */
-const threadsRunningMax = 24;
 const tellEveryMs = 1_000;
 
 export const shadowOf = (column: string) => `perennial_${column}`;
@@ -75,16 +76,15 @@ function keepers({ table }: ColumnRequirement): readonly { name: string; event: 
 async function copyRows(tools: SwitchTools, what: ColumnRequirement, shadow: string): Promise<void> {
   const { session } = tools;
   const { table, key, column } = what;
-  let pageRows = 500;
+  let pageRows = defaultBackfillLimits.batchRows;
   let toldMs = 0;
-  const throttle = new Throttle(() => readPressure(session, threadsRunningMax));
   for (let round = 1; ; round++) {
     let cursor = "";
     let left = 0;
     let copied = 0;
     let walked = 0;
     for (;;) {
-      await throttle.wait(tools.tell);
+      await tools.nextBatch(tools.tell);
       const startMs = performance.now();
       const [page] = await session.query<{ last: string | null; n: number }>(
         `SELECT MAX(k) AS last, COUNT(*) AS n FROM (SELECT ${key} AS k FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${pageRows}) page`,
@@ -112,7 +112,7 @@ async function copyRows(tools: SwitchTools, what: ColumnRequirement, shadow: str
         toldMs = performance.now();
         tools.tell(`copying ${column} into ${shadow}: ${walked} rows seen, ${copied} copied, walk ${round}`);
       }
-      pageRows = Math.round(Math.min(Math.max((pageRows * targetMs) / tookMs, 50), pageRows * 2, 5_000));
+      pageRows = nextBatchRows(Number(page.n), tookMs, pageRows, tools.limits());
     }
     if (left === 0 && copied === 0) return;
     if (left > 0) await tools.pause(100);
@@ -140,7 +140,8 @@ async function copyBatch(
     await session.run("COMMIT");
     return free.length;
   } catch (error) {
-    await session.run("ROLLBACK");
+    // On a connection that was lost there is nothing to roll back; what is told is what went wrong.
+    await session.run("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Carries out changes on MySQL and MariaDB. Each ALTER TABLE states its algorithm and lock, cheapest first, and runs politely
 // (polite-ddl.ts); a column that becomes NOT NULL is switched instead of rebuilt where the server can (column-switch.ts).
-import { ServiceError } from "../../../core/errors.ts";
+import { isServiceError, ServiceError } from "../../../core/errors.ts";
 import type { Session } from "../../database.ts";
 import { errnoOf } from "../driver-error.ts";
 import type { ExecutorListener, LockLimits, SchemaExecutor, StepChanges } from "../executor.ts";
@@ -67,7 +67,7 @@ export class MysqlExecutor implements SchemaExecutor {
   async apply(step: StepChanges, listener: ExecutorListener): Promise<void> {
     for (const change of step.changes) {
       if (change.do === "require" && (await this.#switches(change)))
-        await switchColumn(this.#switchTools(step, change.table, listener), change);
+        await switchColumn(await this.#switchTools(step, change.table, listener), change);
       else await this.#applyOne(step, this.#statementsFor(change), listener);
     }
   }
@@ -95,7 +95,8 @@ export class MysqlExecutor implements SchemaExecutor {
         const waiting = (detail: string) => listener.waiting(detail);
         return await this.#polite.run({ ...statement, step: step.name, isDone, waiting, signal: listener.signal });
       } catch (error) {
-        if (await isDone()) return;
+        // A lost connection cannot be asked; what is told is what ended it.
+        if (!isServiceError(error, "db.unreachable") && (await isDone())) return;
         if (algorithm === null || !unsupportedErrnos.has(errnoOf(error) ?? 0)) throw error;
         if (index < statements.length - 1) continue;
         throw this.#limits.allowCopy ? error : copyRefused(step.name, this.#server.text, error);
@@ -125,7 +126,8 @@ export class MysqlExecutor implements SchemaExecutor {
     return algorithm === "INSTANT" && this.#server.flavor === "mysql" ? "DEFAULT" : "NONE";
   }
 
-  #switchTools(step: StepChanges, table: string, listener: ExecutorListener): SwitchTools {
+  async #switchTools(step: StepChanges, table: string, listener: ExecutorListener): Promise<SwitchTools> {
+    const pace = await listener.pace();
     const waiting = (detail: string) => listener.waiting(detail);
     const { signal } = listener;
     return {
@@ -140,13 +142,16 @@ export class MysqlExecutor implements SchemaExecutor {
         try {
           await work();
         } finally {
-          await this.#session.run("UNLOCK TABLES");
+          // A lost connection has lost its locks, too.
+          await this.#session.run("UNLOCK TABLES").catch(() => undefined);
         }
       },
       tell(detail) {
         signal.throwIfAborted();
         listener.working(detail);
       },
+      nextBatch: (tell) => pace.wait(tell, signal),
+      limits: () => pace.limits,
       pause: (ms) => this.#budget.pause(ms, { step: step.name, table, signal }),
     };
   }

@@ -61,7 +61,8 @@ export async function tryWithoutWaiting(session: Session, sql: string): Promise<
     }
     return false;
   } finally {
-    await session.run(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`);
+    // A lost connection has lost its settings, too.
+    await session.run(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`).catch(() => undefined);
   }
 }
 

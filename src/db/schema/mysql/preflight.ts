@@ -9,9 +9,12 @@ import { type Grants, hasGlobal, missingPrivileges, readGrants } from "./grants.
 import { hasFaultyInstantColumns, isAtLeast, isCluster, type MysqlServer, readServer } from "./server.ts";
 
 const always = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES"];
+/** What a data migration writes, and its checkpoints. */
+const forRows = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 /** `db sync` leaves out what serves a fleet at work: triggers, and the switch of columns, which needs triggers and a lock. */
 const neededBy: Record<PreflightPhase, readonly string[]> = {
   expand: [...always, "TRIGGER"],
+  migrate: forRows,
   contract: [...always, "TRIGGER", "LOCK TABLES"],
   sync: always,
 };
@@ -29,8 +32,9 @@ export async function mysqlPreflight(db: Queryable, phase: PreflightPhase): Prom
   const missing = missingPrivileges(grants, neededBy[phase]);
   if (missing.length > 0)
     problems.push(`user ${grants.user} lacks ${missing.join(", ")} on database ${grants.database}`);
-  else if (phase !== "sync") problems.push(...(await triggerProblems(db, server, grants)));
+  else if (phase === "expand" || phase === "contract") problems.push(...(await triggerProblems(db, server, grants)));
   problems.push(...(await readOnlyProblems(db, grants)));
+  if (phase === "migrate") return { problems, notes: [] };
   if (!hasGlobal(grants, "PROCESS"))
     notes.push(`user ${grants.user} lacks PROCESS: who holds up a schema change cannot be told`);
   notes.push(...(await longOnes(db)), ...(await cluster(db)));

@@ -34,11 +34,6 @@ export function pressureReader(db: Queryable): (limits: { threadsRunningMax: num
   };
 }
 
-/** One look without a memory, for work that has no limits of its own. */
-export function readPressure(db: Queryable, threadsRunningMax: number): Promise<string | null> {
-  return pressureReader(db)({ threadsRunningMax });
-}
-
 /** MySQL 8.0.22 and MariaDB 10.5 know the first, all before 8.4 the second. */
 const replicaStatements = ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
 

@@ -33,6 +33,7 @@ async function apply(
         signal: options.signal ?? new AbortController().signal,
         waiting: (detail) => options.told?.waiting.push(detail),
         working: (detail) => options.told?.working.push(detail),
+        pace: async () => assert.fail("an index is built by one statement"),
       },
     ),
   );

@@ -48,7 +48,8 @@ export class SqliteExecutor implements SchemaExecutor {
       for (const change of step.changes) await this.#run(change);
       await session.run("COMMIT");
     } catch (error) {
-      await session.run("ROLLBACK");
+      // Where the disk is full SQLite has rolled back by itself, and says so; what is told is what went wrong.
+      await session.run("ROLLBACK").catch(() => undefined);
       throw error;
     }
   }

@@ -15,7 +15,7 @@ export async function sqlitePreflight(db: Queryable, phase: PreflightPhase): Pro
     `SELECT (SELECT file FROM pragma_database_list WHERE name = 'main') AS file,
      (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) AS bytes`,
   );
-  if (phase !== "expand" && size?.file) {
+  if ((phase === "contract" || phase === "sync") && size?.file) {
     const disk = await statfs(dirname(size.file));
     const wantedMb = Math.ceil((Number(size.bytes) * 2) / 2 ** 20);
     const freeMb = Math.floor((disk.bavail * disk.bsize) / 2 ** 20);

@@ -4,7 +4,8 @@ import { get } from "node:http";
 import type { Upstream } from "./upstream.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 
-const answerMsMin = 1_000;
+/** A server that is slow to answer is busy, not dead: one that has died refuses connections. As in deploy/haproxy.cfg. */
+const answerMsMax = 10_000;
 
 export type CheckSettings = { readonly checkMs: number; readonly fall: number; readonly rise: number };
 
@@ -55,7 +56,7 @@ export class HealthChecker {
   #ask(upstream: Upstream): Promise<boolean> {
     return new Promise((resolve) => {
       const { host, port } = upstream;
-      const signal = AbortSignal.timeout(Math.max(answerMsMin, 3 * this.#settings.checkMs));
+      const signal = AbortSignal.timeout(answerMsMax);
       const request = get({ host, port, path: "/healthcheck", agent: false, signal }, (response) => {
         // A body cut short after a good status line is no good answer.
         response.on("end", () => resolve(response.statusCode === 200)).on("error", () => resolve(false));

@@ -1,34 +1,116 @@
 // The driver `haproxy` against the real HAProxy.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startHaproxy } from "../../../../test/servers/haproxy.ts";
+import { type HaproxyServer, startHaproxy } from "../../../../test/servers/haproxy.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { balancerConformance } from "../../testing/balancer-conformance.ts";
+import type { HaproxyAt } from "../balancer-schemas.ts";
 import { createHaproxyBalancer } from "./haproxy-balancer.ts";
 import { parseServersState } from "./server-table.ts";
 
+const signal = new AbortController().signal;
+const names = ["n1", "n2", "n3"];
+const haproxyAt = (more: Partial<HaproxyAt> & Pick<HaproxyAt, "sockets">): HaproxyAt => ({
+  driver: "haproxy",
+  backend: "glance",
+  stateFile: null,
+  ...more,
+});
+
 balancerConformance("haproxy", async (servers) => {
   const haproxy = await startHaproxy({ servers });
-  const { socket, backend } = haproxy;
   return {
-    driver: (nodes) => createHaproxyBalancer({ driver: "haproxy", socket, backend }, nodes, systemClock),
+    driver: (nodes) => createHaproxyBalancer(haproxyAt({ sockets: [haproxy.socket] }), nodes, systemClock),
     url: haproxy.url,
     kill: () => haproxy.stop(),
   };
 });
 
-test("haproxy: a backend that does not exist is told as HAProxy tells it", async () => {
-  const haproxy = await startHaproxy({ servers: [{ name: "n1", address: "127.0.0.1:9" }] });
+balancerConformance("two haproxys over TCP", async (servers) => {
+  const both = await Promise.all([1, 2].map(() => startHaproxy({ servers, adminTcp: true })));
+  const at = haproxyAt({ sockets: both.map((one) => one.adminAddress) });
+  return {
+    driver: (nodes) => createHaproxyBalancer(at, nodes, systemClock),
+    url: both[0]?.url ?? "",
+    kill: async () => {
+      for (const one of both) await one.stop();
+    },
+  };
+});
+
+/** Servers need not run for what is tested of states. */
+async function withHaproxys(
+  count: number,
+  check: (haproxys: readonly HaproxyServer[]) => Promise<void>,
+): Promise<void> {
+  const servers = names.map((name) => ({ name, address: "127.0.0.1:9" }));
+  const haproxys = await Promise.all(Array.from({ length: count }, () => startHaproxy({ servers, master: true })));
   try {
-    const at = { driver: "haproxy", socket: haproxy.socket, backend: "nova" } as const;
-    const balancer = createHaproxyBalancer(at, ["n1"], systemClock);
-    await assert.rejects(balancer.observe(new AbortController().signal), {
+    await check(haproxys);
+  } finally {
+    for (const one of haproxys) await one.stop();
+  }
+}
+
+test("haproxy: states outlive a reload by the state file, which is kept with every act", async () => {
+  await withHaproxys(1, async ([haproxy]) => {
+    assert(haproxy);
+    const { socket, stateFile } = haproxy;
+    const balancer = createHaproxyBalancer(haproxyAt({ sockets: [socket], stateFile }), names, systemClock);
+    await balancer.setState("n1", "drain", signal);
+    await balancer.setState("n2", "maint", signal);
+    await haproxy.reload();
+    const states = async () => [...(await balancer.observe(signal)).values()].map(({ state }) => state);
+    assert.deepEqual(await states(), ["drain", "maint", "ready"]);
+    await balancer.setState("n2", "ready", signal);
+    await haproxy.reload();
+    assert.deepEqual(await states(), ["drain", "ready", "ready"]);
+  });
+});
+
+test("haproxy: a state that one of several lost in a reload is seen as lost, and an act sets it again everywhere", async () => {
+  await withHaproxys(2, async (haproxys) => {
+    const sockets = haproxys.map((one) => one.socket);
+    const balancer = createHaproxyBalancer(haproxyAt({ sockets }), names, systemClock);
+    const seen = async () => (await balancer.observe(signal)).get("n1");
+    await balancer.setState("n1", "drain", signal);
+    await haproxys[1]?.reload();
+    // One of them sends again: the node is not out.
+    assert.deepEqual([(await seen())?.state, (await seen())?.up], ["ready", false]);
+    await balancer.setState("n1", "drain", signal);
+    assert.equal((await seen())?.state, "drain");
+    await balancer.setState("n1", "maint", signal);
+    await haproxys[0]?.reload();
+    assert.equal((await seen())?.state, "drain");
+    await balancer.setState("n1", "ready", signal);
+    assert.equal((await seen())?.state, "ready");
+  });
+});
+
+test("haproxy: one of several that is away is named, and the others have done the act", async () => {
+  await withHaproxys(2, async ([here, away]) => {
+    assert(here && away);
+    await away.stop();
+    const at = haproxyAt({ sockets: [away.socket, here.socket] });
+    const balancer = createHaproxyBalancer(at, names, systemClock);
+    await assert.rejects(balancer.setState("n1", "drain", signal), (error: unknown) => {
+      assert(error instanceof Error);
+      assert(error.message.includes(away.socket) && !error.message.includes(here.socket), error.message);
+      return true;
+    });
+    const alone = createHaproxyBalancer(haproxyAt({ sockets: [here.socket] }), names, systemClock);
+    assert.equal((await alone.observe(signal)).get("n1")?.state, "drain");
+  });
+});
+
+test("haproxy: a backend that does not exist is told as HAProxy tells it", async () => {
+  await withHaproxys(1, async ([haproxy]) => {
+    const at = haproxyAt({ sockets: [haproxy?.socket ?? ""], backend: "nova" });
+    await assert.rejects(createHaproxyBalancer(at, ["n1"], systemClock).observe(signal), {
       code: "rollout.driver_failed",
       message: /refused 'show servers state nova': .*find backend/,
     });
-  } finally {
-    await haproxy.stop();
-  }
+  });
 });
 
 test("haproxy: every kind of maintenance and drain is read from the admin bits", () => {

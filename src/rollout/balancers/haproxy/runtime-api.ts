@@ -2,7 +2,7 @@
 // after the answer; so a reload or restart between two commands needs no reconnecting.
 import { connect, type NetConnectOpts } from "node:net";
 import { errorText, ServiceError } from "../../../core/errors.ts";
-import { isAddress } from "../../fleet.ts";
+import { isAddress } from "../balancer-schemas.ts";
 
 const answerMsMax = 5_000;
 const answerBytesMax = 16_000_000;

@@ -1,11 +1,9 @@
 // What the local driver reads and writes of a node's glance-api.conf: the release it runs as, and where its process id stands.
 // Everything else in the file, comments included, stays as the operator wrote it.
-import { randomBytes } from "node:crypto";
-import { chown, open, rename, stat, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
 import { canonicalSection, parseConfig, readConfigText } from "../../../core/config-parser.ts";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import { isReleaseId, newestRelease, type ReleaseId, releaseIds } from "../../../releases/catalogue.ts";
+import { replaceFile } from "../../replace-file.ts";
 
 const section = "perennial";
 
@@ -51,29 +49,12 @@ export function withRelease(text: string, file: string, release: ReleaseId): str
   return lines.join(end);
 }
 
-/** Replaces the file in one step: whoever reads it sees the old release or the new one, after a power cut too. */
+/** Throws rollout.driver_failed where the file cannot be written. */
 export async function writeNodeRelease(file: string, release: ReleaseId): Promise<void> {
   const text = withRelease(readConfigText(file), file, release);
-  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
   try {
-    const before = await stat(file);
-    const handle = await open(temporary, "wx", before.mode & 0o7777);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if (process.getuid?.() === 0) await chown(temporary, before.uid, before.gid);
-    await rename(temporary, file);
-    const folder = await open(dirname(file), "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await replaceFile(file, text);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
     const message = `cannot write ${file}: ${errorText(error)}; make it writable for glance-rollout`;
     throw new ServiceError("rollout.driver_failed", message, { facts: { file }, cause: error });
   }

@@ -42,8 +42,12 @@ export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
 
 /** Of the live nodes those that speak an older release than `target`, or one this version does not know. */
 export async function olderNodes(db: Database, target: Release): Promise<readonly LiveNode[]> {
-  const orderOf = (id: string) => releases.find((release) => release.id === id)?.order ?? -1;
-  return (await liveNodes(db)).filter((node) => orderOf(node.release) < target.order);
+  return (await liveNodes(db)).filter((node) => isOlder(node.release, target));
+}
+
+export function isOlder(id: string, target: Release): boolean {
+  const order = releases.find((release) => release.id === id)?.order ?? -1;
+  return order < target.order;
 }
 
 // Ours are left out, and with them everything of this machine under this user: they cannot be told apart.

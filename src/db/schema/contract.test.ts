@@ -52,7 +52,7 @@ for (const dialect of testDialects) {
       assert.deepEqual(await databaseReadiness(db, newton), { ready: true }, "old nodes may go on");
       await nodes.markStopped("n1");
       await age(db, "n2", 31);
-      assert.equal((await contract({ db, target: ocata })).outcome, "contracted");
+      assert.equal((await contract({ db, target: ocata, nodeWatchMs: 100 })).outcome, "contracted");
     }));
 
   test(`contract: once announced no older node starts, and an announcement that came to nothing is forgotten (${dialect})`, () =>

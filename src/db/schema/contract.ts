@@ -3,9 +3,10 @@
 import { ServiceError } from "../../core/errors.ts";
 import type { Release } from "../../releases/catalogue.ts";
 import { stepsOf } from "../releases/steps.ts";
-import { olderNodes, unknownConnections } from "./contract-blockers.ts";
+import { unknownConnections } from "./contract-blockers.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import { hasPendingData, requireExpanded } from "./migrate.ts";
+import { OlderNodes } from "./older-nodes.ts";
 import { indexRemovals, indexSteps } from "./own-indexes.ts";
 import { preflight } from "./preflight.ts";
 import { DatabaseProgress } from "./progress-store.ts";
@@ -59,6 +60,7 @@ export async function contractUnderLock(run: EngineRun): Promise<ContractResult>
 async function makeSure(run: EngineRun, standing: Standing, open: readonly Release[]): Promise<number> {
   const progress = await DatabaseProgress.open(run.db);
   const schema = await readLiveSchema(run.db);
+  const olderNodes = new OlderNodes(run);
   const untouched: Release[] = [];
   for (const release of open) if (!(await contractHasBegun(run.db, release, schema))) untouched.push(release);
   let rows = 0;
@@ -70,7 +72,7 @@ async function makeSure(run: EngineRun, standing: Standing, open: readonly Relea
           'Run data migration using "glance-manage db migrate".',
         { facts: { due: "migrate", target: run.target.id } },
       );
-    await refuseOlderNodes(run);
+    await refuseOlderNodes(run, olderNodes);
     for (const release of untouched) {
       const result = await verifyRelease(run, release, schema);
       refuseUnsoundRows(run, result);
@@ -80,7 +82,7 @@ async function makeSure(run: EngineRun, standing: Standing, open: readonly Relea
   // Nodes register before they look whether they may start, and look for these rows: so either we see them, or they see us.
   await mark(progress, untouched, contractAnnounced);
   try {
-    await refuseOlderNodes(run);
+    await refuseOlderNodes(run, olderNodes);
   } catch (error) {
     for (const release of untouched) await progress.remove(contractProgressName(release));
     throw error;
@@ -95,9 +97,8 @@ async function mark(progress: ProgressStore, releases: readonly Release[], curso
     await progress.save(contractProgressName(release), { cursor, rowsDone: 0, finished: false });
 }
 
-async function refuseOlderNodes(run: EngineRun): Promise<void> {
-  const { target } = run;
-  const older = await olderNodes(run.db, target);
+async function refuseOlderNodes({ target, on, signal }: EngineRun, olderNodes: OlderNodes): Promise<void> {
+  const older = await olderNodes.living((text) => on({ event: "warning", text }), signal);
   if (older.length === 0) return;
   const list = older
     .map((node) => `${node.name} (${node.release}, ${node.state}, seen ${node.secondsAgo} s ago)`)

@@ -50,6 +50,8 @@ export type EngineOptions = {
   readonly on?: (event: EngineEvent) => void;
   /** Ends the work at the next safe point; running the same act again goes on from there. */
   readonly signal?: AbortSignal;
+  /** How long contract watches a node whose heartbeat is in doubt. Default: a little more than the longest time between two. */
+  readonly nodeWatchMs?: number;
   /** How long to wait for another engine run to end. Default 0. */
   readonly engineLockMs?: number;
 };
@@ -61,6 +63,7 @@ export type EngineRun = {
   readonly limits: Partial<LockLimits>;
   readonly on: (event: EngineEvent) => void;
   readonly signal: AbortSignal;
+  readonly nodeWatchMs?: number | undefined;
 };
 
 /** Of everything that changes the schema, and of what must see it unchanged. */
@@ -74,8 +77,8 @@ export function withEngineLock<T>(options: EngineOptions, work: (run: EngineRun)
     async (lost) => {
       await refuseHalfRestored(options.db);
       const signal = options.signal ? AbortSignal.any([options.signal, lost]) : lost;
-      const { db, target, limits = {}, on = () => undefined } = options;
-      return work({ db, target, limits, on, signal }).catch(sayHowToGoOn);
+      const { db, target, limits = {}, on = () => undefined, nodeWatchMs } = options;
+      return work({ db, target, limits, on, signal, nodeWatchMs }).catch(sayHowToGoOn);
     },
     { waitMsMax: options.engineLockMs ?? 0 },
   );

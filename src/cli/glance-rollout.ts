@@ -6,6 +6,7 @@ import { failCommand } from "./commands/rollout-error.ts";
 import { addHistoryCommands } from "./commands/rollout-history.ts";
 import { addPlanCommand } from "./commands/rollout-plan.ts";
 import { addRequestCommands } from "./commands/rollout-request.ts";
+import { addRollbackCommand } from "./commands/rollout-rollback.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
 import { endProcess } from "./end-process.ts";
@@ -42,6 +43,7 @@ async function run(work: () => Promise<ExitCode>): Promise<void> {
 for (const add of [
   addPlanCommand,
   addRunCommand,
+  addRollbackCommand,
   addStatusCommand,
   addRequestCommands,
   addHistoryCommands,

@@ -10,14 +10,16 @@ import { createNodeRepository, type SeenNode } from "../db/repositories/node-rep
 import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
 import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
 import { createRolloutRequestRepository } from "../db/repositories/rollout-request-repository.ts";
-import { check } from "../db/schema/check.ts";
-import { olderNodes } from "../db/schema/contract-blockers.ts";
+import { check, readVersion } from "../db/schema/check.ts";
+import { type LiveNode, liveNodes, olderNodes } from "../db/schema/contract-blockers.ts";
 import { ensureTables } from "../db/schema/own-tables.ts";
+import { wayBackTo } from "../db/schema/revert.ts";
 import { rolloutTables } from "../db/schema/rollout-tables.ts";
 import { presentTables } from "../db/schema/schema-tools.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
-import type { Release } from "../releases/catalogue.ts";
+import { isReleaseId, type Release, releaseOf } from "../releases/catalogue.ts";
 import { withDeadline } from "./deadline.ts";
+import type { Plan } from "./decide.ts";
 import type { JournalStore } from "./journal-store.ts";
 import { isDeadHere, lockedBy, RolloutLease } from "./lease.ts";
 import type { SchemaDue, Snapshot } from "./snapshot.ts";
@@ -36,27 +38,29 @@ export type DatabaseSight = {
   readonly request: Snapshot["request"];
 };
 
+export type DatabaseViewOptions = {
+  readonly url: string;
+  readonly way: Plan["way"];
+  readonly target: Release;
+  readonly clock: Clock;
+  /** Told whose lease is waited for. */
+  readonly onWait?: (told: string) => void;
+};
+
 export class DatabaseView {
-  readonly #url: string;
-  readonly #target: Release;
+  readonly #options: DatabaseViewOptions;
   #opening: Promise<Database> | null = null;
-  readonly #clock: Clock;
-  readonly #onWait: (told: string) => void;
   #lock: AdvisoryLock | null = null;
   #lease: RolloutLease | null = null;
   #due: { value: SchemaDue; atMs: number } | null = null;
 
-  /** `onWait` is told whose lease is waited for. */
-  constructor(url: string, target: Release, clock: Clock, onWait: (told: string) => void = () => undefined) {
-    this.#url = url;
-    this.#target = target;
-    this.#clock = clock;
-    this.#onWait = onWait;
+  constructor(options: DatabaseViewOptions) {
+    this.#options = options;
   }
 
   /** Throws db.unreachable, db.access_denied, config.invalid. */
   async open(signal: AbortSignal): Promise<Database> {
-    this.#opening ??= openExisting(this.#url).catch((error: unknown) => {
+    this.#opening ??= openExisting(this.#options.url).catch((error: unknown) => {
       // The next look tries again.
       this.#opening = null;
       throw error;
@@ -87,7 +91,8 @@ export class DatabaseView {
     }
     if (this.#lease) return;
     await ensureTables(db, rolloutTables);
-    this.#lease = await RolloutLease.take(db, { clock: this.#clock, signal, onWait: this.#onWait });
+    const { clock, onWait } = this.#options;
+    this.#lease = await RolloutLease.take(db, { clock, signal, ...(onWait && { onWait }) });
   }
 
   /** Right before an act. Returns a signal that aborts when acting has to stop. Throws rollout.lease_lost. */
@@ -128,8 +133,7 @@ export class DatabaseView {
       async () => {
         const due = await this.#lookDue(db);
         const rows = (await presentTables(db)).has("perennial_nodes") ? await createNodeRepository(db).list() : [];
-        const older = await olderNodes(db, this.#target);
-        const strangers = older.map(({ name, release, secondsAgo }) => ({
+        const strangers = (await this.#strangers(db)).map(({ name, release, secondsAgo }) => ({
           name,
           release,
           heartbeatAgeSeconds: secondsAgo,
@@ -183,16 +187,31 @@ export class DatabaseView {
     }
   }
 
+  async #askDue(db: Database): Promise<SchemaDue> {
+    const { way, target } = this.#options;
+    if (way === "forward") return (await check(db, target)).due;
+    const back = await wayBackTo(db, target);
+    return back === "open" ? "revert" : back === "done" ? "nothing" : "closed";
+  }
+
+  /** A node whose release this package does not know counts as one that would be broken, whichever the way. */
+  async #strangers(db: Database): Promise<readonly LiveNode[]> {
+    const { way, target } = this.#options;
+    if (way === "forward") return olderNodes(db, target);
+    const orderOf = (id: string) => (isReleaseId(id) ? releaseOf(id).order : Number.POSITIVE_INFINITY);
+    return (await liveNodes(db)).filter((node) => orderOf(node.release) > target.order);
+  }
+
   async #lookDue(db: Database): Promise<SchemaDue> {
     const nowMs = performance.now();
     if (!this.#due || nowMs - this.#due.atMs > dueFreshMs) {
-      const { due, heads } = await check(db, this.#target);
+      const { heads } = await readVersion(db);
       if (heads.length === 0) {
         const message =
           "the database has no revision, so it is none of the image service's; see glance-manage db version";
         throw new ServiceError("schema.unknown_revision", message);
       }
-      this.#due = { value: due, atMs: nowMs };
+      this.#due = { value: await this.#askDue(db), atMs: nowMs };
     }
     return this.#due.value;
   }

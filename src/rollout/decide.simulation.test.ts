@@ -33,6 +33,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
   const nodeCount = 1 + Math.floor(random() * 6);
   const [from, target] = pick(random, ways);
   const plan: Plan = {
+    way: "forward",
     target,
     // Up to all of them: then nothing may ever be taken out, and the rollout can but pause.
     servingMin: Math.floor(random() * (nodeCount + 1)),

@@ -6,6 +6,7 @@ import type { Decision } from "./decision.ts";
 import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
 
 const plan: Plan = {
+  way: "forward",
   target: "ocata",
   servingMin: 2,
   drain: { msMax: 10_000, policy: "wait" },
@@ -252,4 +253,29 @@ test("until: it ends after the phase it was asked to end after, and not before",
   const all = ["n1", "n2", "n3"].map((name) => done(name));
   expectStep(look([done("n1"), ...two], { due: "contract" }), "drain n2", { until: "nodes", servingMin: 1 });
   assert.match(expectStep(look(all, { due: "contract" }), "reach", { until: "nodes" }).why, /contract is pending/);
+});
+
+const back = { way: "back", target: "newton" } as const;
+test("back: nodes return in reverse order by the same steps, and only then the schema", () => {
+  const [n1, n2, n3] = [done("n1"), done("n2"), done("n3")];
+  expectStep(look([n1, n2, n3], { due: "revert" }), "drain n3", back);
+  const taken = { ...gone, configRelease: "ocata", rotation: { state: "maint", up: false } } as const;
+  expectStep(look([n1, n2, node("n3", taken)], { due: "revert" }), "install n3", back);
+  const placed = { ...gone, rotation: { state: "maint", up: false } } as const;
+  expectStep(look([n1, n2, node("n3", placed)], { due: "revert" }), "start n3", back);
+  expectStep(look([n1, n2, node("n3")], { due: "revert" }), "drain n2", back);
+  const all = [node("n1"), ...two];
+  expectStep(look(all, { due: "revert" }), "revert", back);
+  expectStep(look(all, { due: "nothing" }), "finish", back);
+});
+test("back: never after a contract has begun, never under a newer node of somebody else, and no backup is waited for", () => {
+  const all = [node("n1"), ...two];
+  assert.match(expectStep(look(all, { due: "closed" }), "pause", back).why, /no way back/);
+  const strangers = [{ name: "new9", release: "ocata", heartbeatAgeSeconds: 4 }];
+  expectStep(look(all, { due: "revert", strangers }), "wait", back);
+  expectStep(look(all, { due: "revert", backup: "missing" }), "revert", back);
+  assert.match(expectStep(look(all, { due: "revert" }), "pause n1", { way: "back", target: "ocata" }).why, /older/);
+});
+test("back: a node is not taken out below the floor", () => {
+  expectStep(look([done("n1"), done("n2")], { due: "revert" }), "wait n2", back);
 });

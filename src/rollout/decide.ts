@@ -8,6 +8,8 @@ import type { DrainPolicy } from "./fleet.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
 
 export type Plan = {
+  /** back: the nodes return to `target`, the last one first, and then the schema. Only before a contract. */
+  readonly way: "forward" | "back";
   readonly target: ReleaseId;
   /** Taking a node out must leave this many serving. */
   readonly servingMin: number;
@@ -39,11 +41,8 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
       why: `given up by ${request.told}; everything stays as it stands`,
     };
   }
-  const newer = seen.nodes.find((node) => orderOf(node.release ?? node.configRelease) > orderOf(plan.target));
-  if (newer) {
-    const why = `${newer.name} runs as ${newer.release ?? newer.configRelease}, which is newer than the target ${plan.target}`;
-    return { do: "pause", phase: "nodes", node: newer.name, why };
-  }
+  const beyond = decideBeyond(plan, seen);
+  if (beyond) return beyond;
   const { failed } = seen.memory;
   if (failed && failed.count >= plan.failuresMax) {
     return {
@@ -54,12 +53,14 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
   }
   const inHand = nodeInHand(plan, seen);
   if (!inHand && seen.due === "nothing") {
-    return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is contracted` };
+    const database = plan.way === "back" ? "reverted" : "contracted";
+    return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is ${database}` };
   }
   if (request) {
     const why = `paused by ${request.told}; go on with glance-rollout resume`;
     return { do: "wait", phase: phaseOf(plan, seen), key: "request", why };
   }
+  if (plan.way === "back") return inHand ? decideNode(plan, seen, inHand) : decideRevert(plan, seen);
   if (seen.backup !== "verified") {
     return { do: "back-up", phase: "backup", why: "no backup of this rollout has been read back" };
   }
@@ -68,6 +69,42 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
   if (crashed) return crashed;
   if (plan.until === "expand" || plan.until === "migrate") return decideSchema(plan, seen, plan.until);
   return inHand ? decideNode(plan, seen, inHand) : decideEnd(plan, seen);
+}
+
+/** What no rollout of this way may touch. */
+function decideBeyond(plan: Plan, seen: Snapshot): Decision | undefined {
+  if (seen.due === "closed") {
+    const why = "the contract has begun, so there is no way back: restore the backup, or go on with glance-rollout run";
+    return { do: "pause", phase: "revert", why };
+  }
+  const sign = plan.way === "back" ? -1 : 1;
+  const distance = (node: NodeView) => sign * (orderOf(node.release ?? node.configRelease) - orderOf(plan.target));
+  const node = seen.nodes.find((one) => distance(one) > 0);
+  if (!node) return undefined;
+  const than = plan.way === "back" ? "older" : "newer";
+  const why = `${node.name} runs as ${node.release ?? node.configRelease}, which is ${than} than the target ${plan.target}`;
+  return { do: "pause", phase: "nodes", node: node.name, why };
+}
+
+/** Every node serves the older release again: what is left is to take out of the schema what only newer ones use. */
+function decideRevert(plan: Plan, seen: Snapshot): Decision {
+  const waiting = decideStrangers(plan, seen, "revert");
+  if (waiting) return waiting;
+  return { do: "revert", phase: "revert", why: `every node serves ${plan.target}, no newer one runs anywhere` };
+}
+
+/** Nodes of somebody else that the next phase would break: waited for while they may be fading from the registry. */
+function decideStrangers(plan: Plan, seen: Snapshot, phase: "contract" | "revert"): Decision | undefined {
+  const [stranger] = seen.strangers;
+  if (!stranger) return undefined;
+  const age = Math.round(stranger.heartbeatAgeSeconds);
+  const why = `${stranger.name}, not of this fleet, serves ${stranger.release} (heard of ${age} s ago)`;
+  const { waited } = seen.memory;
+  if (waited?.key === "strangers" && waited.ms > plan.strangersMsMax) {
+    const what = phase === "contract" ? "stop or upgrade it" : "stop it or take it back";
+    return { do: "pause", phase, why: `${why}; ${what}, then run again` };
+  }
+  return { do: "wait", phase, key: "strangers", why };
 }
 
 /** The node to move on. One that is out of rotation or down comes first: it costs no capacity, and two are never out by our doing. */
@@ -80,7 +117,8 @@ function nodeInHand(plan: Plan, seen: Snapshot): NodeView | undefined {
     if (atTarget) return 2;
     return isServing(node) ? 4 : 3;
   };
-  return seen.nodes.filter((node) => !isDone(plan, node)).sort((a, b) => rank(a) - rank(b))[0];
+  const inOrder = plan.way === "back" ? seen.nodes.toReversed() : seen.nodes;
+  return inOrder.filter((node) => !isDone(plan, node)).sort((a, b) => rank(a) - rank(b))[0];
 }
 
 /** A node that died in rotation while the schema is not ready for the target serves again as what it was, where it is needed. */
@@ -118,23 +156,15 @@ function decideEnd(plan: Plan, seen: Snapshot): Decision {
   if (plan.until === "nodes") {
     return { do: "reach", phase: "nodes", why: `every node serves ${plan.target}; contract is pending` };
   }
-  const [stranger] = seen.strangers;
-  if (stranger) {
-    const age = Math.round(stranger.heartbeatAgeSeconds);
-    const why = `${stranger.name}, not of this fleet, serves ${stranger.release} (heard of ${age} s ago)`;
-    const { waited } = seen.memory;
-    if (waited?.key === "strangers" && waited.ms > plan.strangersMsMax) {
-      return { do: "pause", phase: "contract", why: `${why}; stop or upgrade it, then run again` };
-    }
-    return { do: "wait", phase: "contract", key: "strangers", why };
-  }
+  const waiting = decideStrangers(plan, seen, "contract");
+  if (waiting) return waiting;
   return { do: "contract", phase: "contract", why: `every node serves ${plan.target}, no older one runs anywhere` };
 }
 
 function phaseOf(plan: Plan, seen: Snapshot): Phase {
-  if (seen.backup !== "verified") return "backup";
+  if (plan.way === "forward" && seen.backup !== "verified") return "backup";
   if (seen.nodes.some((node) => !isDone(plan, node))) return "nodes";
-  return seen.due === "nothing" ? "done" : seen.due;
+  return seen.due === "nothing" ? "done" : seen.due === "closed" ? "revert" : seen.due;
 }
 
 function orderOf(release: ReleaseId): number {

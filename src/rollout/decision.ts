@@ -1,6 +1,6 @@
 // What may be decided, and the words for it. A decision is one step; its reason is for the journal and for the operator.
 
-export type Phase = "backup" | "expand" | "migrate" | "nodes" | "contract" | "done";
+export type Phase = "backup" | "expand" | "migrate" | "nodes" | "contract" | "revert" | "done";
 
 export type NodeStep =
   /** Balancer: no new requests. */
@@ -17,7 +17,7 @@ export type NodeStep =
   | "probe"
   /** Balancer: into rotation. */
   | "enable";
-export type FleetStep = "back-up" | "expand" | "migrate" | "contract";
+export type FleetStep = "back-up" | "expand" | "migrate" | "contract" | "revert";
 
 export type Decision = { readonly phase: Phase; readonly why: string } & (
   | { readonly do: NodeStep; readonly node: string }

@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { ServiceError } from "../core/errors.ts";
 import { findBackup } from "../db/backup/backup-folder.ts";
 import type { SeenNode } from "../db/repositories/node-repository.ts";
-import { isReleaseId } from "../releases/catalogue.ts";
+import { isReleaseId, type ReleaseId } from "../releases/catalogue.ts";
 import { backUpForRollout } from "./backup/back-up.ts";
 import type { Balancer } from "./balancers/balancer.ts";
 import type { DatabaseView } from "./database-view.ts";
@@ -32,6 +32,9 @@ export type FleetParts = {
   readonly databaseConfig: () => string;
   /** Root of the package that serves where a node has none of its own. */
   readonly packageRoot: string;
+  /** The release whose package changes the schema: the newest one under way, which knows all of it. */
+  readonly engineRelease: ReleaseId;
+  readonly acceptLosses: boolean;
   readonly clock: Clock;
   /** What this rollout has done before, on whichever host. */
   readonly journaled: () => readonly JournalEvent[];
@@ -99,10 +102,16 @@ export class FleetWorld implements World {
       return { text: await this.#actOnNode(action.do, node, driver, signal) };
     }
     if (action.do === "back-up") return this.#backUp(report, signal);
-    const { fleet, databaseConfig, packageRoot, database } = this.#parts;
-    const root = fleet.nodes.find((node) => node.packages)?.packages?.[fleet.target] ?? packageRoot;
+    const { fleet, databaseConfig, packageRoot, database, engineRelease, acceptLosses } = this.#parts;
+    const root = fleet.nodes.find((node) => node.packages)?.packages?.[engineRelease] ?? packageRoot;
     try {
-      const about = { phase: action.do, target: fleet.target, config: databaseConfig(), packageRoot: root };
+      const about = {
+        phase: action.do,
+        target: fleet.target,
+        config: databaseConfig(),
+        packageRoot: root,
+        acceptLosses,
+      };
       return await runSchemaPhase({ ...about, report, signal });
     } finally {
       database.forgetDue();

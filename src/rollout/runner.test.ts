@@ -31,6 +31,7 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
   let nowMs = 0;
   const end = await runRollout({
     plan: {
+      way: "forward",
       target: "ocata",
       servingMin: 0,
       drain: { msMax: 10_000, policy: "wait" },
@@ -190,7 +191,13 @@ test("a wait is journaled once, and then its progress every now and then", async
 
 test("as far as it was asked to go, or given up: both end the run, and are in the journal", async () => {
   const ready = async () => ({ ...done, due: "contract" as const });
-  const plan = { target: "ocata", servingMin: 0, drain: { msMax: 1, policy: "wait" }, settleMsMax: 1 } as const;
+  const plan = {
+    way: "forward",
+    target: "ocata",
+    servingMin: 0,
+    drain: { msMax: 1, policy: "wait" },
+    settleMsMax: 1,
+  } as const;
   const whole = { ...plan, startMsMax: 1, startsMax: 1, failuresMax: 1, strangersMsMax: 1, until: "nodes" } as const;
   const reached = await run({ observe: ready }, { plan: whole });
   assert.deepEqual([reached.end.end, reached.events.at(-1)?.data?.do], ["reached", "reach"]);

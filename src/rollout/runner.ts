@@ -91,7 +91,8 @@ class Runner {
       const decision = decide(plan, seen);
       this.#phase = decision.phase;
       if (decision.do === "finish") {
-        await this.#journal("decision", decision, decision.why, { do: "finish" });
+        const back = plan.way === "back" && { rolledBack: true };
+        await this.#journal("decision", decision, decision.why, { do: "finish", ...back });
         return { end: "finished" };
       }
       if (decision.do === "reach" || decision.do === "abort") {

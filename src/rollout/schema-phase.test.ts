@@ -15,6 +15,8 @@ const root = mkdtempSync(join(tmpdir(), "perennial-phase-"));
 after(() => rmSync(root, { recursive: true }));
 const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 const signal = new AbortController().signal;
+const viewOf = (url: string) =>
+  new DatabaseView({ url, way: "forward", target: releaseOf("ocata"), clock: systemClock });
 
 test("phases run in glance-manage up to the target, tell their steps, and change what is due", async () => {
   const path = join(root, "glance.sqlite");
@@ -32,7 +34,7 @@ test("phases run in glance-manage up to the target, tell their steps, and change
       signal,
       report: async (text) => void said.push(text),
     });
-  const view = new DatabaseView(url, releaseOf("ocata"), systemClock);
+  const view = viewOf(url);
   try {
     await assert.rejects(view.look(signal), {
       code: "schema.unknown_revision",
@@ -65,7 +67,7 @@ test("phases run in glance-manage up to the target, tell their steps, and change
 
 test("a lost rollout's engine run and a second rollout are kept apart by locks of the database", async () => {
   const path = join(root, "glance.sqlite");
-  const [first, second] = [1, 2].map(() => new DatabaseView(`sqlite:///${path}`, releaseOf("ocata"), systemClock));
+  const [first, second] = [1, 2].map(() => viewOf(`sqlite:///${path}`));
   assert(first && second);
   try {
     await first.hold(signal);

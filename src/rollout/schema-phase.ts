@@ -8,7 +8,7 @@ import { type ErrorCode, errorCodes, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import type { Done, Report } from "./runner.ts";
 
-export type SchemaPhase = "expand" | "migrate" | "contract";
+export type SchemaPhase = "expand" | "migrate" | "contract" | "revert";
 
 /** An index over a large table takes its time without a word. */
 const silenceMsMax = 3_600_000;
@@ -26,6 +26,8 @@ export type SchemaPhaseOptions = {
   readonly config: string;
   /** Root of the package whose glance-manage is run. */
   readonly packageRoot: string;
+  /** revert: take from users what the older release cannot express. */
+  readonly acceptLosses?: boolean;
   readonly report: Report;
   readonly signal: AbortSignal;
 };
@@ -33,8 +35,10 @@ export type SchemaPhaseOptions = {
 /** Throws what glance-manage said, under its own code; rollout.driver_failed where it ended without a word. */
 export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<Done> {
   const { phase, target, config, packageRoot, signal } = options;
+  const acceptLosses = phase === "revert" && options.acceptLosses === true;
   const script = join(packageRoot, "bin", "glance-manage.js");
-  const limits = phase === "migrate" ? ["--max-seconds", String(migrateSecondsMax)] : [];
+  const limits =
+    phase === "migrate" ? ["--max-seconds", String(migrateSecondsMax)] : acceptLosses ? ["--accept-losses"] : [];
   const args = [script, "--config-file", config, "db", phase, "--to", target, "--json", ...limits];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";

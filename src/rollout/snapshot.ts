@@ -50,15 +50,18 @@ export type NodeView = {
   readonly gate: "off" | "untested" | "passed";
 };
 
-/** Which phase of the schema is next on the way to the target; `nothing`: it is contracted. */
-export type SchemaDue = "expand" | "migrate" | "contract" | "nothing";
+/**
+ * Which phase of the schema is next on the way to the target; `nothing`: it is contracted. On the way back `revert`, `nothing` when
+ * that is done, and `closed` where a contract has begun.
+ */
+export type SchemaDue = "expand" | "migrate" | "contract" | "revert" | "closed" | "nothing";
 
 export type Snapshot = {
   readonly nodes: readonly NodeView[];
   readonly due: SchemaDue;
   /** A backup of this rollout that has been read back. */
   readonly backup: "verified" | "missing";
-  /** Live rows of the registry older than the target, of nodes that this fleet does not have. */
+  /** Live rows of the registry older than the target (on the way back: newer), of nodes that this fleet does not have. */
   readonly strangers: readonly {
     readonly name: string;
     readonly release: string;

@@ -7,7 +7,7 @@ import { loadConfig } from "../../core/config.ts";
 import { errorText, ServiceError } from "../../core/errors.ts";
 import { readDatabaseConfig } from "../../db/connect.ts";
 import { parseDatabaseUrl } from "../../db/url.ts";
-import { releaseOf } from "../../releases/catalogue.ts";
+import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import type { Balancer } from "../../rollout/balancers/balancer.ts";
 import { createBuiltinBalancer } from "../../rollout/balancers/builtin/builtin-balancer.ts";
 import { createCommandBalancer } from "../../rollout/balancers/command/command-balancer.ts";
@@ -34,6 +34,9 @@ export type WireOptions = {
   readonly onLook?: FleetParts["onLook"];
   /** Absent: one is opened when it is first needed. */
   readonly database?: DatabaseView;
+  /** Of a rollback: the release the schema was on the way to. */
+  readonly engineRelease?: ReleaseId;
+  readonly acceptLosses?: boolean;
 };
 
 /** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
@@ -53,6 +56,8 @@ export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
     databaseUrl,
     databaseConfig: () => databaseConfig(fleet),
     databaseName: parseDatabaseUrl(databaseUrl).display,
+    engineRelease: options.engineRelease ?? fleet.target,
+    acceptLosses: options.acceptLosses === true,
     packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
     clock: systemClock,
     ...(onLook && { onLook }),
@@ -61,18 +66,19 @@ export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
 }
 
 /** Opens nothing yet. Whose lease has to be waited for is told on standard error. */
-export function databaseOf(fleet: Fleet): DatabaseView {
+export function databaseOf(fleet: Fleet, way: Plan["way"] = "forward"): DatabaseView {
   const onWait = (told: string) => {
     process.stderr.write(
       `glance-rollout: ${told} has the fleet and may live; waiting for a sign of life or the end of its lease\n`,
     );
   };
-  return new DatabaseView(readUrl(fleet), releaseOf(fleet.target), systemClock, onWait);
+  return new DatabaseView({ url: readUrl(fleet), way, target: releaseOf(fleet.target), clock: systemClock, onWait });
 }
 
 /** How careful a rollout is, in the decision core's words. */
-export function planOf(fleet: Fleet): Plan {
+export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
   return {
+    way,
     target: fleet.target,
     servingMin: fleet.servingMin,
     drain: fleet.drain,

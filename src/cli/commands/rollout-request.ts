@@ -39,7 +39,7 @@ export function addRequestCommands(program: Command, run: Run): void {
   add(
     "abort",
     "give the rollout up where it stands",
-    "Ends the rollout before its next step: everything stays as it stands, and the next run begins a new rollout. Returns when the rollout is over.",
+    "Ends the rollout before its next step: everything stays as it stands, and the next run begins a new rollout. To go back, use rollback instead. Returns when the rollout is over.",
     runAbort,
   );
 }

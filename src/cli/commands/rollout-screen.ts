@@ -14,12 +14,13 @@ export interface Screen {
 }
 
 const phases: readonly Phase[] = ["backup", "expand", "migrate", "nodes", "contract", "done"];
+const phasesBack: readonly Phase[] = ["nodes", "revert", "done"];
 const entriesShown = 8;
 
-export function createScreen(options: { json: boolean }): Screen {
+export function createScreen(options: { json: boolean; way?: "forward" | "back" }): Screen {
   if (options.json) return plain((event) => JSON.stringify(event));
   const live = process.stdout.isTTY ? createLiveLine(process.stdout, { showCursor: true }) : undefined;
-  return live ? liveScreen(live) : plain(eventText);
+  return live ? liveScreen(live, options.way === "back" ? phasesBack : phases) : plain(eventText);
 }
 
 export function eventText(event: JournalEvent): string {
@@ -35,13 +36,13 @@ function plain(text: (event: JournalEvent) => string): Screen {
   };
 }
 
-function liveScreen(live: LiveLine): Screen {
+function liveScreen(live: LiveLine, shown: readonly Phase[]): Screen {
   const entries: string[] = [];
   let table: readonly string[] = [];
-  let phase: Phase = "backup";
+  let phase = shown[0];
   let ended = false;
   const draw = () => {
-    const line = phases.map((one) => (one === phase ? `>${one}<` : ` ${one} `));
+    const line = shown.map((one) => (one === phase ? `>${one}<` : ` ${one} `));
     const width = process.stdout.columns ?? 120;
     const lines = [line.join(" "), "", ...table, "", ...entries.slice(-entriesShown)];
     live(lines.map((one) => one.slice(0, width - 1)).join("\n"));

@@ -1,6 +1,5 @@
 // `glance-rollout status`: where the fleet's rollout stands, whether it is being run now or not, from any host.
 import type { Command } from "commander";
-import { createLogUpdate } from "log-update";
 import { systemClock } from "../../core/clock.ts";
 import { errorText, isServiceError } from "../../core/errors.ts";
 import type { DatabaseView } from "../../rollout/database-view.ts";
@@ -10,6 +9,7 @@ import type { JournalEvent } from "../../rollout/journal-event.ts";
 import { type RolloutState, readHistory, stateOf } from "../../rollout/rollout-history.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { createLiveLine } from "../live-line.ts";
 import { databaseOf, wireRollout } from "./rollout-parts.ts";
 import { eventText } from "./rollout-screen.ts";
 import { nodeTable } from "./rollout-table.ts";
@@ -37,7 +37,7 @@ export function addStatusCommand(program: Command, run: (work: () => Promise<Exi
 
 async function runStatus(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
-  const live = options.watch && !options.json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
+  const live = options.watch && !options.json && process.stdout.isTTY ? createLiveLine(process.stdout) : undefined;
   for (;;) {
     const status = await lookAt(fleet);
     const lines = options.json ? [jsonText(status)] : statusText(fleet, status);
@@ -119,7 +119,9 @@ function statusText(fleet: Fleet, status: Status): readonly string[] {
     : [`no rollout of ${fleet.name} to ${fleet.target} has begun`];
   const request = "problem" in seen || !seen.request ? [] : [`asked    ${seen.request.do}, by ${seen.request.told}`];
   const pending = status.contractPending
-    ? ["pending  contract: until then nodes and schema can go back; do it with glance-rollout run"]
+    ? [
+        "pending  contract: until then glance-rollout rollback takes nodes and schema back; do it with glance-rollout run",
+      ]
     : [];
   const nodes =
     "problem" in seen ? [`cannot look: ${seen.problem}`] : [`next     ${seen.due}`, "", ...nodeTable(seen.nodes)];

@@ -9,7 +9,7 @@ import { contract } from "./contract.ts";
 import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
 import { databaseReadiness } from "./readiness.ts";
-import { revert } from "./revert.ts";
+import { revert, wayBackTo } from "./revert.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 import { sync } from "./sync.ts";
 import { fillNewton, heads, idOf, migratedRows, visibilityById } from "./testing/rows.ts";
@@ -88,6 +88,7 @@ for (const dialect of testDialects) {
       for (let round = 1; round <= 2; round++) {
         await expand({ db, target: ocata });
         await migrate({ db, target: ocata });
+        assert.equal(await wayBackTo(db, newton), "open");
         assert.deepEqual(await revert({ db, target: newton }), {
           outcome: "reverted",
           heads: ["mitaka02"],
@@ -95,10 +96,12 @@ for (const dialect of testDialects) {
         });
         assert.deepEqual(await shapeOf(db), before);
         assert.equal((await revert({ db, target: newton })).outcome, "up_to_date");
+        assert.equal(await wayBackTo(db, newton), "done");
       }
       await sync({ db, target: ocata });
       assert.deepEqual(await visibilityById(db), migratedRows(50));
       await assert.rejects(revert({ db, target: newton }), { code: "schema.out_of_order" });
+      assert.equal(await wayBackTo(db, newton), "closed");
     }));
 
   test(`phases: limits end a data migration early, and the next run goes on (${dialect})`, () =>

@@ -2,6 +2,7 @@
 // newest release and last step first. What the older release cannot express is counted first, and lost only by its operator's word.
 import { ServiceError } from "../../core/errors.ts";
 import { type Release, releases } from "../../releases/catalogue.ts";
+import type { Database } from "../database.ts";
 import { expandStepsOf, stepsOf } from "../releases/steps.ts";
 import { defaultBackfillLimits } from "./backfill-limits.ts";
 import { runBackfill } from "./backfill-runner.ts";
@@ -47,6 +48,16 @@ export function revert(options: EngineOptions & { acceptLosses?: boolean }): Pro
     if (losses.length > 0 && options.acceptLosses !== true) throw wouldLose(run, losses);
     return { ...(await takeBack(run, standing, going)), losses };
   });
+}
+
+/** Whether a revert to `target` is possible still; `done` where there is nothing left to take back. Changes nothing. */
+export async function wayBackTo(db: Database, target: Release): Promise<"open" | "closed" | "done"> {
+  const schema = await readLiveSchema(db);
+  const standing = await readStanding(db, schema);
+  if (standing.contractLevel > target.level) return "closed";
+  const going = goingReleases(standing, schema, target);
+  for (const release of going) if (await contractHasBegun(db, release, schema)) return "closed";
+  return going.length === 0 ? "done" : "open";
 }
 
 /** What a revert to `target` would take from users; changes nothing. */

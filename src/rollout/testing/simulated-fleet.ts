@@ -148,6 +148,9 @@ export class SimulatedFleet {
           "contract: no old node is alive",
         );
         this.due = "nothing";
+        return;
+      case "revert":
+        assert.fail("revert: this simulation goes forward");
     }
   }
 

@@ -1,0 +1,75 @@
+// A rollout that leaves the contract for another day, and its way back from another folder, where only the database has its journal:
+// under traffic, with nothing failed, and the database at the end as it was.
+import assert from "node:assert/strict";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parse, stringify } from "yaml";
+import { startFleet } from "../../demo/fleet.ts";
+import { sampleImages } from "../../demo/images.ts";
+import { binary, type Finished, finish } from "../../demo/processes.ts";
+import { loadSamples } from "../../demo/traffic/load.ts";
+import { Recorder } from "../../demo/traffic/recorder.ts";
+import { makeActors, startTraffic } from "../../demo/traffic/traffic.ts";
+
+const projects = ["red", "green"];
+
+test("a planned rollout ends before its contract, and is rolled back from elsewhere without a failed request", {
+  timeout: 900_000,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-back-"));
+  const fleet = await startFleet({ folder, nodes: 2, database: "sqlite", balancer: "builtin" });
+  const rollout = (...args: readonly string[]) => finish([...binary("glance-rollout"), ...args]);
+  const ok = (ended: Finished) => assert.equal(ended.code, 0, `${ended.stdout}\n${ended.stderr}`);
+  const recorder = new Recorder();
+  try {
+    const { origin } = fleet;
+    const images = sampleImages({ seed: 7, count: 4, projects });
+    const samples = await loadSamples(origin, recorder, images);
+    const actors = makeActors({ origin, recorder, samples, projects, seed: 7, count: 2 });
+    const traffic = startTraffic({ actors, requestsPerSecond: 10 });
+
+    ok(await rollout("plan", "--fleet", fleet.file));
+    const changed = await elsewhere(fleet.file, join(folder, "changed"), { gates: { synthetic: false } });
+    const refused = await rollout("run", "--fleet", changed, "--yes");
+    assert.equal(refused.code, 8, refused.stderr);
+    assert.match(refused.stderr, /gates changed in the fleet file/);
+
+    ok(await rollout("run", "--fleet", fleet.file, "--yes", "--until", "nodes"));
+    const status = JSON.parse((await rollout("status", "--fleet", fleet.file, "--json")).stdout);
+    assert.deepEqual([status.state, status.contractPending], ["waiting", true]);
+
+    const file = await elsewhere(fleet.file, join(folder, "elsewhere"), {});
+    ok(await rollout("rollback", "--fleet", file, "--yes"));
+    await traffic.stop();
+    for (const actor of actors) actor.client.close();
+    // What is announced falls with the nodes: that is what going back means.
+    const failures = recorder.failures.filter(({ kind }) => kind !== "versions");
+    assert.deepEqual(failures, []);
+
+    const version = await fleet.manage("db", "version");
+    assert.equal(version.stdout.trim(), "mitaka02", version.stderr);
+    const report = JSON.parse((await rollout("report", "--fleet", file, "--json")).stdout);
+    assert.deepEqual([report.rollout, report.state, report.broken], [status.rollout, "rolled back", null]);
+    const steps = (report.events as { kind: string; node?: string; data?: { do?: string } }[])
+      .filter((event) => event.kind === "result" && event.data?.do === "drain")
+      .map((event) => event.node);
+    assert.deepEqual(steps, ["n1", "n2", "n2", "n1"], "forward, and back in reverse order");
+  } finally {
+    await fleet.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+/** The same fleet, as another host would have its file: with a journal folder of its own. */
+async function elsewhere(file: string, folder: string, change: object): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, "fleet.yaml");
+  await copyFile(file, path);
+  const tree = parse(await readFile(path, "utf8")) as { gates: object };
+  const gates = { ...tree.gates, ...("gates" in change ? (change.gates as object) : {}) };
+  const journal = "gates" in change ? {} : { journal: join(folder, "journal") };
+  await writeFile(path, stringify({ ...tree, ...journal, gates }));
+  return path;
+}

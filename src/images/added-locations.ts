@@ -2,9 +2,10 @@
 import { ServiceError } from "../core/errors.ts";
 import { schemeOf } from "../stores/registry.ts";
 import type { Image, ImageLocation } from "./image.ts";
+import { mebibytes, requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-type Deps = Pick<ImageServicesDeps, "stores" | "images" | "settings">;
+type Deps = Pick<ImageServicesDeps, "stores" | "images" | "settings" | "limits">;
 
 /** A URL of a client's choosing must never make the service read its own files, or use the credentials of its own configuration. */
 const neverGiven: readonly string[] = ["file", "filesystem", "swift+config"];
@@ -50,7 +51,7 @@ function isNamedAfter(imageId: string, url: string): boolean {
 
 /**
  * Size of the data in bytes. Throws images.invalid where there is none, where it cannot be reached, or where it is not as large as the
- * image's other data; images.over_limit where the owner's storage would not do for it.
+ * image's other data; images.over_limit where the owner's storage would not do for it; identity.unavailable.
  */
 export async function measureAdded(deps: Deps, image: Image, added: readonly ImageLocation[]): Promise<number | null> {
   let sizeBytes = image.sizeBytes;
@@ -68,6 +69,13 @@ export async function measureAdded(deps: Deps, image: Image, added: readonly Ima
         facts: { projectBytesMax },
       });
   }
+  // Of the owner, as above: a service adds locations to everybody's images.
+  if (added.length > 0)
+    await requireWithinLimits(
+      deps,
+      { projectId: image.owner },
+      { image_size_total: mebibytes((sizeBytes ?? 0) * added.length) },
+    );
   return sizeBytes;
 }
 

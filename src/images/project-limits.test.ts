@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { ServiceError } from "../core/errors.ts";
-import { alice, Fixture, formats, never, send, withCode } from "./testing/fixture.ts";
+import { admin, alice, Fixture, formats, never, patch, send, withCode } from "./testing/fixture.ts";
+import { WebStore } from "./testing/web-store.ts";
 
 const mebibyte = 2 ** 20;
 const generous = { image_size_total: 100, image_stage_total: 100, image_count_total: 100, image_count_uploading: 100 };
@@ -110,4 +111,31 @@ test("limits: while Keystone does not say, nothing is begun", async () => {
   const services = fixture.node({ release: "2026.1", limits });
   await assert.rejects(services.images.create(alice, {}), withCode("identity.unavailable"));
   assert.equal(fixture.database.images.size, 0);
+});
+
+test("limits: data that is given by its location counts like data that is uploaded, by either way, for the image's owner", async () => {
+  const web = new WebStore();
+  const allowed = { ...generous, image_size_total: 1 };
+  const asked: (string | null)[] = [];
+  const limits = {
+    of: async (projectId: string | null) => {
+      asked.push(projectId);
+      return allowed;
+    },
+  };
+  const settings = { showLocations: true };
+  const services = new Fixture().node({ release: "2026.1", limits, settings, stores: [web.named] });
+  const url = web.add("disk", Buffer.alloc(2 * mebibyte));
+  const { id } = await services.images.create(alice, formats);
+  asked.length = 0;
+  await assert.rejects(
+    services.locations.add({ ...admin, roles: ["service"] }, id, { url }),
+    withCode("images.over_limit"),
+  );
+  const add = patch({ op: "add", path: ["locations", "-"], value: { url, metadata: {} } });
+  await assert.rejects(services.images.update(alice, id, add), withCode("images.over_limit"));
+  assert.deepEqual(asked, ["alice", "alice"]);
+  assert.equal((await services.images.show(alice, id)).status, "queued");
+  allowed.image_size_total = 2;
+  assert.equal((await services.images.update(alice, id, add)).status, "active");
 });

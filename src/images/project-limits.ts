@@ -25,7 +25,7 @@ type Deps = { readonly images: ImageRepository; readonly limits?: ProjectLimits 
 /** Nothing where limits are not Keystone's. Throws identity.unavailable. */
 export async function projectUsage(
   { images, limits }: Deps,
-  { projectId }: Caller,
+  { projectId }: Pick<Caller, "projectId">,
 ): Promise<Readonly<Partial<Record<LimitName, LimitUsage>>>> {
   if (!limits) return {};
   const [allowed, used, storedBytes] = await Promise.all([
@@ -45,7 +45,7 @@ export async function projectUsage(
 /** `more`: what is about to be added to each limit that matters. Throws images.over_limit, identity.unavailable. */
 export async function requireWithinLimits(
   deps: Deps,
-  caller: Caller,
+  caller: Pick<Caller, "projectId">,
   more: Readonly<Partial<Record<LimitName, number>>>,
 ): Promise<void> {
   const found = await projectUsage(deps, caller);

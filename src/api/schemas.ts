@@ -218,10 +218,11 @@ const member: Schema = {
 };
 
 function taskSchema({ tasksOfImages }: Pick<Capabilities, "tasksOfImages">): Schema {
+  // null in tasks of nodes that do not keep them.
   const ofImages: Schema = {
-    image_id: { type: "string", description: "Image the task is about." },
-    request_id: { type: "string", description: "Request that made the task." },
-    user_id: { type: "string", description: "User who made the request." },
+    image_id: { type: nullableText, description: "Image the task is about." },
+    request_id: { type: nullableText, description: "Request that made the task." },
+    user_id: { type: nullableText, description: "User who made the request." },
   };
   return {
     name: "task",
@@ -240,7 +241,7 @@ function taskSchema({ tasksOfImages }: Pick<Capabilities, "tasksOfImages">): Sch
       },
       input: { type: nullableObject, description: "What the task was given." },
       result: { type: nullableObject, description: "What came of the task." },
-      owner: { type: "string", description: "Project the task belongs to." },
+      owner: { type: nullableText, description: "Project the task belongs to." },
       message: { type: "string", description: "What people should know of how the task stands." },
       ...(tasksOfImages ? ofImages : {}),
       expires_at: { type: nullableText, description: "When the finished task is forgotten." },

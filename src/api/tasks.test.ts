@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { Ajv } from "ajv";
 import { memoryTasks } from "../images/testing/memory-tasks.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import { startApi, type TestApi } from "./testing/api-server.ts";
@@ -103,4 +104,15 @@ test("tasks: those of an image are for whoever sees the image and owns them, fro
   assert.equal((await fetch(`${api.url}/v2/images/${imageId}/tasks`, other)).status, 404);
   await using older = await startApi({ flavor: "fakeauth", release: "victoria" });
   assert.equal((await get(older, `/v2/images/${imageId}/tasks`)).status, 404);
+});
+
+test("tasks: the schema that is served allows those of older nodes and of callers without a project: the glance client holds tasks against it", async () => {
+  await using api = await startApi({ flavor: "fakeauth", release: "2026.1" });
+  const id = randomUUID();
+  const unknown = { owner: null, imageId: null, requestId: null, userId: null };
+  await memoryTasks(api.fixture.database).create({ id, type: "import", input: null, ...unknown });
+  const { body: task } = await get(api, `/v2/tasks/${id}`);
+  const { body: schema } = await get(api, "/v2/schemas/task");
+  const validate = new Ajv({ strict: false }).compile(schema);
+  assert(validate(task), JSON.stringify(validate.errors));
 });

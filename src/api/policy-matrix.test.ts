@@ -4,63 +4,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newestRelease, type ReleaseId } from "../releases/catalogue.ts";
 import { startApi, type TestApi } from "./testing/api-server.ts";
-
-const roles = ["auditor", "reader", "member", "admin"] as const;
-const relations = ["owner", "invited", "stranger", "projectless"] as const;
-type Role = (typeof roles)[number];
-type Relation = (typeof relations)[number];
-
-type Situation = { readonly role: Role; readonly relation: Relation; readonly visibility: string };
-
-const projects: Readonly<Record<Relation, string>> = {
-  owner: "own",
-  invited: "guest",
-  stranger: "far",
-  projectless: "none",
-};
-const root = "root:ops:admin";
-const tokenOf = ({ role, relation }: Pick<Situation, "role" | "relation">) => `u:${projects[relation]}:${role}`;
-
-type Call = {
-  readonly method: string;
-  /** After /v2/images/{id}. */
-  readonly path: string;
-  readonly body?: unknown;
-  readonly type?: string;
-  readonly ok: number;
-};
-const patchType = "application/openstack-images-v2.1-json-patch";
-const patch = (...operations: unknown[]) => ({ method: "PATCH", path: "", body: operations, type: patchType, ok: 200 });
-
-const calls = {
-  show: { method: "GET", path: "", ok: 200 },
-  rename: patch({ op: "replace", path: "/name", value: "n" }),
-  publicize: patch({ op: "replace", path: "/visibility", value: "public" }),
-  communitize: patch({ op: "replace", path: "/visibility", value: "community" }),
-  tag: { method: "PUT", path: "/tags/t", ok: 204 },
-  upload: { method: "PUT", path: "/file", body: "data", type: "application/octet-stream", ok: 204 },
-  // Of an image without data.
-  download: { method: "GET", path: "/file", ok: 204 },
-  deactivate: { method: "POST", path: "/actions/deactivate", ok: 204 },
-  reactivate: { method: "POST", path: "/actions/reactivate", ok: 204 },
-  addMember: { method: "POST", path: "/members", body: { member: "third" }, ok: 200 },
-  listMembers: { method: "GET", path: "/members", ok: 200 },
-  showMember: { method: "GET", path: "/members/guest", ok: 200 },
-  answer: { method: "PUT", path: "/members/guest", body: { status: "accepted" }, ok: 200 },
-  removeMember: { method: "DELETE", path: "/members/guest", ok: 204 },
-  remove: { method: "DELETE", path: "", ok: 204 },
-} as const satisfies Readonly<Record<string, Call>>;
-type CallName = keyof typeof calls;
-
-async function send(api: TestApi, token: string, path: string, call: Omit<Call, "path" | "ok">) {
-  const { method, body, type = "application/json" } = call;
-  const response = await fetch(`${api.url}/v2/images${path}`, {
-    method,
-    headers: { "x-auth-token": token, ...(body === undefined ? {} : { "content-type": type }) },
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-  });
-  return { status: response.status, text: await response.text() };
-}
+import {
+  type Call,
+  type CallName,
+  calls,
+  patch,
+  relations,
+  roles,
+  root,
+  type Situation,
+  send,
+  tokenOf,
+} from "./testing/policy-calls.ts";
 
 /** An image of project `own`, with a member where its visibility takes any. */
 async function prepare(

@@ -40,6 +40,11 @@ const definitionName = (name: string) => `metadef_definition_${name}`;
 function moved(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(moved);
   if (typeof value !== "object" || value === null) return value;
+  if ("is_base" in value && "pattern" in value) {
+    // A custom property that was set to null is shown as an empty text.
+    const { pattern, ...others } = value;
+    return { ...others, pattern: `^$|${pattern}` };
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) =>
       key === "$ref" && typeof inner === "string"

@@ -83,6 +83,8 @@ export const metadefOperations: Operations = {
       parameter("resource_types", text, "Names, separated by commas: namespaces that are for one of them."),
     ],
     answers: { 200: ref("metadef_namespaces") },
+    // The marker is no namespace.
+    errors: [404],
   },
   [`POST ${base}`]: {
     id: "createNamespace",

@@ -18,6 +18,8 @@ export const serviceOperations: Operations = {
       parameter("sort_dir", directions, "Which way."),
     ],
     answers: { 200: ref("tasks") },
+    // The marker is no task.
+    errors: [404],
   },
   "POST /tasks": {
     id: "createTask",

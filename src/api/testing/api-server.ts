@@ -50,6 +50,8 @@ export async function startApi(
     /** Downloads are cached in it. Absent: nothing is. */
     cache?: FileCache;
     importing?: NonNullable<NodeOptions["importing"]>;
+    /** Changes what the tests' operator set. */
+    images?: NonNullable<NodeOptions["settings"]>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
@@ -67,6 +69,7 @@ export async function startApi(
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
     ...(options.importing ? { importing: options.importing } : {}),
+    ...(options.images ? { settings: options.images } : {}),
     ...(cache ? { cache } : {}),
   });
   const metadefs = createMetadefServices({
@@ -108,7 +111,7 @@ export async function startApi(
       gzip: false,
       ...options.settings,
     },
-    images: settingsOf(release.id, { multiStore: options.stores !== undefined }),
+    images: settingsOf(release.id, { multiStore: options.stores !== undefined, ...options.images }),
     metrics: createApiMetrics(registry),
     logger: silentLogger,
     headerBytesMax: 65_536,

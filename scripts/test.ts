@@ -26,7 +26,7 @@ const notUnit = [
   "src/identity/keystone/keystone.test.ts",
 ];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
-const wholeProcess = ["test/{node,upgrade,compat,package}/**/*.test.ts"];
+const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
 const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/compat/reference-manage.test.ts"];
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;

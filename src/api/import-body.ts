@@ -3,12 +3,15 @@ import { ServiceError } from "../core/errors.ts";
 import { isStorable } from "../core/storable-text.ts";
 import type { ImportRequest, RequestedMethod } from "../images/import/import-request.ts";
 
-/** Throws api.bad_request. */
-export function parseImport(body: object, storeHeader: string | undefined): ImportRequest {
+/** `token`: the client's own, with which an image of another region is fetched. Throws api.bad_request. */
+export function parseImport(
+  body: object,
+  { storeHeader, token }: { readonly storeHeader: string | undefined; readonly token: string | undefined },
+): ImportRequest {
   if (Array.isArray(body)) throw wrong("it must be a JSON object");
   const given = body as Readonly<Record<string, unknown>>;
   return {
-    method: methodOf(given.method),
+    method: methodOf(given.method, token ?? null),
     storeIds: storeIdsOf(given.stores),
     headerStoreId: storeHeader ?? null,
     allStores: flagOf("all_stores", given.all_stores) ?? false,
@@ -23,11 +26,14 @@ export function importBody({ body, headerStoreId }: ImportRequest): string {
   return JSON.stringify(headerStoreId === null ? body : { ...(body as object), stores: [headerStoreId] });
 }
 
-function methodOf(method: unknown): RequestedMethod {
+function methodOf(method: unknown, token: string | null): RequestedMethod {
   if (typeof method !== "object" || method === null || Array.isArray(method))
     throw wrong('it needs an object "method" with a "name"');
-  const { name, uri } = method as Readonly<Record<string, unknown>>;
+  const given = method as Readonly<Record<string, unknown>>;
+  const { name, uri } = given;
   switch (name) {
+    case "glance-download":
+      return { name, token, ...remoteOf(given) };
     case "glance-direct":
     case "copy-image":
       return { name };
@@ -38,6 +44,24 @@ function methodOf(method: unknown): RequestedMethod {
       throw wrong(`"method" has no name of a way to import`);
   }
 }
+
+const interfaces: readonly unknown[] = ["public", "internal", "admin"];
+
+function remoteOf({
+  glance_region: region,
+  glance_image_id: imageId,
+  glance_service_interface: serviceInterface = "public",
+}: Readonly<Record<string, unknown>>): { region: string; imageId: string; serviceInterface: string } {
+  if (typeof region !== "string" || region === "" || region.length > 255 || !isStorable(region))
+    throw wrong('glance-download needs a text "glance_region"');
+  if (typeof imageId !== "string" || !uuid.test(imageId))
+    throw wrong('glance-download needs the id of an image, "glance_image_id"');
+  if (typeof serviceInterface !== "string" || !interfaces.includes(serviceInterface))
+    throw wrong(`"glance_service_interface" is one of ${interfaces.join(", ")}`);
+  return { region, imageId: imageId.toLowerCase(), serviceInterface };
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function storeIdsOf(stores: unknown): readonly string[] | null {
   if (stores === undefined || stores === null) return null;

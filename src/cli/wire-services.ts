@@ -15,6 +15,7 @@ import { createUploadRepository } from "../db/repositories/upload-repository.ts"
 import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { requireQemuImg } from "../images/import/qemu-img.ts";
+import type { Regions } from "../images/import/remote-image.ts";
 import { type ImportSettings, readImportSettings } from "../images/import/settings.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
@@ -35,6 +36,8 @@ export type ServiceContext = {
   readonly logger: Logger;
   readonly transfers: TransferTracker;
   readonly rules: OperatorRules;
+  /** Image services of other regions; absent: none is known. */
+  readonly regions?: Regions;
   /** Gets what has to be closed. */
   readonly stack: StopStack;
   /** Absent: nothing is cached. */
@@ -47,7 +50,7 @@ const stagingReadBytes = 262_144;
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
-  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false }: ServiceContext,
+  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false, regions }: ServiceContext,
 ): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
   const settings = readImageSettings(config, capabilities);
@@ -64,6 +67,7 @@ export async function openServices(
     stores,
     imports: createImportRepository(db, capabilities, importing),
     staging: await openStaging(importing, stack),
+    ...(regions ? { regions } : {}),
     ...(importing.stagingFolder === null ? {} : { scratch: openScratch(importing.stagingFolder) }),
     stagedKeys: async () => (importing.stagingFolder === null ? [] : listBlobs(importing.stagingFolder)),
     importing,

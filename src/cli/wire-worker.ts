@@ -38,7 +38,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const pipeline = readPipeline(config);
     for (const warning of pipeline.warnings) logger.warn(warning);
     const { policy } = rules;
-    const { identity, close } = openIdentity(config, {
+    const { identity, close, regions } = openIdentity(config, {
       ...pipeline,
       policy,
       traits: release.capabilities.policy,
@@ -50,7 +50,8 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const cache = cacheSettings && (await openCache(cacheSettings, async () => db, logger));
     if (cache) stack.defer(() => cache.close());
     const caching = cache ? { cache, cachesDownloads: pipeline.cache !== null } : {};
-    const parts = { db, release, nodeName, logger, transfers, rules, stack, ...caching };
+    const elsewhere = regions ? { regions } : {};
+    const parts = { db, release, nodeName, logger, transfers, rules, stack, ...caching, ...elsewhere };
     const { services, settings, stores } = await openServices(config, parts);
     const images = createImageRepository(db, release.capabilities);
     const prefetcher = cache && startPrefetcher({ cache, images, stores, logger }, cacheSettings.prefetchSeconds);

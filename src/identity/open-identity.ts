@@ -10,7 +10,7 @@ import { callerOptions } from "./config.ts";
 import { fakeauth } from "./fakeauth.ts";
 import { headerIdentity } from "./header-identity.ts";
 import { createIdentity, type Identity, nobody } from "./identity.ts";
-import { openKeystone } from "./keystone/open-keystone.ts";
+import { type Keystone, openKeystone } from "./keystone/open-keystone.ts";
 import { policyOptions } from "./policy/config.ts";
 
 export type IdentityContext = {
@@ -23,15 +23,24 @@ export type IdentityContext = {
   readonly logger: Logger;
 };
 
-export type OpenIdentity = { readonly identity: Identity; close(): Promise<void> };
+export type OpenIdentity = {
+  readonly identity: Identity;
+  /** Absent: callers come with no catalog. */
+  readonly regions?: Pick<Keystone, "imageEndpoint">;
+  close(): Promise<void>;
+};
 
 /** Nothing is connected to yet: a Keystone that is down keeps no node from starting. Throws config.invalid. */
 export function openIdentity(config: Pick<Config, "read">, context: IdentityContext): OpenIdentity {
   const { policy, traits } = context;
   if (traits.secureRbacOption) refuseHalfSecureRbac(config, traits);
-  const { source, close } = sourceOf(config, context);
+  const { source, close, regions } = sourceOf(config, context);
   const adminRole = traits.adminRoleOption ? config.read(callerOptions).admin_role.trim().toLowerCase() : null;
-  return { identity: createIdentity({ source, policy, adminRole: adminRole || null }), close };
+  return {
+    identity: createIdentity({ source, policy, adminRole: adminRole || null }),
+    close,
+    ...(regions ? { regions } : {}),
+  };
 }
 
 /** As the reference of those releases refuses to start: one half of the switch alone would be taken for the whole. */
@@ -49,7 +58,7 @@ function refuseHalfSecureRbac(config: Pick<Config, "read">, traits: PolicyTraits
 function sourceOf(
   config: Pick<Config, "read">,
   { callers, authtoken, logger }: IdentityContext,
-): { readonly source: Identity; close(): Promise<void> } {
+): Omit<OpenIdentity, "identity"> & { readonly source: Identity } {
   const close = () => Promise.resolve();
   const { allow_anonymous_access: allowAnonymous } = config.read(callerOptions);
   switch (callers) {
@@ -61,7 +70,7 @@ function sourceOf(
       return { source: headerIdentity({ allowAnonymous }), close };
     case "keystone": {
       const keystone = openKeystone(config, { authtoken, clock: systemClock, logger });
-      return { source: keystone.identity({ allowAnonymous }), close: () => keystone.close() };
+      return { source: keystone.identity({ allowAnonymous }), regions: keystone, close: () => keystone.close() };
     }
   }
 }

@@ -15,6 +15,7 @@ import { createImageService } from "./image-service.ts";
 import type { ScratchFiles } from "./import/conversion.ts";
 import type { ImportRepository } from "./import/import-repository.ts";
 import { createImportService, type ImportService } from "./import/import-service.ts";
+import type { Regions } from "./import/remote-image.ts";
 import type { ImportSettings } from "./import/settings.ts";
 import { createLocationService, type LocationService } from "./location-service.ts";
 import { createMemberService } from "./member-service.ts";
@@ -193,6 +194,8 @@ export type ImageServicesDeps = {
   readonly imports: ImportRepository;
   /** Where data waits to be imported; null where nothing is ever staged. */
   readonly staging: Store | null;
+  /** Image services of other regions; absent: none is known. */
+  readonly regions?: Regions;
   /** Files beside it, for programs that need files; absent: the staged data is no file. */
   readonly scratch?: ScratchFiles;
   /** Images whose data, complete or not, lies in that folder; other files may be among them. */

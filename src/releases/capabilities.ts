@@ -18,7 +18,7 @@ export type VisibilityFilter = Visibility | "all";
 
 export type ImportPlugin = "no_op" | "inject_image_metadata" | "image_conversion" | "image_decompression";
 
-export type ImportMethod = "glance-direct" | "web-download" | "copy-image";
+export type ImportMethod = "glance-direct" | "web-download" | "copy-image" | "glance-download";
 
 export type Capabilities = {
   /** How images.visibility is kept: before Ocata the boolean column is_public was all there was. */
@@ -216,6 +216,7 @@ export const wallabyCapabilities: Partial<Capabilities> = {
 };
 
 export const zedCapabilities: Partial<Capabilities> = {
+  importMethods: [...queensMethods, "copy-image", "glance-download"],
   stores: zedStores,
 };
 

@@ -41,7 +41,10 @@ async function stage(request: ApiRequest, { services, capabilities }: RouteDeps)
 }
 
 async function start(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
-  const wanted = parseImport(await request.json(), request.header("x-image-meta-store"));
+  const wanted = parseImport(await request.json(), {
+    storeHeader: request.header("x-image-meta-store"),
+    token: request.header("x-auth-token"),
+  });
   const imageId = request.param("imageId");
   try {
     await services.imports.start(request.caller, imageId, wanted);

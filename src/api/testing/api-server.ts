@@ -52,6 +52,7 @@ export async function startApi(
     importing?: NonNullable<NodeOptions["importing"]>;
     /** Changes what the tests' operator set. */
     images?: NonNullable<NodeOptions["settings"]>;
+    regions?: NonNullable<NodeOptions["regions"]>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
@@ -68,6 +69,7 @@ export async function startApi(
     policy,
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
+    ...(options.regions ? { regions: options.regions } : {}),
     ...(options.importing ? { importing: options.importing } : {}),
     ...(options.images ? { settings: options.images } : {}),
     ...(cache ? { cache } : {}),

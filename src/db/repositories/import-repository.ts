@@ -160,6 +160,7 @@ export function createImportRepository(
         const present = await liveLocations(tx, lease.imageId);
         for (const location of locations)
           if (!present.has(location.url)) await insertLocation(tx, lease.imageId, location, at.now);
+        if (data?.becomes?.properties) await writeProperties(tx, lease.imageId, data.becomes.properties, at);
         if (progress) await writeProperties(tx, lease.imageId, progressValues(progress), at);
         if (outcome !== null) {
           await writeProperties(tx, lease.imageId, { [lockProperty]: null, [stageHostProperty]: null }, at);

@@ -213,3 +213,26 @@ test("keystone: limits are the project's own, and where it has none those that a
   assert.deepEqual(nobodys, theirs);
   await assert.rejects(lost.of(project), (error) => isServiceError(error, "identity.unavailable"));
 });
+
+test("keystone: the catalog of a caller's own token says where another region has its images", async (t) => {
+  await keystone.call("POST", "/regions", { region: { id: "West" } });
+  const west = { type: "image", name: "images of the west" };
+  const { id } = (await keystone.call<{ service: { id: string } }>("POST", "/services", { service: west })).service;
+  for (const face of ["public", "internal"])
+    await keystone.call("POST", "/endpoints", {
+      endpoint: { service_id: id, interface: face, url: `http://${face}.example/image/`, region_id: "West" },
+    });
+  const { regions, close } = openForTest(credentials(keystone.url, service, ""));
+  t.after(close);
+  const token = await keystone.token(member, { project });
+  const at = (region: string, serviceInterface = "public", by = token) =>
+    regions?.imageEndpoint({ token: by, region, serviceInterface });
+  assert.equal(await at("west"), "http://public.example/image");
+  assert.equal(await at("West", "internal"), "http://internal.example/image");
+  assert.equal(await at("East"), null);
+  assert.equal(await at("West", "private"), null);
+  await assert.rejects(
+    async () => at("West", "public", "no token"),
+    (error) => isServiceError(error, "identity.unauthenticated"),
+  );
+});

@@ -4,12 +4,15 @@ import type { Config } from "../../core/config.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Identity } from "../identity.ts";
 import { readKeystoneSettings } from "./config.ts";
+import { type EndpointQuestion, imageEndpoint } from "./image-endpoint.ts";
 import { KeystoneClient } from "./keystone-client.ts";
 import { KeystoneIdentity } from "./keystone-identity.ts";
 import { ServiceSession } from "./service-session.ts";
 import { TokenValidator } from "./token-validator.ts";
 
 export type Keystone = {
+  /** See imageEndpoint. */
+  imageEndpoint(question: EndpointQuestion): Promise<string | null>;
   identity(options: { readonly allowAnonymous: boolean }): Identity;
   close(): Promise<void>;
 };
@@ -26,6 +29,7 @@ export function openKeystone(
   const tokens = new TokenValidator({ session, clock, cacheMs: settings.cacheMs });
   return {
     identity: ({ allowAnonymous }) => new KeystoneIdentity({ settings, tokens, allowAnonymous, logger }),
+    imageEndpoint: (question) => imageEndpoint(session, question),
     close: () => client.close(),
   };
 }

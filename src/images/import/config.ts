@@ -11,7 +11,7 @@ export const importOptions = optionGroup("DEFAULT", {
   enabled_import_methods: {
     type: "list",
     default: ["default"],
-    help: "Ways of importing images that clients may use, for instance [glance-direct,web-download]; [] for none. Those that the release does not know are left out. default: those of the release, which are glance-direct from Pike, web-download from Queens, copy-image from Ussuri on. glance-download is not served, and left out.",
+    help: "Ways of importing images that clients may use, for instance [glance-direct,web-download]; [] for none. Those that the release does not know are left out. default: those of the release, which are glance-direct from Pike, web-download from Queens, copy-image from Ussuri on. glance-download is there from Zed on, where it is named.",
   },
   enable_image_import: {
     type: "boolean",
@@ -102,7 +102,16 @@ export const conversionOptions = optionGroup("image_conversion", {
   },
 });
 
+export const glanceDownloadOptions = optionGroup("glance_download_properties", {
+  extra_properties: {
+    type: "list",
+    default: ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
+    help: "Beginnings of the names of those properties that glance-download takes along from the other region.",
+  },
+});
+
 export const importOptionGroups = [
+  glanceDownloadOptions,
   conversionOptions,
   importPluginOptions,
   injectOptions,

@@ -47,7 +47,12 @@ export type ImportBegun =
 export type ImportedData = Omit<StoredData, "url" | "metadata" | "checksum"> & {
   readonly checksum: string | null;
   /** The image's formats from now on; absent: they stay. */
-  readonly becomes?: { readonly diskFormat: string; readonly containerFormat: string };
+  readonly becomes?: {
+    readonly diskFormat: string;
+    readonly containerFormat: string;
+    /** Set beside those it has. */
+    readonly properties?: Readonly<Record<string, string>>;
+  };
 };
 
 export type ImportCommit = {

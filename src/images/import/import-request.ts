@@ -8,6 +8,14 @@ import type { ImportTarget } from "./import-work.ts";
 export type RequestedMethod =
   | { readonly name: "glance-direct" }
   | { readonly name: "web-download"; readonly uri: string }
+  | {
+      readonly name: "glance-download";
+      readonly region: string;
+      readonly imageId: string;
+      readonly serviceInterface: string;
+      /** The caller's own; null: there is none. */
+      readonly token: string | null;
+    }
   | { readonly name: "copy-image" };
 
 /** Its form is checked, not more. */
@@ -27,6 +35,7 @@ export type ImportRequest = {
 export const statusNeeded = {
   "glance-direct": "uploading",
   "web-download": "queued",
+  "glance-download": "queued",
   "copy-image": "active",
 } as const satisfies Partial<Record<ImportMethod, string>>;
 

@@ -8,6 +8,7 @@ import { convertedSource } from "./conversion.ts";
 import { unpackedSource } from "./decompress.ts";
 import type { RequestedMethod } from "./import-request.ts";
 import type { ImportSource } from "./import-work.ts";
+import type { RemoteImage } from "./remote-image.ts";
 import { removeStaged, stagedBytes, stagedImageBytes, stagingOf } from "./staged-data.ts";
 import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
@@ -25,6 +26,8 @@ type Options = {
   readonly image: Image;
   readonly method: RequestedMethod;
   readonly filter: UriFilter;
+  /** Where the method is glance-download. */
+  readonly remote?: RemoteImage;
   /** How often the data is read. */
   readonly passes: number;
 };
@@ -51,7 +54,7 @@ export async function importSource(deps: Deps, options: Options): Promise<SizedS
 /** `keeps`: what is fetched is kept as a file for the length of the import. */
 async function sourceOf(
   deps: Deps,
-  { image, method, filter, keeps }: Options & { readonly keeps: boolean },
+  { image, method, filter, remote, keeps }: Options & { readonly keeps: boolean },
 ): Promise<SizedSource> {
   switch (method.name) {
     case "glance-direct":
@@ -63,6 +66,11 @@ async function sourceOf(
       };
       // Fetched once, whatever number of stores it goes to.
       return { ...(keeps ? keptSource(deps, image.id, download) : download), sizeBytes: null };
+    }
+    case "glance-download": {
+      const { open, sizeBytes } = remote ?? assert.fail("it was looked up before");
+      const download: ImportSource = { open, staged: false };
+      return { ...(keeps ? keptSource(deps, image.id, download) : download), sizeBytes };
     }
     case "copy-image":
       return { ...storedSource(deps, image), sizeBytes: image.sizeBytes };

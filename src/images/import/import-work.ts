@@ -61,6 +61,8 @@ export type ImportJob = {
   /** Set before the first byte is stored. */
   readonly properties: Readonly<Record<string, string>>;
   readonly limits: Pick<UploadLimits, "bytesMax" | "bytesMaxOf">;
+  /** What the image becomes with its data, which `image` says already; absent: it stays what it is. */
+  readonly becomes?: ImportedData["becomes"];
 };
 
 type Placed = Pick<ImageLocation, "url" | "metadata">;
@@ -167,7 +169,7 @@ export class ImportWork {
       if (!known) {
         const { checksum, hash } = meter;
         const virtualSizeBytes = meter.virtualSizeBytes ?? becomes?.virtualBytes ?? null;
-        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes, ...(becomes ? { becomes } : {}) };
+        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes, ...becoming(this.#job.becomes, becomes) };
       }
       return { url, metadata: { ...noted, ...metadata } };
     } catch (error) {
@@ -234,6 +236,13 @@ export class ImportWork {
       outcome: { status: "failure", result: null, message: messageOf(error, cut) },
     });
   }
+}
+
+/** What the data was converted to counts more than what it was. */
+function becoming(before: ImportedData["becomes"], after: Becomes | undefined): Pick<ImportedData, "becomes"> {
+  if (!after) return before ? { becomes: before } : {};
+  const { diskFormat, containerFormat } = after;
+  return { becomes: { ...before, diskFormat, containerFormat } };
 }
 
 function sourceFailure(cause: unknown): ServiceError {

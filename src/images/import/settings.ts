@@ -5,6 +5,7 @@ import { ServiceError } from "../../core/errors.ts";
 import type { Capabilities, ImportMethod, ImportPlugin } from "../../releases/capabilities.ts";
 import {
   conversionOptions,
+  glanceDownloadOptions,
   importFilterOptions,
   importOptions,
   importPluginOptions,
@@ -30,6 +31,8 @@ export type ImportSettings = {
   readonly plugins: readonly ImportPlugin[];
   /** What image_conversion makes of images. */
   readonly convertsTo: WritableFormat;
+  /** Beginnings of the names of properties that glance-download takes along. */
+  readonly copiedProperties: readonly string[];
   /** What inject_image_metadata sets, and for whom it does not. */
   readonly injected: {
     readonly properties: Readonly<Record<string, string>>;
@@ -38,7 +41,6 @@ export type ImportSettings = {
 };
 
 const knownPlugins: readonly string[] = ["no_op", "inject_image_metadata", "image_conversion", "image_decompression"];
-/** glance-download is one of the reference's that we do not have: where an operator names it, it is left out. */
 const known: readonly string[] = ["glance-direct", "web-download", "copy-image", "glance-download"];
 
 /** `selfUrl`: worker_self_reference_url, or what stands in for it. Throws config.invalid. */
@@ -61,6 +63,10 @@ export function readImportSettings(
     importsMax: config.read(taskExecutorOptions).max_workers,
     plugins: pluginsOf(config.read(importPluginOptions).image_import_plugins, capabilities),
     convertsTo: outputFormatOf(config.read(conversionOptions).output_format),
+    copiedProperties: config
+      .read(glanceDownloadOptions)
+      .extra_properties.map((prefix) => prefix.trim())
+      .filter((prefix) => prefix !== ""),
     injected: {
       properties: injectedOf(inject.inject),
       ignoredRoles: inject.ignore_user_roles.map((role) => role.toLowerCase()),

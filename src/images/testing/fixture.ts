@@ -14,6 +14,7 @@ import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
 import type { ScratchFiles } from "../import/conversion.ts";
+import type { Regions } from "../import/remote-image.ts";
 import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
@@ -106,14 +107,15 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
 const anything = { allowed: [], disallowed: [] };
 
 /** What the release has, for URLs on this machine. */
-export const importSettingsOf = ({ importMethods }: Capabilities): ImportSettings => ({
-  methods: importMethods,
+export const importSettingsOf = ({ importMethodsDefault }: Capabilities): ImportSettings => ({
+  methods: importMethodsDefault,
   stagingFolder: "/staging",
   selfUrl: null,
   taskLifeHours: 48,
   importsMax: 2,
   plugins: [],
   convertsTo: "raw",
+  copiedProperties: ["hw_", "os_distro"],
   injected: { properties: {}, ignoredRoles: ["admin"] },
   uriRules: { schemes: anything, hosts: { allowed: ["127.0.0.1", "localhost"], disallowed: [] }, ports: anything },
 });
@@ -182,6 +184,7 @@ export type NodeOptions = {
   readonly store?: Store;
   readonly staging?: Store | null;
   readonly scratch?: ScratchFiles;
+  readonly regions?: Regions;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
@@ -221,6 +224,7 @@ export class Fixture {
       tasks: life.wrap(memoryTasks(this.database)),
       imports: life.wrap(memoryImports(this.database)),
       staging: options.staging === undefined ? this.staging : options.staging,
+      ...(options.regions ? { regions: options.regions } : {}),
       ...(options.scratch ? { scratch: options.scratch } : {}),
       stagedKeys: async () => this.staging.keys,
       importing: { ...importSettingsOf(capabilities), ...options.importing },

@@ -347,6 +347,7 @@ export function memoryImports(database: MemoryDatabase): ImportRepository {
         ...(data ? { sizeBytes, checksum, virtualSizeBytes, ...hashes, ...formats } : {}),
         locations: [...row.locations, ...added],
       });
+      if (becomes?.properties) note(lease.imageId, becomes.properties);
       if (progress)
         note(lease.imageId, {
           os_glance_importing_to_stores: progress.importing.join(","),

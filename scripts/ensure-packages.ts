@@ -11,6 +11,10 @@ const needed = [
   { package: "mariadb-client", programs: ["mariadb", "mariadb-dump"] },
   { package: "postgresql", programs: ["initdb", "postgres"] },
   { package: "haproxy", programs: ["haproxy"] },
+  { package: "nginx", programs: ["nginx"] },
+  { package: "openssh-server", programs: ["sshd"] },
+  { package: "openssh-client", programs: ["ssh", "ssh-keygen"] },
+  { package: "iproute2", programs: ["ip"] },
   // Swift, which also speaks S3, and memcached, where it keeps tokens.
   { package: "swift-proxy", programs: ["swift-proxy-server"] },
   { package: "swift-account", programs: ["swift-account-server"] },

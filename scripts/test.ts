@@ -24,6 +24,8 @@ const notUnit = [
   "src/db/backup/**",
   "src/db/{dialects,schema}/{mysql,postgresql}/**",
   "src/identity/keystone/keystone.test.ts",
+  "src/rollout/balancers/{command,health,nginx}/**",
+  "src/rollout/nodes/{command,ssh}/**",
 ];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];

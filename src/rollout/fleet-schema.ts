@@ -1,26 +1,8 @@
 // The shape of fleet.yaml as JSON Schema: what is allowed is said here, once; fleet.ts reads the file against it.
 import { releaseIds } from "../releases/catalogue.ts";
 import { balancerSchemas } from "./balancers/balancer-schemas.ts";
-import { address, seconds, text } from "./schema-parts.ts";
-
-const node = {
-  type: "object",
-  additionalProperties: false,
-  required: ["name", "driver", "address", "directory", "config"],
-  properties: {
-    name: { type: "string", pattern: "^[A-Za-z0-9._-]+$", description: "letters, digits, dot, dash and underscore" },
-    driver: { enum: ["local"] },
-    address,
-    directory: text,
-    config: text,
-    command: { type: "array", items: text, minItems: 1 },
-    packages: {
-      type: "object",
-      additionalProperties: false,
-      properties: Object.fromEntries(releaseIds.map((id) => [id, text])),
-    },
-  },
-} as const;
+import { nodeSchemas } from "./nodes/node-schemas.ts";
+import { seconds, text } from "./schema-parts.ts";
 
 export const fleetSchema = {
   type: "object",
@@ -43,7 +25,12 @@ export const fleetSchema = {
       required: ["directory"],
       properties: { directory: text, deadline_seconds: seconds(1, 86_400) },
     },
-    nodes: { type: "array", minItems: 1, maxItems: 500, items: node },
+    nodes: {
+      type: "array",
+      minItems: 1,
+      maxItems: 500,
+      items: { type: "object", required: ["driver"], discriminator: { propertyName: "driver" }, oneOf: nodeSchemas },
+    },
     balancer: {
       type: "object",
       required: ["driver"],

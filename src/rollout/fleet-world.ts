@@ -12,10 +12,11 @@ import type { Balancer } from "./balancers/balancer.ts";
 import type { DatabaseView } from "./database-view.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Action, NodeStep } from "./decision.ts";
-import type { Fleet, FleetNode } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import type { JournalEvent } from "./journal-event.ts";
 import { askHealth } from "./node-health.ts";
 import type { NodeDriver, NodeObservation } from "./nodes/node-driver.ts";
+import type { FleetNode } from "./nodes/node-schemas.ts";
 import { probeNode } from "./probe.ts";
 import type { Done, Report, World } from "./runner.ts";
 import { runSchemaPhase } from "./schema-phase.ts";
@@ -103,7 +104,8 @@ export class FleetWorld implements World {
     }
     if (action.do === "back-up") return this.#backUp(report, signal);
     const { fleet, databaseConfig, packageRoot, database, engineRelease, acceptLosses } = this.#parts;
-    const root = fleet.nodes.find((node) => node.packages)?.packages?.[engineRelease] ?? packageRoot;
+    const here = fleet.nodes.flatMap((node) => (node.driver === "local" ? (node.packages?.[engineRelease] ?? []) : []));
+    const root = here[0] ?? packageRoot;
     try {
       const about = {
         phase: action.do,
@@ -223,7 +225,7 @@ export class FleetWorld implements World {
         await within((limit) => driver.cut(limit));
         return `${name} was ended`;
       case "install":
-        await within((limit) => driver.install(fleet.target, limit));
+        await within((limit) => driver.install(fleet.target, limit), driver.installMsMax);
         return `${name} is installed as ${fleet.target}`;
       case "start":
         this.#starts.set(name, (this.#starts.get(name) ?? 0) + 1);

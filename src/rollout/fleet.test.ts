@@ -40,7 +40,8 @@ function load(tree: unknown) {
 
 test("a fleet file is read with its defaults, paths relative to the file", () => {
   const fleet = load(right());
-  assert.equal(fleet.nodes[1]?.config, join(folder, "n2/glance-api.conf"));
+  const second = fleet.nodes[1];
+  assert.equal(second?.driver === "local" && second.config, join(folder, "n2/glance-api.conf"));
   assert.equal(fleet.journal, join(folder, "journal"));
   assert.equal(fleet.servingMin, 2);
   assert.deepEqual(fleet.drain, { msMax: 3_600_000, policy: "wait" });
@@ -89,8 +90,8 @@ const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
   ["an unknown release", (tree) => ({ ...tree, target: "octa" }), /target is "octa"; allowed: newton, ocata/],
   [
     "an unknown node driver",
-    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), driver: "ssh" }] }),
-    /nodes\[0\]\.driver is "ssh"; allowed: local/,
+    (tree) => ({ ...tree, nodes: [{ ...node("n1", 1), driver: "telnet" }] }),
+    /nodes\[0\]\.driver is "telnet"; allowed: local, ssh, command/,
   ],
   ["a missing key", (tree) => ({ ...tree, backup: {} }), /backup\.directory is missing/],
   ["no database", (tree) => ({ ...tree, database: {} }), /database needs exactly one of: config, connection/],

@@ -9,20 +9,7 @@ import type { ReleaseId } from "../releases/catalogue.ts";
 import { type BalancerText, type FleetBalancer, readBalancer } from "./balancers/balancer-schemas.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
-
-export type FleetNode = {
-  readonly name: string;
-  readonly driver: "local";
-  /** host:port, where the node listens. */
-  readonly address: string;
-  readonly directory: string;
-  /** The node's glance-api.conf. */
-  readonly config: string;
-  /** What starts the node; absent: this package's own glance-api. `{config}`, `{directory}`, `{package}`, `{release}` are filled in. */
-  readonly command?: readonly string[];
-  /** Installed packages by release; absent: one package speaks them all. */
-  readonly packages?: Readonly<Partial<Record<ReleaseId, string>>>;
-};
+import { type FleetNode, type NodeText, readNode } from "./nodes/node-schemas.ts";
 
 export type DrainPolicy = "wait" | "pause" | "cut";
 
@@ -47,15 +34,7 @@ type FleetText = {
   journal: string;
   database: { config?: string; connection?: string };
   backup: { directory: string; deadline_seconds: number };
-  nodes: {
-    name: string;
-    driver: "local";
-    address: string;
-    directory: string;
-    config: string;
-    command?: string[];
-    packages?: Partial<Record<ReleaseId, string>>;
-  }[];
+  nodes: NodeText[];
   balancer: BalancerText;
   capacity: { serving_min?: number };
   drain: { deadline_seconds: number; policy: DrainPolicy };
@@ -111,14 +90,7 @@ function toFleet(file: string, text: FleetText): Fleet {
     journal: at(text.journal),
     database: config === undefined ? { connection: connection ?? "" } : { config: at(config) },
     backup: { directory: at(text.backup.directory), msMax: text.backup.deadline_seconds * 1000 },
-    nodes: text.nodes.map(({ packages, ...node }) => ({
-      ...node,
-      directory: at(node.directory),
-      config: at(node.config),
-      ...(packages && {
-        packages: Object.fromEntries(Object.entries(packages).map(([release, path]) => [release, at(path)])),
-      }),
-    })),
+    nodes: within(file, () => text.nodes.map((node, index) => readNode(node, index, text.target, at))),
     balancer: within(file, () => readBalancer(text.balancer, at)),
     // One node is out at a time, so by default all the others are to serve; a fleet of one must say that it accepts the gap.
     servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - 1),
@@ -142,17 +114,25 @@ function within<T>(file: string, read: () => T): T {
 }
 
 function checkNodes(fleet: Fleet): void {
-  for (const key of ["name", "address", "config"] as const) {
+  // Nodes on hosts of their own may well have their configuration at the same path.
+  const own: Readonly<Record<string, (node: FleetNode) => string | undefined>> = {
+    name: (node) => node.name,
+    address: (node) => node.address,
+    config: (node) => (node.driver === "local" ? node.config : undefined),
+  };
+  for (const [key, get] of Object.entries(own)) {
     const seen = new Map<string, number>();
     for (const [index, node] of fleet.nodes.entries()) {
-      const before = seen.get(node[key]);
+      const value = get(node);
+      if (value === undefined) continue;
+      const before = seen.get(value);
       if (before !== undefined) {
         throw invalid(
           fleet.file,
-          `nodes[${index}].${key} is ${node[key]}, as is nodes[${before}].${key}; each is one node's own`,
+          `nodes[${index}].${key} is ${value}, as is nodes[${before}].${key}; each is one node's own`,
         );
       }
-      seen.set(node[key], index);
+      seen.set(value, index);
     }
   }
   if (fleet.servingMin > fleet.nodes.length) {
@@ -166,6 +146,11 @@ function checkNodes(fleet: Fleet): void {
 function checkFiles(fleet: Fleet): void {
   if ("config" in fleet.database) mustBe(fleet, "database.config", fleet.database.config, "file");
   for (const [index, node] of fleet.nodes.entries()) {
+    if (node.driver === "ssh" && node.install && "packages" in node.install) {
+      for (const [release, path] of Object.entries(node.install.packages))
+        mustBe(fleet, `nodes[${index}].install.${node.install.by}.${release}`, path, "file");
+    }
+    if (node.driver !== "local") continue;
     mustBe(fleet, `nodes[${index}].directory`, node.directory, "directory");
     mustBe(fleet, `nodes[${index}].config`, node.config, "file");
     for (const [release, path] of Object.entries(node.packages ?? {})) {

@@ -1,6 +1,7 @@
 // Runs one command of the operator's, or a tool that a driver needs, without a shell: its whole output, within a time, and an error in one
 // line where it fails. Ends the command with all it started when it takes too long.
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { errorText, ServiceError } from "../core/errors.ts";
 
 export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -11,7 +12,9 @@ export type CommandOptions = {
   readonly msMax: number;
   readonly signal: AbortSignal;
   /** Written to its standard input. */
-  readonly input?: string | Buffer;
+  readonly input?: string | Buffer | Readable;
+  /** Stands for the words in errors, where they are not for people. */
+  readonly shownAs?: string;
   /** Exit codes that are answers, not failures. Default: 0 alone. */
   readonly answers?: readonly number[];
 };
@@ -45,6 +48,7 @@ export function runCommand(words: readonly string[], options: CommandOptions): P
       signal.removeEventListener("abort", onAbort);
       child.stdout.destroy();
       child.stderr.destroy();
+      if (typeof options.input === "object" && "pipe" in options.input) options.input.destroy();
       settle();
     };
     const giveUp = (why: string, cause?: unknown) => {
@@ -77,12 +81,18 @@ export function runCommand(words: readonly string[], options: CommandOptions): P
     child.on("error", (error) => giveUp(`cannot be started (${errorText(error)})`, error));
     // A command that does not read what it is given has a reason, which its exit code tells.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
+    const { input = "" } = options;
+    if (typeof input === "string" || Buffer.isBuffer(input)) child.stdin.end(input);
+    else {
+      // Closed too soon, the command could take a part of its input for all of it.
+      input.on("error", (error) => giveUp(`could not be given its input (${errorText(error)})`, error));
+      input.pipe(child.stdin);
+    }
   });
 }
 
 function failed(of: CommandOptions, words: readonly string[], why: string, cause?: unknown): ServiceError {
-  const command = words.join(" ").replace(/\s+/g, " ");
+  const command = (of.shownAs ?? words.join(" ")).replace(/\s+/g, " ");
   const text = command.length > 120 ? `${command.slice(0, 117)}...` : command;
   return new ServiceError("rollout.driver_failed", `${of.what}: '${text}' ${why}`, {
     facts: { command: text },
@@ -100,7 +110,7 @@ function endGroup(pid: number): void {
 }
 
 /** What a program said last is mostly why it ended. */
-function lastLine(text: string): string {
+export function lastLine(text: string): string {
   return (
     text
       .split("\n")

@@ -238,6 +238,25 @@ test("deploy: the sample fleet file is right, and fits the sample haproxy.cfg", 
   for (const { name, address } of sample.nodes) assert(haproxy.includes(`server ${name} ${address}\n`));
 });
 
+test("deploy: systemd takes the sample unit", async (t) => {
+  if (!existsSync("/usr/bin/systemd-analyze")) return t.skip("this machine has no systemd-analyze");
+  const sample = readFileSync(new URL("../../../deploy/glance-api.service", import.meta.url), "utf8");
+  // The program has to be there.
+  const text = sample.replace("ExecStart=/usr/bin/glance-api", "ExecStart=/bin/true");
+  const file = join(root, "glance-api.service");
+  writeFileSync(file, text);
+  const verify = (path: string) =>
+    new Promise<string>((resolve, reject) => {
+      execFile("/usr/bin/systemd-analyze", ["verify", path], (error, stdout, stderr) =>
+        error ? reject(error) : resolve(stdout + stderr),
+      );
+    });
+  // It tells of other units of this machine too, and ends with 0 whatever it tells.
+  assert(!(await verify(file)).includes("glance-api.service"));
+  writeFileSync(file, text.replace("\nNotifyAccess=", "\nNotifyAcess="));
+  assert.match(await verify(file).catch(String), /glance-api\.service/);
+});
+
 test("deploy: HAProxy takes the sample haproxy.cfg", async () => {
   const file = fileURLToPath(new URL("../../../deploy/haproxy.cfg", import.meta.url));
   const ended = await new Promise<Ended>((resolve) => {

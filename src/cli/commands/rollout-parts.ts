@@ -18,8 +18,13 @@ import { DatabaseView } from "../../rollout/database-view.ts";
 import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import type { FleetParts } from "../../rollout/fleet-world.ts";
+import { createCommandNode } from "../../rollout/nodes/command/command-node.ts";
 import { createLocalNode } from "../../rollout/nodes/local/local-node.ts";
 import { readNodeConfig } from "../../rollout/nodes/local/node-config.ts";
+import type { NodeDriver } from "../../rollout/nodes/node-driver.ts";
+import type { FleetNode } from "../../rollout/nodes/node-schemas.ts";
+import { createSshNode } from "../../rollout/nodes/ssh/ssh-node.ts";
+import { sshNodeFile } from "../../rollout/nodes/ssh/ssh-node-file.ts";
 import { configuration } from "../wire-options.ts";
 
 export type RolloutParts = FleetParts & {
@@ -43,14 +48,14 @@ export type WireOptions = {
 export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
   const { rolloutId, journaled = () => [], onLook, database = databaseOf(fleet) } = options;
   // Said now rather than when the node's turn has come.
-  for (const node of fleet.nodes) readNodeConfig(node.config);
+  for (const node of fleet.nodes) if (node.driver === "local") readNodeConfig(node.config);
   const databaseUrl = readUrl(fleet);
   const names = fleet.nodes.map((node) => node.name);
   return {
     fleet,
     rolloutId,
     journaled,
-    drivers: new Map(fleet.nodes.map((node) => [node.name, createLocalNode(node, systemClock)])),
+    drivers: new Map(fleet.nodes.map((node) => [node.name, createDriver(node)])),
     balancer: createBalancer(fleet, names),
     database,
     databaseUrl,
@@ -92,6 +97,17 @@ export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
   };
 }
 
+function createDriver(node: FleetNode): NodeDriver {
+  switch (node.driver) {
+    case "local":
+      return createLocalNode(node, systemClock);
+    case "ssh":
+      return createSshNode(node, systemClock);
+    case "command":
+      return createCommandNode(node);
+  }
+}
+
 function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
   const { balancer } = fleet;
   switch (balancer.driver) {
@@ -102,8 +118,11 @@ function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
     case "command":
       return createCommandBalancer(balancer, names, systemClock);
     case "health": {
-      const fileOf = (name: string) => localNodeFile(balancer.disableFile.replaceAll("{node}", name));
-      const nodes = fleet.nodes.map(({ name, address }) => ({ name, address, file: fileOf(name) }));
+      const nodes = fleet.nodes.map((node) => {
+        const path = balancer.disableFile.replaceAll("{node}", node.name);
+        const file = node.driver === "ssh" ? sshNodeFile(node, path) : localNodeFile(path);
+        return { name: node.name, address: node.address, file };
+      });
       return createHealthBalancer(balancer, nodes, systemClock);
     }
   }

@@ -5,6 +5,7 @@ import { revertLosses } from "../../db/schema/revert.ts";
 import { isReleaseId, type ReleaseId, releaseIds, releaseOf } from "../../releases/catalogue.ts";
 import { isDone } from "../../rollout/decide-node.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
+import { packagesOf } from "../../rollout/nodes/node-schemas.ts";
 import { readHistory, stateOf } from "../../rollout/rollout-history.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -45,9 +46,10 @@ async function runRollback(options: Options): Promise<ExitCode> {
     return exitCodes.usage;
   }
   const target = await targetOf(fleet, options);
-  for (const { name, packages } of fleet.nodes) {
+  for (const node of fleet.nodes) {
+    const packages = packagesOf(node);
     if (packages && !packages[target]) {
-      const message = `${fleet.file}: ${name} has no package for ${target}; name it in its packages`;
+      const message = `${fleet.file}: ${node.name} has no package for ${target}; name it in its packages`;
       throw new ServiceError("rollout.fleet_invalid", message);
     }
   }

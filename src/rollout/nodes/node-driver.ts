@@ -11,7 +11,7 @@ export type NodeObservation = {
   readonly stopUnsure: boolean;
   /** Tells this process from every other one, before and after it; null when gone. */
   readonly processId: string | null;
-  /** The operating system's process id, as the registry has it; null when gone or on another host. */
+  /** The process id on the node's host, as the registry has it; null when gone, or where the driver cannot know it. */
   readonly pid: number | null;
   /** How long the process has been in this state; 0 when gone. */
   readonly processMs: number;
@@ -20,6 +20,8 @@ export type NodeObservation = {
 };
 
 export interface NodeDriver {
+  /** How long install may take, in milliseconds, where that can be longer than other acts of a rollout. */
+  readonly installMsMax?: number;
   /** Throws rollout.driver_failed where the host does not answer, config.invalid where the node's configuration cannot be read. */
   observe(signal: AbortSignal): Promise<NodeObservation>;
   /**

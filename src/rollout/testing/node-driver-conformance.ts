@@ -1,5 +1,8 @@
 // What every node driver promises, tried against real processes. A driver's own test makes a node it can drive, and runs this.
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { eventually } from "../../../test/servers/eventually.ts";
 import type { NodeDriver } from "../nodes/node-driver.ts";
@@ -18,6 +21,8 @@ export type DrivenNode = {
   clean(): Promise<void>;
 };
 
+/** Processes start on slow machines, and by slow drivers. */
+const long = { msMax: 120_000 };
 const signal = new AbortController().signal;
 
 /** `make`: a node configured for newton that is not running. */
@@ -32,9 +37,9 @@ export function nodeDriverConformance(driverName: string, make: () => Promise<Dr
       }
     });
   const healthy = (node: DrivenNode) =>
-    eventually("the node is healthy", async () => (await fetch(`${node.url}/healthcheck`)).status === 200);
+    eventually("the node is healthy", async () => (await fetch(`${node.url}/healthcheck`)).status === 200, long);
   const gone = (node: DrivenNode) =>
-    eventually("the process is gone", async () => (await node.driver.observe(signal)).process === "gone");
+    eventually("the process is gone", async () => (await node.driver.observe(signal)).process === "gone", long);
   const started = async (node: DrivenNode) => {
     await node.driver.start(signal);
     await healthy(node);
@@ -62,17 +67,24 @@ export function nodeDriverConformance(driverName: string, make: () => Promise<Dr
   promise("stop lets the node finish its requests, and tells it once, by whichever driver", async (node) => {
     await started(node);
     const before = await node.driver.observe(signal);
-    const request = fetch(`${node.url}/hold?ms=700`);
-    await eventually("the request is under way", async () => (await fetch(node.url)).ok);
+    const folder = await mkdtemp(join(tmpdir(), "perennial-hold-"));
+    const file = join(folder, "go");
+    const request = fetch(`${node.url}/hold?file=${file}`);
+    await eventually("the request is under way", async () => {
+      const told = JSON.parse(await (await fetch(node.url)).text());
+      return told.holding === 1;
+    });
     await node.driver.stop(signal);
     await node.driver.stop(signal);
     await node.another().stop(signal);
     const seen = await node.another().observe(signal);
     assert.equal(seen.process, "stopping");
     assert.equal(seen.processId, before.processId);
+    await writeFile(file, "");
     assert.equal((await request).status, 200);
     await gone(node);
     await node.driver.stop(signal);
+    await rm(folder, { recursive: true });
   });
 
   promise("install changes what is started next, and is refused while the node runs", async (node) => {

@@ -1,8 +1,9 @@
 // A node small enough for driver tests: started like glance-api (`--config-file F`), it serves, drains at TERM and ends at the second one.
 //   GET /healthcheck   200, or 503 while draining
-//   GET /hold?ms=N     answers after N ms          GET /            {name, release, pid}
+//   GET /hold?file=F   answers when F is there     GET /            {name, release, pid, holding}
 //   PUT /              counts the body's bytes     GET /bytes?n=N   N bytes
 
+import { existsSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import { Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,13 +22,18 @@ if (option("small", "fail") === release) {
 }
 
 let draining = false;
+let holding = 0;
 const server: HttpServer = createServer(async (request, response) => {
   if (draining) response.setHeader("connection", "close");
   response.setHeader("x-node", name);
   const url = new URL(request.url ?? "/", "http://node");
   if (url.pathname === "/healthcheck")
     return response.writeHead(draining ? 503 : 200).end(draining ? "draining" : "OK");
-  if (url.pathname === "/hold") await sleep(Number(url.searchParams.get("ms")));
+  if (url.pathname === "/hold") {
+    holding++;
+    while (!existsSync(url.searchParams.get("file") ?? "")) await sleep(20);
+    holding--;
+  }
   if (url.pathname === "/bytes") {
     const chunk = Buffer.alloc(65_536, name);
     for (let left = Number(url.searchParams.get("n")); left > 0; left -= chunk.length) {
@@ -39,9 +45,9 @@ const server: HttpServer = createServer(async (request, response) => {
   }
   let bytes = 0;
   for await (const chunk of request) bytes += chunk.length;
-  return response.end(JSON.stringify({ name, release, pid: process.pid, bytes }));
+  return response.end(JSON.stringify({ name, release, pid: process.pid, bytes, holding }));
 });
-server.listen(Number(option("DEFAULT", "bind_port")), "127.0.0.1");
+server.listen(Number(option("DEFAULT", "bind_port")), option("DEFAULT", "bind_host") ?? "127.0.0.1");
 
 process.on("SIGTERM", () => {
   if (option("small", "deaf") !== undefined) return;

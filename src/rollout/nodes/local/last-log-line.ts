@@ -5,8 +5,12 @@ const tailBytes = 4_096;
 
 /** The last line, or the message of it where it is a JSON log record; null where there is none. */
 export function lastLogLine(file: string): string | null {
-  const tail = readTail(file);
-  const line = tail
+  return lastSaid(readTail(file));
+}
+
+/** The same of a text. */
+export function lastSaid(text: string): string | null {
+  const line = text
     .split("\n")
     .map((one) => one.trim())
     .findLast((one) => one !== "");

@@ -11,15 +11,15 @@ import { fileURLToPath } from "node:url";
 import { eventually } from "../../../../test/servers/eventually.ts";
 import { freePort } from "../../../../test/servers/free-port.ts";
 import { systemClock } from "../../../core/clock.ts";
-import type { FleetNode } from "../../fleet.ts";
 import { type DrivenNode, nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
+import type { LocalNodeAt } from "../node-schemas.ts";
 import { createLocalNode } from "./local-node.ts";
 import { findProcess } from "./process-table.ts";
 
 const signal = new AbortController().signal;
 const smallNode = fileURLToPath(new URL("../../testing/small-node.ts", import.meta.url));
 
-async function make(): Promise<DrivenNode & { fleetNode: FleetNode }> {
+async function make(): Promise<DrivenNode & { fleetNode: LocalNodeAt }> {
   const directory = await mkdtemp(join(tmpdir(), "perennial-local-"));
   const port = await freePort();
   const config = join(directory, "glance-api.conf");
@@ -27,7 +27,7 @@ async function make(): Promise<DrivenNode & { fleetNode: FleetNode }> {
     config,
     `[DEFAULT]\nbind_port = ${port}\n\n[perennial]\nnode_name = n1\nrelease = newton\n\n[small]\n`,
   );
-  const fleetNode: FleetNode = {
+  const fleetNode: LocalNodeAt = {
     name: "n1",
     driver: "local",
     address: `127.0.0.1:${port}`,

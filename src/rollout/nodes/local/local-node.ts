@@ -10,8 +10,8 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../../core/clock.ts";
 import { errorText, ServiceError } from "../../../core/errors.ts";
-import type { FleetNode } from "../../fleet.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
+import type { LocalNodeAt } from "../node-schemas.ts";
 import { lastLogLine } from "./last-log-line.ts";
 import { readNodeConfig, writeNodeRelease } from "./node-config.ts";
 import { findProcess, type ProcessView, processGroup } from "./process-table.ts";
@@ -32,19 +32,19 @@ const launchScript = `echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"`;
 /** `sent`: false between noting the signal and having sent it. */
 type StopMark = { readonly id: string; readonly atMs: number; readonly sent: boolean };
 
-export function createLocalNode(node: FleetNode, clock: Clock): NodeDriver {
+export function createLocalNode(node: LocalNodeAt, clock: Clock): NodeDriver {
   return new LocalNode(node, clock);
 }
 
 class LocalNode implements NodeDriver {
-  readonly #node: FleetNode;
+  readonly #node: LocalNodeAt;
   readonly #clock: Clock;
   #child: ChildProcess | null = null;
   #exit: string | null = null;
   /** When workers were first seen without their supervisor. */
   #orphansSinceMs: number | null = null;
 
-  constructor(node: FleetNode, clock: Clock) {
+  constructor(node: LocalNodeAt, clock: Clock) {
     this.#node = node;
     this.#clock = clock;
   }

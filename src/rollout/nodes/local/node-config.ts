@@ -11,7 +11,12 @@ export type NodeConfig = { readonly release: ReleaseId; readonly pidFile: string
 
 /** Throws config.invalid where the file cannot be read, or names a release that is none. */
 export function readNodeConfig(file: string): NodeConfig {
-  const entries = parseConfig(readConfigText(file), file).filter((entry) => entry.section === section);
+  return nodeConfigOf(readConfigText(file), file);
+}
+
+/** The same of the file's text. */
+export function nodeConfigOf(text: string, file: string): NodeConfig {
+  const entries = parseConfig(text, file).filter((entry) => entry.section === section);
   const last = (option: string) => entries.findLast((entry) => entry.option === option);
   const release = last("release");
   if (release && !isReleaseId(release.value)) {

@@ -1,0 +1,89 @@
+// The driver `command` with an operator's script over a service manager.
+import assert from "node:assert/strict";
+import { appendFile, chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { freePort } from "../../../../test/servers/free-port.ts";
+import { nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
+import { standInUnit } from "../../testing/stand-in-unit.ts";
+import type { CommandNodeAt } from "../node-schemas.ts";
+import { createCommandNode } from "./command-node.ts";
+
+const signal = new AbortController().signal;
+
+/** As an operator may write it: `ctl FOLDER status|start|stop|cut|install [RELEASE]`. */
+const script = `#!/bin/sh
+folder=$1; unit=glance-api.service; s="$folder/systemctl"
+get() { "$s" show $unit | sed -n "s/^$1=//p"; }
+case $2 in
+  status)
+    case $(get ActiveState) in active) state=running ;; deactivating) state=stopping ;; *) state=gone ;; esac
+    printf '{"process":"%s","release":"%s","id":"%s","pid":%s,"last_words":"exit code %s: %s"}\\n' \\
+      $state "$(sed -n 's/^release *= *//p' "$folder/glance-api.conf")" "$(get InvocationID)" "$(get MainPID)" \\
+      "$(get ExecMainStatus)" "$(tail -n 1 "$folder/$unit.d/log" 2>/dev/null)" ;;
+  start | stop) "$s" $2 $unit ;;
+  cut) "$s" stop $unit; "$s" kill --signal=SIGKILL $unit
+    until [ "$(get MainPID)" = 0 ]; do sleep 0.05; done ;;
+  install) sed -i "s/^release *=.*/release = $3/" "$folder/glance-api.conf" ;;
+esac
+`;
+
+async function make() {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-command-node-"));
+  const address = `127.0.0.1:${await freePort()}`;
+  const { config } = await standInUnit(folder, address);
+  const ctl = join(folder, "ctl");
+  await writeFile(ctl, script);
+  await chmod(ctl, 0o755);
+  const at: CommandNodeAt = {
+    name: "n1",
+    driver: "command",
+    address,
+    status: [ctl, folder, "status"],
+    start: [ctl, folder, "start"],
+    stop: [ctl, folder, "stop"],
+    cut: [ctl, folder, "cut"],
+    install: [ctl, folder, "install", "{release}"],
+    msMax: 60_000,
+    installMsMax: 60_000,
+  };
+  const driver = createCommandNode(at);
+  return {
+    at,
+    driver,
+    another: () => createCommandNode(at),
+    url: `http://${address}`,
+    failAt: (release: string) => appendFile(config, `fail = ${release}\n`),
+    deafen: () => appendFile(config, "deaf = yes\n"),
+    clean: async () => {
+      await driver.cut(signal);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+nodeDriverConformance("command", make);
+
+test("command nodes: what status does not say rightly is told, with what it must say", async () => {
+  const wrong: [string, RegExp][] = [
+    ["{}", /n1: the command of status \(echo \{\}\) must print process as running, stopping or gone/],
+    ['{"process":"gone","release":"octa"}', /must print release, .* one of: newton, ocata/],
+    ['{"process":"running","release":"ocata"}', /must print id, another one for each process/],
+    ['{"process":"gone","release":"ocata","seconds":"1"}', /must print seconds/],
+    ["gone", /status n1: 'echo gone' did not print JSON/],
+  ];
+  const never = ["false"];
+  const rest = { start: never, stop: never, cut: never, install: ["true"], msMax: 20_000, installMsMax: 20_000 };
+  const node = (text: string) =>
+    createCommandNode({ name: "n1", driver: "command", address: "127.0.0.1:9", status: ["echo", text], ...rest });
+  for (const [text, message] of wrong)
+    await assert.rejects(node(text).observe(signal), { code: "rollout.driver_failed", message });
+  const gone = node('{"process":"gone","release":"newton"}');
+  await assert.rejects(gone.start(signal), { message: /start n1: 'false' ended with 1/ });
+  await assert.rejects(gone.install("ocata", signal), {
+    message: /installed ocata, yet status says that newton is started next/,
+  });
+  const running = node('{"process":"running","release":"newton","id":1}');
+  await assert.rejects(running.stop(signal), { message: /stop n1: 'false' ended with 1/ });
+});

@@ -1,0 +1,236 @@
+// The driver `ssh` against the real sshd on three hosts with addresses of their own. systemd does not run on test machines: a script stands
+// in for systemctl on each host; the unit file is checked by systemd's own tool.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { appendFile, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { eventually } from "../../../../test/servers/eventually.ts";
+import { type SshHosts, startSshHosts, whyNoSshHosts } from "../../../../test/servers/ssh-hosts.ts";
+import { systemClock } from "../../../core/clock.ts";
+import { nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
+import { standInUnit } from "../../testing/stand-in-unit.ts";
+import type { InstallAt, SshNodeAt } from "../node-schemas.ts";
+import { createSshNode } from "./ssh-node.ts";
+import { sshNodeFile } from "./ssh-node-file.ts";
+
+const run = promisify(execFile);
+const signal = new AbortController().signal;
+const skip = whyNoSshHosts();
+
+if (skip) test("ssh nodes", { skip }, () => undefined);
+else tests();
+
+function tests(): void {
+  let sshHosts: SshHosts;
+  let made = 0;
+  before(async () => {
+    sshHosts = await startSshHosts(3);
+    // The sockets of ssh go with the hosts.
+    process.env.XDG_RUNTIME_DIR = sshHosts.folder;
+  });
+  after(async () => {
+    for (const name of await readdir(join(sshHosts.folder, "glance-rollout-0")).catch(() => []))
+      await run("ssh", ["-O", "exit", "-S", join(sshHosts.folder, "glance-rollout-0", name), "x"]).catch(
+        () => undefined,
+      );
+    await sshHosts.stop();
+  });
+
+  /** One host after the other has the next node. */
+  const make = async (install: InstallAt | null = null) => {
+    const host = sshHosts.hosts[made++ % sshHosts.hosts.length]?.address ?? "";
+    const folder = await mkdtemp(join(sshHosts.folder, "node-"));
+    const address = `${host}:9292`;
+    const { unit, config, systemctl, journalctl } = await standInUnit(folder, address);
+    const at: SshNodeAt = {
+      name: "n1",
+      driver: "ssh",
+      address,
+      host: `root@${host}`,
+      sshOptions: sshHosts.options,
+      sudo: false,
+      unit,
+      config,
+      systemctl: [systemctl],
+      journalctl: [journalctl],
+      install,
+      installMsMax: 120_000,
+    };
+    const driver = createSshNode(at, systemClock);
+    return {
+      at,
+      folder,
+      driver,
+      another: () => createSshNode(at, systemClock),
+      url: `http://${address}`,
+      failAt: (release: string) => appendFile(config, `fail = ${release}\n`),
+      deafen: () => appendFile(config, "deaf = yes\n"),
+      clean: () => driver.cut(signal),
+    };
+  };
+
+  nodeDriverConformance("ssh", () => make());
+
+  test("ssh nodes: each host is another one, with a process of its own at the same port", async () => {
+    const nodes = await Promise.all([make(), make(), make()]);
+    try {
+      for (const { driver } of nodes) await driver.start(signal);
+      const told = await eventually(
+        "all answer",
+        () => Promise.all(nodes.map(async ({ url }) => JSON.parse(await (await fetch(url)).text()))),
+        { msMax: 120_000 },
+      );
+      const seen = await Promise.all(nodes.map(({ driver }) => driver.observe(signal)));
+      assert.deepEqual(
+        told.map(({ pid }) => pid),
+        seen.map(({ pid }) => pid),
+      );
+      assert.equal(new Set(nodes.map(({ at }) => at.host)).size, 3);
+    } finally {
+      for (const { clean } of nodes) await clean();
+    }
+  });
+
+  test("ssh nodes: installing changes the release's line alone; comments, order and mode stay", async () => {
+    const { at, driver } = await make();
+    const text =
+      "# it's ours: $HOME `x`\n[DEFAULT]\nbind_port = 1\n[perennial]\n; here\nrelease: newton\nnode_name = ü\n";
+    await writeFile(at.config, text);
+    await run("chmod", ["640", at.config]);
+    await driver.install("ocata", signal);
+    assert.equal(await readFile(at.config, "utf8"), text.replace("release: newton", "release = ocata"));
+    assert.equal(statSync(at.config).mode & 0o777, 0o640);
+  });
+
+  test("ssh nodes: a tarball is installed beside the one before, which a rollback takes up again", async () => {
+    const folder = await mkdtemp(join(sshHosts.folder, "npm-"));
+    const pack = async (version: string) => {
+      const source = join(folder, version);
+      mkdirSync(source);
+      const manifest = { name: "small-package", version, bin: { small: "small.js" } };
+      await writeFile(join(source, "package.json"), JSON.stringify(manifest));
+      await writeFile(join(source, "small.js"), `#!/usr/bin/env node\nconsole.log("${version}");\n`);
+      await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: source });
+      return join(folder, `small-package-${version}.tgz`);
+    };
+    const packages = { newton: await pack("1.0.0"), ocata: await pack("2.0.0") };
+    const root = join(folder, "it's here");
+    const npm = ["env", `PATH=${process.env.PATH}`, "npm", "--offline"];
+    const { driver } = await make({ by: "npm", packages, root, npm });
+    const installed = async () => (await run(join(root, "current/node_modules/.bin/small"))).stdout.trim();
+    await driver.install("newton", signal);
+    assert.equal(await installed(), "1.0.0");
+    await driver.install("ocata", signal);
+    await driver.install("ocata", signal);
+    assert.equal(await installed(), "2.0.0");
+    assert(existsSync(join(root, await readlink(join(root, "previous")), "node_modules/.bin/small")));
+    // Neither the network nor the tarball's copying is needed to go back.
+    await rm(join(root, "packages"), { recursive: true });
+    mkdirSync(join(root, "packages"));
+    await driver.install("newton", signal);
+    assert.equal(await installed(), "1.0.0");
+    assert.equal((await readdir(join(root, "releases"))).length, 2);
+    await assert.rejects(driver.install("pike", signal), {
+      code: "rollout.driver_failed",
+      message: /n1 has no package for pike; add install\.npm\.pike/,
+    });
+  });
+
+  test("ssh nodes: a Debian package is installed by the host's own tools, and the file of the one before is kept", async () => {
+    const folder = await mkdtemp(join(sshHosts.folder, "deb-"));
+    const build = async (version: string) => {
+      const source = join(folder, version);
+      mkdirSync(join(source, "DEBIAN"), { recursive: true });
+      mkdirSync(join(source, "opt"));
+      const about = `Package: small\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@localhost>\nDescription: small\n`;
+      await writeFile(join(source, "DEBIAN/control"), about);
+      await writeFile(join(source, "opt/small"), version);
+      const file = join(folder, `${version}.deb`);
+      await run("dpkg-deb", ["--build", "--root-owner-group", source, file]);
+      return file;
+    };
+    const packages = { newton: await build("1"), ocata: await build("2") };
+    const [root, keep] = [join(folder, "root"), join(folder, "keep")];
+    for (const path of ["info", "updates", "triggers"])
+      mkdirSync(join(root, "var/lib/dpkg", path), { recursive: true });
+    for (const name of ["status", "available"]) await writeFile(join(root, "var/lib/dpkg", name), "");
+    const apt = ["dpkg", `--root=${root}`, "--force-not-root", "--force-script-chrootless", "--install"];
+    const { driver } = await make({ by: "debian", packages, keep, apt });
+    for (const [release, version] of [
+      ["newton", "1"],
+      ["ocata", "2"],
+      ["newton", "1"],
+    ] as const) {
+      await driver.install(release, signal);
+      assert.equal(readFileSync(join(root, "opt/small"), "utf8"), version);
+    }
+    assert.equal((await readdir(keep)).length, 2);
+  });
+
+  test("ssh nodes: a command of one's own installs; where it fails the release stays what it was", async () => {
+    const noted = join(sshHosts.folder, "noted");
+    const script = 'echo "$1 $2" > "$0"; [ "$2" != pike ]';
+    const { driver } = await make({ by: "command", command: ["sh", "-c", script, noted, "{node}", "{release}"] });
+    await assert.rejects(driver.install("pike", signal), { message: /install pike on n1: on root@.* it ended with 1/ });
+    assert.equal((await driver.observe(signal)).configRelease, "newton");
+    await driver.install("ocata", signal);
+    assert.equal(readFileSync(noted, "utf8"), "n1 ocata\n");
+    assert.equal((await driver.observe(signal)).configRelease, "ocata");
+  });
+
+  test("ssh nodes: the file that takes a node out of rotation is written, read and removed on its host", async () => {
+    const { at, folder } = await make();
+    const file = sshNodeFile(at, join(folder, "it's down"));
+    assert.equal(await file.read(signal), null);
+    await file.write("maint\n", signal);
+    assert.equal(await file.read(signal), "maint\n");
+    await file.remove(signal);
+    await file.remove(signal);
+    assert.equal(await file.read(signal), null);
+    const nowhere = sshNodeFile(at, "/nowhere/n1");
+    await assert.rejects(nowhere.write("maint\n", signal), { message: /out of rotation: on root@.*nowhere/ });
+  });
+
+  test("ssh nodes: a host that is not there, and a unit that is not there, are told with the next step", async () => {
+    const { at } = await make();
+    const absent = createSshNode(
+      { ...at, host: "root@10.255.255.1", sshOptions: [...at.sshOptions, "-p", "1", "-o", "ConnectTimeout=1"] },
+      systemClock,
+    );
+    await assert.rejects(absent.observe(signal), {
+      code: "rollout.driver_failed",
+      message:
+        /look at n1: root@10\.255\.255\.1 cannot be reached by ssh \(.+\); see that this works: ssh -o BatchMode=yes/,
+    });
+    const other = createSshNode({ ...at, unit: "other.service" }, systemClock);
+    await assert.rejects(other.observe(signal), {
+      message: /has no unit other\.service .*deploy\/glance-api\.service/,
+    });
+    const wrong = createSshNode({ ...at, config: "/nowhere/glance-api.conf" }, systemClock);
+    await assert.rejects(wrong.observe(signal), { message: /\/nowhere\/glance-api\.conf: No such file/ });
+  });
+
+  test("ssh nodes: the node outlives the rollout that started it, and one that died is gone on with by looking", async () => {
+    const { at, driver, url, clean } = await make();
+    try {
+      const script = `const { createSshNode } = await import(${JSON.stringify(new URL("ssh-node.ts", import.meta.url).href)});
+        const { systemClock } = await import(${JSON.stringify(new URL("../../../core/clock.ts", import.meta.url).href)});
+        await createSshNode(${JSON.stringify(at)}, systemClock).start(new AbortController().signal);
+        console.log("started"); setInterval(() => {}, 1000);`;
+      const rollout = spawn(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(rollout.stdout, "data");
+      rollout.kill("SIGKILL");
+      await once(rollout, "exit");
+      await eventually("healthy", async () => (await fetch(`${url}/healthcheck`)).ok, { msMax: 120_000 });
+      assert.equal((await driver.observe(signal)).process, "running");
+    } finally {
+      await clean();
+    }
+  });
+}

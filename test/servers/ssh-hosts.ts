@@ -1,0 +1,133 @@
+// Hosts with addresses of their own on this one machine, each reached by the real sshd: a network namespace, joined to ours by a pair of
+// virtual interfaces. All see the same files. A namespace, its address and its interface go when its sshd and what that started have ended.
+import { execFile, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
+import { leash } from "./leash.ts";
+
+const run = promisify(execFile);
+
+export type SshHosts = {
+  readonly hosts: readonly { readonly address: string; stop(): Promise<void> }[];
+  /** What `ssh` needs on its command line to get in, and to know the hosts. */
+  readonly options: readonly string[];
+  readonly folder: string;
+  stop(): Promise<void>;
+};
+
+/** Why none can be made here; null where they can. */
+export function whyNoSshHosts(): string | null {
+  if (userInfo().uid !== 0) return "this machine lets only root make network namespaces";
+  const probe = "ip link add pv-probe type veth peer name pv-probe2 netns $$";
+  const tried = spawnSync("unshare", ["--net", "sh", "-c", probe]);
+  return tried.status === 0 ? null : "this machine makes no network namespaces, or no virtual interfaces";
+}
+
+/** The same sshd for each; the caller may set XDG_RUNTIME_DIR to `folder`, to have the sockets of ssh in there. */
+export async function startSshHosts(count: number): Promise<SshHosts> {
+  const folder = await mkdtemp(join(tmpdir(), "pssh-"));
+  const started: { address: string; stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const host of started) await host.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const key of ["host", "client"])
+      await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, key)]);
+    // What sshd asks for before it serves anybody.
+    mkdirSync("/run/sshd", { recursive: true });
+    chmodSync("/run/sshd", 0o755);
+    for (let index = 0; index < count; index++) started.push(await startHost(folder, index));
+    const key = (await readFile(join(folder, "host.pub"), "utf8")).trim();
+    const known = join(folder, "known_hosts");
+    await writeFile(known, started.map(({ address }) => `${address} ${key}\n`).join(""));
+    const options = ["-F", "none", "-i", join(folder, "client"), "-o", `UserKnownHostsFile=${known}`];
+    return { hosts: started, options, folder, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startHost(folder: string, index: number): Promise<{ address: string; stop(): Promise<void> }> {
+  const own = join(folder, `h${index}`);
+  mkdirSync(own);
+  const file = join(own, "sshd_config");
+  await writeFile(file, sshdConfig(folder, own));
+  const sshd = leash(["unshare", "--net", "/usr/sbin/sshd", "-D", "-e", "-f", file], { folder: "" });
+  try {
+    const pid = await eventually(
+      "sshd is there",
+      async () => {
+        if (sshd.exitCode !== undefined) throw new Error(`sshd ended: ${sshd.output()}`);
+        return Number(await readFile(join(own, "pid"), "utf8")) || false;
+      },
+      { msMax: 60_000 },
+    );
+    const address = await joinNetwork(pid, index);
+    await eventually("it listens", () => listens(address), { msMax: 60_000 });
+    return { address, stop: () => sshd.stop() };
+  } catch (error) {
+    await sshd.stop();
+    throw error;
+  }
+}
+
+function sshdConfig(folder: string, own: string): string {
+  // sshd itself refuses an account whose password is locked, unless PAM decides.
+  const locked = /^root:!/m.test(readFileSync("/etc/shadow", "utf8"));
+  const lines = {
+    ListenAddress: "0.0.0.0",
+    HostKey: join(folder, "host"),
+    PidFile: join(own, "pid"),
+    AuthorizedKeysFile: join(folder, "client.pub"),
+    StrictModes: "no",
+    UsePAM: locked ? "yes" : "no",
+    PasswordAuthentication: "no",
+    KbdInteractiveAuthentication: "no",
+    PermitRootLogin: "prohibit-password",
+    MaxSessions: "100",
+    LogLevel: "ERROR",
+  };
+  return Object.entries(lines)
+    .map(([key, value]) => `${key} ${value}\n`)
+    .join("");
+}
+
+/** Returns the namespace's address. Two addresses are a network; one that no interface of ours has yet is taken. */
+async function joinNetwork(pid: number, index: number): Promise<string> {
+  const name = `pv${process.pid.toString(36)}-${index}`;
+  const inside = (...args: string[]) => run("nsenter", [`--net=/proc/${pid}/ns/net`, "ip", ...args]);
+  await run("ip", ["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", String(pid)]);
+  const taken = (await run("ip", ["-4", "addr", "show"])).stdout;
+  let network: string;
+  let first: number;
+  do {
+    network = `10.${randomInt(200, 250)}.${randomInt(256)}.`;
+    first = 4 * randomInt(64);
+  } while (taken.includes(`${network}${first + 1}/30`));
+  const address = `${network}${first + 2}`;
+  await run("ip", ["addr", "add", `${network}${first + 1}/30`, "dev", name]);
+  await run("ip", ["link", "set", name, "up"]);
+  await inside("addr", "add", `${address}/30`, "dev", "eth0");
+  await inside("link", "set", "eth0", "up");
+  await inside("link", "set", "lo", "up");
+  return address;
+}
+
+function listens(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(22, address, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.setTimeout(2_000, () => connection.destroy(new Error("no answer")));
+    connection.on("error", () => resolve(false));
+  });
+}

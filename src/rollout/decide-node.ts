@@ -13,6 +13,11 @@ export function isDone(plan: Plan, node: NodeView): boolean {
   return isServing(node) && node.release === plan.target && !unproven(node);
 }
 
+/** It has served the target without a break for as long as is asked. */
+export function isSettled(plan: Plan, seen: Snapshot, node: NodeView): boolean {
+  return isDone(plan, node) && (seen.memory.servingMs[node.name] ?? 0) >= plan.minHealthyMs;
+}
+
 /** This run started it, and has not yet seen it answer: a balancer that lost its states may have let it in already. */
 function unproven(node: NodeView): boolean {
   return node.starts > 0 && node.gate === "untested";
@@ -38,7 +43,7 @@ function decideOld(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   // Long transfers keep their sessions; the node finishes them by itself once it is told to stop. Short ones are waited for here.
   const short = rotation.sessions - (node.transfers?.count ?? 0);
   const key = `settle ${node.name}`;
-  const waitedMs = seen.memory.waited?.key === key ? seen.memory.waited.ms : 0;
+  const waitedMs = seen.memory.waits[key] ?? 0;
   if (short > 0 && waitedMs <= plan.settleMsMax) {
     return { do: "wait", phase: "nodes", key, node: node.name, why: `${count(short, "request")} under way` };
   }
@@ -95,7 +100,7 @@ function decideNew(plan: Plan, seen: Snapshot, node: NodeView): Decision {
     const why = node.healthy
       ? `the balancer does not yet see ${name} up`
       : `${name} is in rotation, but its health check fails`;
-    return patiently(plan.startMsMax, seen, { key: `up ${name}`, node: name, why });
+    return patiently(plan.healthMsMax, seen, { key: `up ${name}`, node: name, why });
   }
   if (!node.healthy) {
     const why = `${name} is starting`;
@@ -122,9 +127,9 @@ function othersServing(seen: Snapshot, node: NodeView): number {
 
 /** Waits for the same thing up to `msMax`, then leaves it to a person. */
 function patiently(msMax: number, seen: Snapshot, wait: { key: string; node: string; why: string }): Decision {
-  const { waited } = seen.memory;
-  if (waited?.key === wait.key && waited.ms > msMax) {
-    return { do: "pause", phase: "nodes", node: wait.node, why: `${wait.why}, for ${seconds(waited.ms)} now` };
+  const waitedMs = seen.memory.waits[wait.key] ?? 0;
+  if (waitedMs > msMax) {
+    return { do: "pause", phase: "nodes", node: wait.node, why: `${wait.why}, for ${seconds(waitedMs)} now` };
   }
   return { do: "wait", phase: "nodes", ...wait };
 }

@@ -1,5 +1,5 @@
 // Random fleets with random faults, from a seed: nodes die, starts fail, answers get lost, the balancer forgets, the runner is killed.
-// Never below the floor, never a contract under an old node, and every run ends: finished, or paused for a person who runs it again.
+// Never below the floor, never more out than a batch has places, never a contract under an old node, and every run ends: finished, or paused for a person who runs it again.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReleaseId } from "../releases/catalogue.ts";
@@ -13,6 +13,7 @@ const ways: readonly [way: readonly [from: ReleaseId, to: ReleaseId], ...more: (
   ["newton", "2026.1"],
   ["rocky", "stein"],
 ];
+const batches: readonly [readonly [number], ...(readonly [number, ...number[]])[]] = [[1], [2], [1, 2], [1, 1, 3], [6]];
 const runs = Number(process.env.SIMULATION_RUNS ?? 200);
 const seedFirst = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000_000));
 
@@ -40,6 +41,10 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
     drain: { msMax: 10_000, policy: pick(random, ["wait", "pause", "cut"]) },
     settleMsMax: 1_000,
     startMsMax: 10_000,
+    batches: pick(random, batches),
+    healthMsMax: 10_000,
+    minHealthyMs: pick(random, [0, 2_000]),
+    soakMs: pick(random, [0, 5_000]),
     startsMax: 3,
     failuresMax: 3,
     strangersMsMax: 10_000,

@@ -12,6 +12,10 @@ const plan: Plan = {
   drain: { msMax: 10_000, policy: "wait" },
   settleMsMax: 1_000,
   startMsMax: 5_000,
+  batches: [1],
+  healthMsMax: 5_000,
+  minHealthyMs: 0,
+  soakMs: 0,
   startsMax: 2,
   failuresMax: 3,
   strangersMsMax: 20_000,
@@ -53,7 +57,8 @@ function look(nodes: NodeView[], change: Partial<Snapshot> = {}): Snapshot {
     backup: "verified",
     strangers: [],
     request: null,
-    memory: { waited: null, failed: null },
+    soakedMs: 0,
+    memory: { servingMs: {}, waits: {}, failed: null },
     ...change,
   };
 }
@@ -125,7 +130,7 @@ test("order: rows that an old node wrote after they were migrated are migrated a
   );
   // What it wrote in the last moment may make contract refuse: the next look finds it due.
   const failed = { key: "contract", count: 1, text: "Database contraction did not run" };
-  const refused = { ...again, memory: { waited: null, failed } };
+  const refused = { ...again, memory: { servingMs: {}, waits: {}, failed } };
   expectStep(
     look(
       ["n1", "n2", "n3"].map((name) => at("train", name)),
@@ -158,7 +163,7 @@ test("capacity: a drain that would break the floor waits, then pauses", () => {
   expectStep(thin, "drain n2", { servingMin: 1 });
   const full = look([node("n1"), node("n2")], { due: "contract" });
   expectStep(full, "wait n1", { servingMin: 2 });
-  const waited = { ...full, memory: { waited: { key: "capacity n1", ms: 5_001 }, failed: null } };
+  const waited = { ...full, memory: { servingMs: {}, waits: { ["capacity n1"]: 5_001 }, failed: null } };
   assert.match(expectStep(waited, "pause n1", { servingMin: 2 }).why, /would leave 1 serving; the floor is 2/);
 });
 test("capacity: a node out of rotation is finished before another one leaves", () => {
@@ -182,7 +187,7 @@ test("drain: short requests are waited for a moment, long transfers finish in th
     });
   expectStep(look([busy(3, 1), ...two]), "wait n1");
   expectStep(look([busy(1, 1), ...two]), "stop n1");
-  const waited = { waited: { key: "settle n1", ms: 1_001 }, failed: null };
+  const waited = { servingMs: {}, waits: { ["settle n1"]: 1_001 }, failed: null };
   expectStep(look([busy(3, 1), ...two], { memory: waited }), "stop n1");
 });
 test("drain: past the deadline the operator's policy decides", () => {
@@ -210,7 +215,7 @@ test("start: a node that does not get healthy, or does not stay up, pauses the r
 });
 test("gate: a node that keeps failing its synthetic request pauses the rollout", () => {
   const failed = { key: "probe n1", count: 3, text: "download: 500" };
-  const seen = look([node("n1", fresh), ...two], { due: "contract", memory: { waited: null, failed } });
+  const seen = look([node("n1", fresh), ...two], { due: "contract", memory: { servingMs: {}, waits: {}, failed } });
   assert.match(decide(plan, seen).why, /probe n1 failed 3 times: download: 500/);
   assert.equal(decide(plan, seen).do, "pause");
 });
@@ -224,7 +229,7 @@ test("contract: a live older node that is not of this fleet blocks it, at last w
   const all = [done("n1"), done("n2")];
   const strangers = [{ name: "old9", release: "newton", heartbeatAgeSeconds: 4 }];
   expectStep(look(all, { due: "contract", strangers }), "wait");
-  const waited = { waited: { key: "strangers", ms: 20_001 }, failed: null };
+  const waited = { servingMs: {}, waits: { ["strangers"]: 20_001 }, failed: null };
   assert.match(expectStep(look(all, { due: "contract", strangers, memory: waited }), "pause").why, /old9/);
 });
 test("a node newer than the target is left alone", () => {
@@ -234,7 +239,7 @@ test("a node newer than the target is left alone", () => {
 test("request: an abort ends it before anything else is done; a pause waits before the next step, and not past the end", () => {
   const told = "ops@host";
   const nodes = [node("n1"), ...two];
-  const failed = { waited: null, failed: { key: "expand", count: 9, text: "no" } };
+  const failed = { servingMs: {}, waits: {}, failed: { key: "expand", count: 9, text: "no" } };
   expectStep(look(nodes, { request: { do: "abort", told }, memory: failed, backup: "missing" }), "abort");
   const paused = expectStep(look(nodes, { request: { do: "pause", told }, backup: "missing" }), "wait");
   assert.match(paused.why, /paused by ops@host; go on with glance-rollout resume/);
@@ -278,4 +283,44 @@ test("back: never after a contract has begun, never under a newer node of somebo
 });
 test("back: a node is not taken out below the floor", () => {
   expectStep(look([done("n1"), done("n2")], { due: "revert" }), "wait n2", back);
+});
+
+test("batches: so many nodes are moved at once, the last size goes for all that follow, and the floor holds", () => {
+  const [n2, n3, n4, n5] = [node("n2"), node("n3"), node("n4"), node("n5")];
+  const change = { batches: [1, 2] as [number, number], servingMin: 2 };
+  const out = (name: string) => node(name, { rotation: { state: "drain" }, process: "stopping" });
+  const due = { due: "contract" } as const;
+  expectStep(look([done("n1"), n2, n3, n4, n5], due), "drain n2", change);
+  expectStep(look([done("n1"), out("n2"), n3, n4, n5], due), "drain n3", change);
+  const full = expectStep(look([done("n1"), out("n2"), out("n3"), n4, n5], due), "wait n2", change);
+  assert.deepEqual("also" in full ? full.also : [], ["stop n3"]);
+  expectStep(look([done("n1"), done("n2"), out("n3"), n4, n5], due), "wait n3", change);
+  expectStep(look([done("n1"), done("n2"), done("n3"), n4, n5], due), "drain n4", change);
+  expectStep(look([done("n1"), out("n2"), n3, n4, n5], due), "wait n2", { ...change, servingMin: 4 });
+  expectStep(look([n2, out("n3"), n4, n5], { due: "migrate" }), "wait n3", { batches: [3], servingMin: 0 });
+});
+test("batches: a problem with one node stops no other that is out, and nothing new is taken out", () => {
+  const change = { batches: [3] as [number], servingMin: 0 };
+  const ill = node("n1", { ...fresh, healthy: false, processMs: 5_001 });
+  const due = { due: "contract" } as const;
+  expectStep(look([ill, node("n2", installed), node("n3")], due), "start n2", change);
+  expectStep(look([ill, node("n2", { ...fresh, healthy: false }), node("n3")], due), "wait n2", change);
+  expectStep(look([ill, done("n2"), node("n3")], due), "pause n1", change);
+  const leaving = node("n2", { rotation: { state: "drain" }, process: "stopping" });
+  expectStep(look([ill, leaving, node("n3")], due), "pause n1", change);
+});
+test("health: a node that was moved serves for a while before the next one goes, and before the contract", () => {
+  const memory = { waits: {}, servingMs: { n1: 1_999 }, failed: null };
+  const due = { due: "contract" } as const;
+  const change = { minHealthyMs: 2_000 };
+  expectStep(look([done("n1"), ...two], { ...due, memory }), "wait n1", change);
+  const settled = { ...memory, servingMs: { n1: 2_000 } };
+  expectStep(look([done("n1"), ...two], { ...due, memory: settled }), "drain n2", change);
+  expectStep(look([done("n1")], { ...due, memory }), "wait n1", change);
+  expectStep(look([done("n1")], { ...due, memory: settled }), "contract", change);
+});
+test("soak: the contract waits until every node has served the target for long enough", () => {
+  const all = [done("n1"), done("n2")];
+  expectStep(look(all, { due: "contract", soakedMs: 9_999 }), "wait", { soakMs: 10_000 });
+  expectStep(look(all, { due: "contract", soakedMs: 10_000 }), "contract", { soakMs: 10_000 });
 });

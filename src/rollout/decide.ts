@@ -1,8 +1,9 @@
 // The decision core of a rollout: what was seen goes in, one step with its reason comes out. Pure: no clock, no network, no state.
-// The order is: back up, take the first node out, expand, migrate, bring it back, the other nodes one by one, contract.
+// The order is: back up, take the first node out, expand, migrate, bring it back, the other nodes batch by batch, contract.
 import assert from "node:assert/strict";
 import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
-import { decideNode, isDone, isServing } from "./decide-node.ts";
+import { decideBatch, decideUnsettled, nodesInHand } from "./decide-batch.ts";
+import { isDone, isServing } from "./decide-node.ts";
 import type { Decision, Phase } from "./decision.ts";
 import type { DrainPolicy } from "./fleet.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
@@ -16,8 +17,16 @@ export type Plan = {
   readonly drain: { readonly msMax: number; readonly policy: DrainPolicy };
   /** How long short requests of a drained node are waited for before it is told to stop; it finishes longer ones itself. */
   readonly settleMsMax: number;
-  /** From the start of a process to its health check, and from its return to rotation to the balancer's. */
+  /** How many nodes are moved before the fleet is looked at again, batch by batch; the last number goes for all that follow. */
+  readonly batches: readonly [number, ...number[]];
+  /** From the start of a process to its health check. */
   readonly startMsMax: number;
+  /** From its return to rotation until the balancer finds it well too, and while it is unwell in rotation. */
+  readonly healthMsMax: number;
+  /** A node that was moved serves this long without a break before another one is taken out. */
+  readonly minHealthyMs: number;
+  /** Every node serves the target this long before the contract. */
+  readonly soakMs: number;
   readonly startsMax: number;
   /** An action that fails is made again this often in a row. */
   readonly failuresMax: number;
@@ -51,8 +60,8 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
       why: `${failed.key} failed ${failed.count} times: ${failed.text}`,
     };
   }
-  const inHand = nodeInHand(plan, seen);
-  if (!inHand && seen.due === "nothing") {
+  const inHand = nodesInHand(plan, seen);
+  if (inHand.length === 0 && seen.due === "nothing") {
     const database = plan.way === "back" ? "reverted" : "contracted";
     return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is ${database}` };
   }
@@ -60,7 +69,7 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
     const why = `paused by ${request.told}; go on with glance-rollout resume`;
     return { do: "wait", phase: phaseOf(plan, seen), key: "request", why };
   }
-  if (plan.way === "back") return inHand ? decideNode(plan, seen, inHand) : decideRevert(plan, seen);
+  if (plan.way === "back") return decideBatch(plan, seen, inHand) ?? decideRevert(plan, seen);
   if (seen.backup !== "verified") {
     return { do: "back-up", phase: "backup", why: "no backup of this rollout has been read back" };
   }
@@ -68,7 +77,7 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
   const crashed = toRevive(plan, seen);
   if (crashed) return crashed;
   if (plan.until === "expand" || plan.until === "migrate") return decideSchema(plan, seen, plan.until);
-  return inHand ? decideNode(plan, seen, inHand) : decideEnd(plan, seen);
+  return decideBatch(plan, seen, inHand) ?? decideEnd(plan, seen);
 }
 
 /** What no rollout of this way may touch. */
@@ -99,26 +108,11 @@ function decideStrangers(plan: Plan, seen: Snapshot, phase: "contract" | "revert
   if (!stranger) return undefined;
   const age = Math.round(stranger.heartbeatAgeSeconds);
   const why = `${stranger.name}, not of this fleet, serves ${stranger.release} (heard of ${age} s ago)`;
-  const { waited } = seen.memory;
-  if (waited?.key === "strangers" && waited.ms > plan.strangersMsMax) {
+  if ((seen.memory.waits.strangers ?? 0) > plan.strangersMsMax) {
     const what = phase === "contract" ? "stop or upgrade it" : "stop it or take it back";
     return { do: "pause", phase, why: `${why}; ${what}, then run again` };
   }
   return { do: "wait", phase, key: "strangers", why };
-}
-
-/** The node to move on. One that is out of rotation or down comes first: it costs no capacity, and two are never out by our doing. */
-function nodeInHand(plan: Plan, seen: Snapshot): NodeView | undefined {
-  const rank = (node: NodeView): number => {
-    const out = node.process !== "running" || node.rotation.state !== "ready";
-    const atTarget = (node.release ?? node.configRelease) === plan.target;
-    if (out) return atTarget ? 0 : 1;
-    // In rotation at the target but not well: waited for before another one is taken out.
-    if (atTarget) return 2;
-    return isServing(node) ? 4 : 3;
-  };
-  const inOrder = plan.way === "back" ? seen.nodes.toReversed() : seen.nodes;
-  return inOrder.filter((node) => !isDone(plan, node)).sort((a, b) => rank(a) - rank(b))[0];
 }
 
 /** A node that died in rotation while the schema is not ready for the target serves again as what it was, where it is needed. */
@@ -153,11 +147,17 @@ function decideSchema(plan: Plan, seen: Snapshot, until: "expand" | "migrate"): 
 function decideEnd(plan: Plan, seen: Snapshot): Decision {
   if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
   if (seen.due === "migrate") return { do: "migrate", phase: "migrate", why: "rows are pending again" };
+  const unsettled = decideUnsettled(plan, seen);
+  if (unsettled) return unsettled;
   if (plan.until === "nodes") {
     return { do: "reach", phase: "nodes", why: `every node serves ${plan.target}; contract is pending` };
   }
   const waiting = decideStrangers(plan, seen, "contract");
   if (waiting) return waiting;
+  if (seen.soakedMs < plan.soakMs) {
+    const why = `every node serves ${plan.target}; contract waits until they have done so for ${plan.soakMs / 1000} s`;
+    return { do: "wait", phase: "contract", key: "soak", why };
+  }
   return { do: "contract", phase: "contract", why: `every node serves ${plan.target}, no older one runs anywhere` };
 }
 

@@ -22,8 +22,11 @@ export type FleetStep = "back-up" | "expand" | "migrate" | "contract" | "revert"
 export type Decision = { readonly phase: Phase; readonly why: string } & (
   | { readonly do: NodeStep; readonly node: string }
   | { readonly do: FleetStep }
-  /** `key` names what is waited for: waiting for the same thing has a limit. */
-  | { readonly do: "wait"; readonly key: string; readonly node?: string }
+  /**
+   * `key` names what is waited for: waiting for the same thing has a limit. Several nodes of a batch may be waited for at once; `also`
+   * has the keys of the others.
+   */
+  | { readonly do: "wait"; readonly key: string; readonly node?: string; readonly also?: readonly string[] }
   | { readonly do: "pause"; readonly node?: string }
   /** It has come as far as this run was asked to go. */
   | { readonly do: "reach" }

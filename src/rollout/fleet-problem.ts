@@ -18,6 +18,8 @@ export function fleetProblem(error: ErrorObject): string {
       return `${join(path, "driver")} is ${shown(params.tagValue)}; allowed: ${driverNames(error)}`;
     case "pattern":
       return `${path} is ${shown(error.data)}; allowed: ${describe(error) ?? `text matching ${String(params.pattern)}`}`;
+    case "anyOf":
+      return `${path} is ${shown(error.data)}; allowed: ${describe(error) ?? "something else"}`;
     case "type":
       return `${path || "the file"} is ${shown(error.data)}; allowed: ${article(String(params.type))}`;
     case "minProperties":

@@ -42,6 +42,29 @@ export const fleetSchema = {
       additionalProperties: false,
       properties: { serving_min: { type: "integer", minimum: 0, maximum: 500 } },
     },
+    batches: {
+      type: "array",
+      minItems: 1,
+      maxItems: 20,
+      default: [1],
+      items: {
+        description: 'a number of nodes from 1 on, or a share of them from "1%" to "100%"',
+        anyOf: [
+          { type: "integer", minimum: 1, maximum: 500 },
+          { type: "string", pattern: "^([1-9][0-9]?|100)%$" },
+        ],
+      },
+    },
+    health: {
+      type: "object",
+      additionalProperties: false,
+      properties: { deadline_seconds: seconds(1, 60), min_seconds: seconds(0, 0) },
+    },
+    contract: {
+      type: "object",
+      additionalProperties: false,
+      properties: { soak_seconds: seconds(0, 0) },
+    },
     drain: {
       type: "object",
       additionalProperties: false,

@@ -89,7 +89,7 @@ export class FleetWorld implements World {
         return this.#toView(node, seen, healthy, view, sight.rows);
       });
       const { due, strangers, request } = sight;
-      return { nodes: views, due, backup: this.#backup(due), strangers, request };
+      return { nodes: views, due, backup: this.#backup(due), strangers, request, soakedMs: this.#soakedMs() };
     });
   }
 
@@ -182,6 +182,14 @@ export class FleetWorld implements World {
     }
     this.#stoppingSinceMs.delete(name);
     return { process: seen.process, processMs: seen.processMs };
+  }
+
+  /** From the last change of a node, or where there was none from the beginning of the rollout. Hosts' clocks may be apart: never less than 0. */
+  #soakedMs(): number {
+    const { journaled, clock } = this.#parts;
+    const events = journaled();
+    const changed = events.findLast((event) => event.kind === "result" && event.node !== undefined) ?? events[0];
+    return changed ? Math.max(0, clock.nowMs() - Date.parse(changed.time)) : 0;
   }
 
   #backup(due: Snapshot["due"]): Snapshot["backup"] {

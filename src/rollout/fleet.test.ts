@@ -49,6 +49,19 @@ test("a fleet file is read with its defaults, paths relative to the file", () =>
   assert.equal(fleet.balancer.driver === "builtin" && fleet.balancer.admin, join(folder, "balancer.sock"));
 });
 
+test("batches are numbers of nodes or shares of the fleet; the floor leaves room for the largest, unless it is given", () => {
+  const four = [1, 2, 3, 4].map((index) => ({ ...node(`n${Math.min(index, 3)}`, 9300 + index), name: `m${index}` }));
+  const nodes = four.map((one, index) => ({ ...one, config: `n${index}/glance-api.conf`, directory: "n1" }));
+  mkdirSync(join(folder, "n0"), { recursive: true });
+  writeFileSync(join(folder, "n0", "glance-api.conf"), "[DEFAULT]\n");
+  const fleet = load({ ...right(), nodes, batches: [1, "10%", "50%"], contract: { soak_seconds: 60 } });
+  assert.deepEqual(fleet.batches, [1, 1, 2]);
+  assert.equal(fleet.servingMin, 2);
+  assert.deepEqual([fleet.soakMs, fleet.health], [60_000, { msMax: 60_000, minMs: 0 }]);
+  assert.equal(load({ ...right(), nodes, batches: [3], capacity: { serving_min: 3 } }).servingMin, 3);
+  assert.deepEqual(load(right()).batches, [1]);
+});
+
 test("a Runtime API address stays as it is, a socket path is relative to the file", () => {
   const at = (socket: string) => {
     const { balancer } = load({ ...right(), balancer: { driver: "haproxy", socket, backend: "glance" } });
@@ -59,6 +72,11 @@ test("a Runtime API address stays as it is, a socket path is relative to the fil
 });
 
 const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
+  [
+    "a batch of nothing",
+    (tree) => ({ ...tree, batches: [1, "0%"] }),
+    /batches\[1\] is "0%"; allowed: a number of nodes from 1 on, or a share of them from "1%" to "100%"/,
+  ],
   ["not YAML", () => "nodes: [", /fleet\.yaml: .*line 1/],
   ["empty", () => "", /the file is empty; allowed: a mapping/],
   ["an unknown key", (tree) => ({ ...tree, tartget: "ocata" }), /tartget is not known; allowed: name, target/],

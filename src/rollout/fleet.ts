@@ -25,6 +25,10 @@ export type Fleet = {
   readonly servingMin: number;
   readonly drain: { readonly msMax: number; readonly policy: DrainPolicy };
   readonly startMsMax: number;
+  /** How many nodes each batch moves; the last number goes for all that follow. */
+  readonly batches: readonly [number, ...number[]];
+  readonly health: { readonly msMax: number; readonly minMs: number };
+  readonly soakMs: number;
   readonly gates: { readonly synthetic: boolean; readonly token?: string; readonly msMax: number };
 };
 
@@ -39,6 +43,9 @@ type FleetText = {
   capacity: { serving_min?: number };
   drain: { deadline_seconds: number; policy: DrainPolicy };
   start: { deadline_seconds: number };
+  batches: (number | string)[];
+  health: { deadline_seconds: number; min_seconds: number };
+  contract: { soak_seconds: number };
   gates: { synthetic: boolean; token?: string; deadline_seconds: number };
 };
 
@@ -52,8 +59,10 @@ export function loadFleet(path: string): Fleet {
   if (!validate(parsed)) {
     const errors = validate.errors ?? [];
     // A misspelt key is also a missing one; what was written says more than what was not.
-    const error = errors.find((one) => one.keyword === "additionalProperties") ?? errors[0];
-    throw invalid(file, error ? fleetProblem(error) : "is not a fleet file");
+    // What is wrong with each of several shapes says less than which shapes there are.
+    const telling = ["additionalProperties", "anyOf"].map((keyword) => errors.find((one) => one.keyword === keyword));
+    const told = telling.find((one) => one !== undefined) ?? errors[0];
+    throw invalid(file, told ? fleetProblem(told) : "is not a fleet file");
   }
   const fleet = toFleet(file, parsed);
   checkNodes(fleet);
@@ -77,12 +86,13 @@ function parseYaml(file: string): unknown {
 /** Sections that may be left out altogether still have defaults inside. */
 function withSections(parsed: unknown): unknown {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return parsed;
-  return { capacity: {}, drain: {}, start: {}, gates: {}, ...parsed };
+  return { capacity: {}, drain: {}, start: {}, health: {}, contract: {}, gates: {}, ...parsed };
 }
 
 function toFleet(file: string, text: FleetText): Fleet {
   const at = (path: string) => resolve(dirname(file), path);
   const { config, connection } = text.database;
+  const batches = batchSizes(text.batches, text.nodes.length);
   return {
     file,
     name: text.name,
@@ -92,16 +102,28 @@ function toFleet(file: string, text: FleetText): Fleet {
     backup: { directory: at(text.backup.directory), msMax: text.backup.deadline_seconds * 1000 },
     nodes: within(file, () => text.nodes.map((node, index) => readNode(node, index, text.target, at))),
     balancer: within(file, () => readBalancer(text.balancer, at)),
-    // One node is out at a time, so by default all the others are to serve; a fleet of one must say that it accepts the gap.
-    servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - 1),
+    // By default all nodes that no batch takes out at once are to serve; a fleet of one must say that it accepts the gap.
+    servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - Math.max(...batches)),
     drain: { msMax: text.drain.deadline_seconds * 1000, policy: text.drain.policy },
     startMsMax: text.start.deadline_seconds * 1000,
+    batches,
+    health: { msMax: text.health.deadline_seconds * 1000, minMs: text.health.min_seconds * 1000 },
+    soakMs: text.contract.soak_seconds * 1000,
     gates: {
       synthetic: text.gates.synthetic,
       msMax: text.gates.deadline_seconds * 1000,
       ...(text.gates.token !== undefined && { token: text.gates.token }),
     },
   };
+}
+
+/** `10%` of the fleet is at least one node. */
+function batchSizes(batches: readonly (number | string)[], nodes: number): readonly [number, ...number[]] {
+  const sizes = batches.map((batch) => {
+    return typeof batch === "number" ? batch : Math.max(1, Math.floor((Number.parseInt(batch, 10) * nodes) / 100));
+  });
+  const [first = 1, ...others] = sizes;
+  return [first, ...others];
 }
 
 /** What a driver's part finds wrong is told with the file's name. */

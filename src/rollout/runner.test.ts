@@ -21,7 +21,7 @@ const node: NodeView = {
   gate: "untested",
 };
 type Seen = Omit<Snapshot, "memory">;
-const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [], request: null };
+const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [], request: null, soakedMs: 0 };
 const done: Seen = { ...seen, nodes: [{ ...node, release: "ocata" }], due: "nothing" };
 const failure = (code: ErrorCode, text = "no") => new ServiceError(code, text);
 
@@ -37,6 +37,10 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
       drain: { msMax: 10_000, policy: "wait" },
       settleMsMax: 1_000,
       startMsMax: 5_000,
+      batches: [1],
+      healthMsMax: 5_000,
+      minHealthyMs: 0,
+      soakMs: 0,
       startsMax: 2,
       failuresMax: 3,
       strangersMsMax: 1_000,
@@ -198,7 +202,18 @@ test("as far as it was asked to go, or given up: both end the run, and are in th
     drain: { msMax: 1, policy: "wait" },
     settleMsMax: 1,
   } as const;
-  const whole = { ...plan, startMsMax: 1, startsMax: 1, failuresMax: 1, strangersMsMax: 1, until: "nodes" } as const;
+  const whole = {
+    ...plan,
+    startMsMax: 1,
+    batches: [1] as [number],
+    healthMsMax: 1,
+    minHealthyMs: 0,
+    soakMs: 0,
+    startsMax: 1,
+    failuresMax: 1,
+    strangersMsMax: 1,
+    until: "nodes",
+  } as const;
   const reached = await run({ observe: ready }, { plan: whole });
   assert.deepEqual([reached.end.end, reached.events.at(-1)?.data?.do], ["reached", "reach"]);
   const request = { do: "abort", told: "ops" } as const;

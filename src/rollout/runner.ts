@@ -3,6 +3,7 @@
 import type { Clock } from "../core/clock.ts";
 import { errorText, isServiceError } from "../core/errors.ts";
 import { decide, type Plan } from "./decide.ts";
+import { isServing } from "./decide-node.ts";
 import { type Action, actionKey, type Decision, isAction, type Phase } from "./decision.ts";
 import type { JournalWriter } from "./journal-event.ts";
 import type { RunMemory, Snapshot } from "./snapshot.ts";
@@ -58,7 +59,12 @@ export async function runRollout(options: RunnerOptions): Promise<RunEnd> {
 
 class Runner {
   readonly #options: RunnerOptions;
-  #waiting: { key: string; sinceMs: number; toldMs: number; text: string } | null = null;
+  /** What is waited for, by key, and since when. */
+  #waits = new Map<string, number>();
+  /** The wait that was journaled last. */
+  #told: { key: string; atMs: number; text: string } | null = null;
+  /** Since when a node was seen to serve its release at every look. */
+  readonly #serving = new Map<string, { release: string | null; sinceMs: number }>();
   #failed: RunMemory["failed"] = null;
   #blindSinceMs: number | null = null;
   /** The last action that succeeded, and how often it was decided again right after. */
@@ -115,8 +121,7 @@ class Runner {
     try {
       const seen = await world.observe(signal);
       this.#blindSinceMs = null;
-      const waited = this.#waiting && { key: this.#waiting.key, ms: clock.monotonicMs() - this.#waiting.sinceMs };
-      return { ...seen, memory: { waited, failed: this.#failed } };
+      return { ...seen, memory: this.#memory(seen, clock.monotonicMs()) };
     } catch (error) {
       if (signal.aborted) return undefined;
       if (!isServiceError(error) || error.code === "rollout.lease_lost") throw error;
@@ -129,22 +134,42 @@ class Runner {
     }
   }
 
+  #memory(seen: Omit<Snapshot, "memory">, nowMs: number): RunMemory {
+    for (const node of seen.nodes) {
+      const since = this.#serving.get(node.name);
+      if (!isServing(node)) this.#serving.delete(node.name);
+      else if (since?.release !== node.release) this.#serving.set(node.name, { release: node.release, sinceMs: nowMs });
+    }
+    const serving = [...this.#serving].map(([name, { sinceMs }]) => [name, nowMs - sinceMs] as const);
+    const waits = [...this.#waits].map(([key, sinceMs]) => [key, nowMs - sinceMs] as const);
+    return { waits: Object.fromEntries(waits), servingMs: Object.fromEntries(serving), failed: this.#failed };
+  }
+
   async #wait(decision: Extract<Decision, { do: "wait" }>): Promise<void> {
     const { clock, progressMs } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (this.#waiting?.key !== decision.key) {
-      this.#waiting = { key: decision.key, sinceMs: nowMs, toldMs: nowMs, text: decision.why };
-      await this.#journal("decision", decision, `wait: ${decision.why}`, { do: "wait", key: decision.key });
-    } else if (decision.why !== this.#waiting.text && nowMs - this.#waiting.toldMs >= progressMs) {
-      this.#waiting = { ...this.#waiting, toldMs: nowMs, text: decision.why };
-      await this.#journal("observation", decision, decision.why, { key: decision.key });
+    const { key, why, also = [] } = decision;
+    this.#waits = new Map([key, ...also].map((one) => [one, this.#waits.get(one) ?? nowMs]));
+    if (this.#told?.key !== key) {
+      this.#told = { key, atMs: nowMs, text: why };
+      await this.#journal("decision", decision, `wait: ${why}`, { do: "wait", key });
+    } else if (why !== this.#told.text && nowMs - this.#told.atMs >= progressMs) {
+      this.#told = { key, atMs: nowMs, text: why };
+      await this.#journal("observation", decision, why, { key });
     }
     await this.#sleep();
   }
 
+  /** Whatever was waited for at a node that is acted upon is over; the others of its batch are waited for as before. */
+  #forgetWaits(decision: Action): void {
+    this.#told = null;
+    if (!("node" in decision)) this.#waits.clear();
+    else for (const key of this.#waits.keys()) if (key.endsWith(` ${decision.node}`)) this.#waits.delete(key);
+  }
+
   async #act(decision: Action, seen: Snapshot): Promise<RunEnd | undefined> {
     const { plan, world, clock, signal } = this.#options;
-    this.#waiting = null;
+    this.#forgetWaits(decision);
     const node = "node" in decision ? seen.nodes.find((one) => one.name === decision.node) : undefined;
     const name = actionKey(decision);
     const facts = node

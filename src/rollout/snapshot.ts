@@ -69,6 +69,8 @@ export type Snapshot = {
   }[];
   /** What an operator asked of the rollout, from any host; it stands until it is taken back. */
   readonly request: OperatorRequest | null;
+  /** Since a node was last changed by this rollout, as its journal tells, on whichever host. */
+  readonly soakedMs: number;
   readonly memory: RunMemory;
 };
 
@@ -79,8 +81,10 @@ export type OperatorRequest = {
 };
 
 export type RunMemory = {
-  /** The last decision when it was to wait, and for how long it has been that. */
-  readonly waited: { readonly key: string; readonly ms: number } | null;
+  /** What is being waited for, by its key, and for how long now. */
+  readonly waits: Readonly<Record<string, number>>;
+  /** How long this run has seen a node serve its release without a break, by its name. */
+  readonly servingMs: Readonly<Record<string, number>>;
   /** The last action when it failed: how often in a row, and its text. */
   readonly failed: { readonly key: string; readonly count: number; readonly text: string } | null;
 };

@@ -88,7 +88,11 @@ export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
     servingMin: fleet.servingMin,
     drain: fleet.drain,
     settleMsMax: 3_000,
+    batches: fleet.batches,
     startMsMax: fleet.startMsMax,
+    healthMsMax: fleet.health.msMax,
+    minHealthyMs: fleet.health.minMs,
+    soakMs: fleet.soakMs,
     startsMax: 3,
     failuresMax: 3,
     // Longer than a node's heartbeats count after its death.

@@ -20,6 +20,8 @@ export type SimulatedNode = {
   readyAtMs: number;
   goneAtMs: number;
   state: RotationState;
+  /** When it was last put into rotation. */
+  enabledAtMs: number;
 };
 
 /** What the runner's own process knows; lost when it is killed. */
@@ -42,6 +44,8 @@ export class SimulatedFleet {
   readonly #isSameSchema: boolean;
   /** Every row was, once. */
   #isMigrated = false;
+  /** When a node was last changed by a rollout. */
+  #changedMs = 0;
 
   constructor(plan: Plan, from: ReleaseId, nodeCount: number, random: () => number, faultsUntilMs: number) {
     this.#plan = plan;
@@ -58,6 +62,7 @@ export class SimulatedFleet {
       readyAtMs: 0,
       goneAtMs: Number.POSITIVE_INFINITY,
       state: "ready",
+      enabledAtMs: 0,
     }));
   }
 
@@ -80,6 +85,7 @@ export class SimulatedFleet {
           backup: this.backup,
           strangers: [],
           request: null,
+          soakedMs: this.nowMs - this.#changedMs,
         };
       },
       act: async (action) => {
@@ -143,6 +149,7 @@ export class SimulatedFleet {
         return;
       case "contract":
         assert(["contract", "nothing"].includes(this.due), "contract: every row is migrated");
+        assert(this.nowMs - this.#changedMs >= this.#plan.soakMs, "contract: the fleet has soaked");
         assert(
           this.nodes.every((node) => node.process === "gone" || node.release === this.#plan.target),
           "contract: no old node is alive",
@@ -155,9 +162,11 @@ export class SimulatedFleet {
   }
 
   #doNode(step: NodeStep, node: SimulatedNode, memory: RunnerMemory): void {
+    this.#changedMs = this.nowMs;
     switch (step) {
       case "drain":
         if (this.#serves(node)) assert(this.serving(node) >= this.#plan.servingMin, "drain: the floor holds");
+        if (this.#serves(node) && node.release !== this.#plan.target) this.#mayTakeOut(node);
         node.state = "drain";
         return;
       case "disable":
@@ -187,6 +196,23 @@ export class SimulatedFleet {
         assert(memory.gated.has(node.name), "enable: it has been probed");
         assert.equal(node.release, this.#plan.target, "enable: it serves the target");
         node.state = "ready";
+        node.enabledAtMs = this.nowMs;
+    }
+  }
+
+  /** What a batch promises: no more nodes out than it has places, and none before those that were moved have proven themselves. */
+  #mayTakeOut(node: SimulatedNode): void {
+    const { batches, target, minHealthyMs } = this.#plan;
+    const moved = this.nodes.filter((one) => this.#serves(one) && one.release === target);
+    const out = this.nodes.filter((one) => one !== node && !this.#serves(one)).length;
+    const ready = this.#isSameSchema || this.due === "contract" || this.due === "nothing";
+    let end = 0;
+    for (let index = 0; end <= moved.length; index++) end += batches[index] ?? batches.at(-1) ?? 1;
+    const places = ready ? end - moved.length : 1;
+    assert(out + 1 <= places, `drain: ${out} are out already, of ${places}`);
+    for (const one of moved) {
+      const servedMs = this.nowMs - Math.max(one.enabledAtMs, one.readyAtMs);
+      assert(servedMs >= minHealthyMs, `drain: ${one.name} has served for ${servedMs} ms only`);
     }
   }
 
@@ -220,7 +246,12 @@ export class SimulatedFleet {
     const oldWrites = this.nodes.some((node) => node.process !== "gone" && node.release !== this.#plan.target);
     if (this.due === "contract" && oldWrites && this.#fault(0.01)) this.due = "migrate";
     // A balancer that is reloaded forgets what it was told.
-    if (this.#fault(0.001)) for (const node of this.nodes) node.state = "ready";
+    if (this.#fault(0.001)) {
+      for (const node of this.nodes.filter((one) => one.state !== "ready")) {
+        node.state = "ready";
+        node.enabledAtMs = this.nowMs;
+      }
+    }
     this.#mayBeKilled();
   }
 

@@ -1,0 +1,71 @@
+// Which nodes are moved at the same time, and when the next one may be taken out. All of it is read off what is seen: a batch is full
+// when the nodes that serve the target, and those on their way, come to the end of it.
+import type { Plan } from "./decide.ts";
+import { decideNode, isDone, isServing, isSettled } from "./decide-node.ts";
+import type { Decision } from "./decision.ts";
+import type { NodeView, Snapshot } from "./snapshot.ts";
+
+/** Those to move on, first things first. One that is out of rotation or down comes first: it costs no capacity. */
+export function nodesInHand(plan: Plan, seen: Snapshot): readonly NodeView[] {
+  const inOrder = plan.way === "back" ? seen.nodes.toReversed() : seen.nodes;
+  const left = inOrder.filter((node) => !isDone(plan, node)).sort((a, b) => rank(plan, a) - rank(plan, b));
+  const begun = left.filter((node) => isBegun(plan, node));
+  // Until the schema is ready for the target one node is out, and no more: it could not come back as either release's best.
+  const schemaReady = seen.due !== "expand" && seen.due !== "migrate";
+  const places = schemaReady ? batchEnd(plan, seen.nodes.length - left.length) - (seen.nodes.length - left.length) : 1;
+  return left.slice(0, Math.max(places, schemaReady ? begun.length : 1));
+}
+
+function rank(plan: Plan, node: NodeView): number {
+  const atTarget = (node.release ?? node.configRelease) === plan.target;
+  if (node.process !== "running" || node.rotation.state !== "ready") return atTarget ? 0 : 1;
+  // In rotation at the target but not well: waited for before another one is taken out.
+  if (atTarget) return 2;
+  return isServing(node) ? 4 : 3;
+}
+
+function isBegun(plan: Plan, node: NodeView): boolean {
+  return rank(plan, node) <= 2;
+}
+
+/** How many nodes serve the target when the batch that follows `done` of them is over. */
+function batchEnd(plan: Plan, done: number): number {
+  let end = 0;
+  for (let index = 0; end <= done; index++) end += plan.batches[index] ?? plan.batches.at(-1) ?? 1;
+  return end;
+}
+
+/**
+ * The next step of a batch; undefined where nothing is left to move. What stands in the way of one node stops no other that is out
+ * already: those come back first, and then the rollout pauses.
+ */
+export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeView[]): Decision | undefined {
+  const waits: Extract<Decision, { do: "wait" }>[] = [];
+  let pause: Decision | undefined;
+  let comesBack = false;
+  for (const node of inHand) {
+    const isNext = !isBegun(plan, node);
+    if (isNext && pause) continue;
+    const decision = (isNext ? decideUnsettled(plan, seen) : undefined) ?? decideNode(plan, seen, node);
+    if (decision.do === "wait") {
+      waits.push(decision);
+      // A node that finishes long transfers does so without us.
+      comesBack ||= !isNext && node.process !== "stopping";
+    } else if (decision.do !== "pause") return decision;
+    else pause ??= decision;
+  }
+  const [first, ...others] = waits;
+  if (pause && !comesBack) return pause;
+  if (!first) return pause;
+  if (others.length === 0) return first;
+  const also = others.map((wait) => wait.key).filter((key) => key !== first.key);
+  return { ...first, why: [...new Set(waits.map((wait) => wait.why))].join("; "), also: [...new Set(also)] };
+}
+
+/** Waits for a node that was moved, and has not served for long enough yet to be trusted. */
+export function decideUnsettled(plan: Plan, seen: Snapshot): Decision | undefined {
+  const fresh = seen.nodes.find((node) => isDone(plan, node) && !isSettled(plan, seen, node));
+  if (!fresh) return undefined;
+  const why = `${fresh.name} is to serve for ${plan.minHealthyMs / 1000} s without a break first`;
+  return { do: "wait", phase: "nodes", key: `healthy ${fresh.name}`, node: fresh.name, why };
+}

@@ -29,7 +29,7 @@ export type Leashed = {
 /** `folder`: removed when the server has ended; empty: nothing is removed. `signal`: what ends it; KILL where nothing is said. */
 export function leash(
   command: readonly string[],
-  options: { folder: string; cwd?: string; signal?: "KILL" | "QUIT" },
+  options: { folder: string; cwd?: string; signal?: "KILL" | "QUIT" | "TERM" },
 ): Leashed {
   const child: ChildProcess = spawn(
     "sh",

@@ -14,6 +14,7 @@ import { createCommandBalancer } from "../../rollout/balancers/command/command-b
 import { createHaproxyBalancer } from "../../rollout/balancers/haproxy/haproxy-balancer.ts";
 import { createHealthBalancer } from "../../rollout/balancers/health/health-balancer.ts";
 import { localNodeFile } from "../../rollout/balancers/health/node-file.ts";
+import { createNginxBalancer } from "../../rollout/balancers/nginx/nginx-balancer.ts";
 import { DatabaseView } from "../../rollout/database-view.ts";
 import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
@@ -119,6 +120,8 @@ function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
       return createHaproxyBalancer(balancer, names, systemClock);
     case "builtin":
       return createBuiltinBalancer(balancer, names);
+    case "nginx":
+      return createNginxBalancer(balancer, names, systemClock);
     case "command":
       return createCommandBalancer(balancer, names, systemClock);
     case "health": {

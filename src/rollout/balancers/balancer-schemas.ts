@@ -36,7 +36,15 @@ export type CommandBalancerAt = {
   readonly ready: readonly string[];
   readonly msMax: number;
 };
-export type FleetBalancer = HaproxyAt | BuiltinAt | HealthAt | CommandBalancerAt;
+export type NginxAt = {
+  readonly driver: "nginx";
+  /** The file of `server` lines that nginx's `upstream` includes. */
+  readonly serversFile: string;
+  readonly pidFile: string;
+  readonly test: readonly string[];
+  readonly reload: readonly string[];
+};
+export type FleetBalancer = HaproxyAt | BuiltinAt | NginxAt | HealthAt | CommandBalancerAt;
 
 export type BalancerText =
   | { driver: "haproxy"; socket?: string; sockets?: string[]; backend: string; state_file?: string }
@@ -49,6 +57,7 @@ export type BalancerText =
       rise: number;
       hold_seconds: number;
     }
+  | { driver: "nginx"; servers_file: string; pid_file: string; test: string[]; reload: string[] }
   | { driver: "health"; disable_file: string; check_seconds: number; fall: number; rise: number }
   | {
       driver: "command";
@@ -91,6 +100,18 @@ export const balancerSchemas = [
   {
     type: "object",
     additionalProperties: false,
+    required: ["driver", "servers_file"],
+    properties: {
+      driver: { const: "nginx" },
+      servers_file: text,
+      pid_file: { ...text, default: "/run/nginx.pid" },
+      test: { ...words, default: ["nginx", "-t", "-q"] },
+      reload: { ...words, default: ["nginx", "-s", "reload"] },
+    },
+  },
+  {
+    type: "object",
+    additionalProperties: false,
     required: ["driver", "disable_file", "check_seconds"],
     properties: {
       driver: { const: "health" },
@@ -127,6 +148,10 @@ export function readBalancer(balancer: BalancerText, at: (path: string) => strin
     case "builtin": {
       const { driver, listen, admin, check_ms, fall, rise, hold_seconds } = balancer;
       return { driver, listen, admin: at(admin), checkMs: check_ms, fall, rise, holdMsMax: hold_seconds * 1000 };
+    }
+    case "nginx": {
+      const { driver, servers_file, pid_file, test, reload } = balancer;
+      return { driver, serversFile: at(servers_file), pidFile: at(pid_file), test, reload };
     }
     case "health": {
       const { driver, disable_file, check_seconds, fall, rise } = balancer;

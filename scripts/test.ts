@@ -33,6 +33,10 @@ const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/c
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;
 
+/** Ends the test files' processes too: whoever stops the run would otherwise have to find them. */
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+
 const mode = modes.find((name) => name === process.argv[2]);
 if (!mode) {
   process.stderr.write(`usage: node scripts/test.ts ${modes.join(" | ")}\n`);
@@ -108,7 +112,7 @@ async function tests(
     .reverse();
   let failed = false;
   const skipped: string[] = [];
-  const events = run({ files, concurrency, timeout: 45 * 60_000 });
+  const events = run({ files, concurrency, timeout: 45 * 60_000, signal: interrupted.signal });
   events.on("test:fail", (event) => {
     // A test marked as todo may fail.
     if (event.todo === undefined || event.todo === false) failed = true;
@@ -121,5 +125,5 @@ async function tests(
   report.pipe(process.stdout, { end: false });
   await finished(report);
   for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
-  return !failed && skipped.length === 0;
+  return !failed && skipped.length === 0 && !interrupted.signal.aborted;
 }

@@ -1,8 +1,10 @@
 // The demo's course: a fleet at one release, images, steady traffic, a control window, the rollout, and every image compared at the end.
 // The upgrade tests take the same course and look at the same outcome.
 import { setTimeout as sleep } from "node:timers/promises";
+import { exitCodes } from "../src/cli/exit-codes.ts";
 import { noFeatures } from "../src/releases/api-versions.ts";
 import { type ReleaseId, releaseOf } from "../src/releases/catalogue.ts";
+import type { Strategy } from "../src/rollout/decide.ts";
 import type { JournalEvent } from "../src/rollout/journal-event.ts";
 import { checkImages, type ImageCheck } from "./check-images.ts";
 import type { DatabaseKind } from "./database.ts";
@@ -23,6 +25,7 @@ export type DemoOptions = {
   nodes: number;
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
+  strategy: Strategy;
   /** A release of the catalogue, and a newer one. */
   from: ReleaseId;
   to: ReleaseId;
@@ -30,7 +33,7 @@ export type DemoOptions = {
   keep: boolean;
 };
 
-/** What a node had under way when it was told to stop. */
+/** What a node had under way when it was told to stop, or to hand over. */
 export type StopView = { readonly node: string; readonly uploads: number; readonly downloads: number };
 
 /** All that can be looked at while the demo runs; the screen draws it. */
@@ -106,7 +109,7 @@ async function withFleet(
   const samples = await loadSamples(origin, recorder, images, (count) => {
     state.activity = `loading images: ${count} of ${images.length}`;
   });
-  const { actors, stopTraffic, slow } = beginTraffic({ origin, recorder, samples, seed });
+  const { actors, stopTraffic, slow } = beginTraffic({ origin, recorder, samples, seed, strategy: options.strategy });
   const registry = await openRegistry(fleet.connection);
   const watching = new AbortController();
   const watch = watchRegistry(registry, state, watching.signal);
@@ -118,13 +121,14 @@ async function withFleet(
     await sleep(controlMs);
     recorder.window = "rollout";
     state.activity = `rollout to ${to}`;
-    const rollout = await roll(fleet, state, slow);
+    const upgraded = await roll(fleet, state, slow);
     recorder.window = "after";
     state.activity = "traffic on the upgraded fleet";
     for (const started = performance.now(); recorder.requests < requestsMin; await sleep(100))
       if (performance.now() - started > afterMsMax) break;
     state.activity = "letting transfers end";
     await slow.stop();
+    const rollout = await contractLater(fleet, state, { slow, upgraded });
     await stopTraffic();
     const checked = await checkImages({
       origin,
@@ -153,12 +157,33 @@ async function withFleet(
   }
 }
 
-function beginTraffic(options: { origin: string; recorder: Recorder; samples: readonly LoadedSample[]; seed: number }) {
+/** After a hand-over uploads outlive the rollout, which leaves the contract pending; when they are through it goes on. */
+async function contractLater(
+  fleet: RunningFleet,
+  state: DemoState,
+  { slow, upgraded }: { slow: SlowTransfers; upgraded: DemoOutcome["rollout"] },
+): Promise<DemoOutcome["rollout"]> {
+  if (!state.events.some(isPending) || upgraded.code !== exitCodes.paused) return upgraded;
+  state.activity = "contract, which was left pending";
+  return { ...(await roll(fleet, state, slow)), seconds: upgraded.seconds };
+}
+
+function isPending(event: JournalEvent): boolean {
+  return event.kind === "decision" && event.phase === "contract" && event.data?.do === "pause";
+}
+
+function beginTraffic(options: {
+  strategy: Strategy;
+  origin: string;
+  recorder: Recorder;
+  samples: readonly LoadedSample[];
+  seed: number;
+}) {
   const common = { ...options, projects };
   const steady = makeActors({ ...common, count: clientCount });
   const slowActors = makeActors({ ...common, seed: options.seed + 1_000, count: slowClientCount });
   const traffic = startTraffic({ actors: steady, requestsPerSecond });
-  const slow = new SlowTransfers();
+  const slow = new SlowTransfers({ outlive: options.strategy === "handover" });
   slow.start(slowActors);
   const actors: readonly Actor[] = [...steady, ...slowActors];
   const stopTraffic = async () => {
@@ -174,8 +199,9 @@ async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers):
     cwd: fleet.folder,
     onEvent: (event) => {
       state.events.push(event);
-      if (!isStop(event)) return;
-      slow.nodeStops();
+      if (!isStop(event) && !isHandOver(event)) return;
+      // A hand-over waits for no transfer, so none is let go for it.
+      if (isStop(event)) slow.nodeStops();
       const row = state.registry.find((candidate) => candidate.name === event.node);
       state.stops.push({ node: event.node ?? "", uploads: row?.uploads ?? 0, downloads: row?.downloads ?? 0 });
     },
@@ -187,6 +213,10 @@ async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers):
 /** The entry that announces a node's stop, written before it is done. */
 export function isStop(event: JournalEvent): boolean {
   return event.kind === "decision" && event.node !== undefined && event.data?.do === "stop";
+}
+
+function isHandOver(event: JournalEvent): boolean {
+  return event.kind === "decision" && event.data?.do === "hand-over";
 }
 
 async function watchRegistry(

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ReleaseId } from "../src/releases/catalogue.ts";
+import type { Strategy } from "../src/rollout/decide.ts";
 
 export type NodeFiles = { readonly name: string; readonly address: string; readonly folder: string };
 
@@ -55,8 +56,9 @@ export function fleetFile(options: {
   connection: string;
   balancer: BalancerFile;
   target: ReleaseId;
+  strategy: Strategy;
 }): string {
-  const { folder, nodes, connection, balancer, target } = options;
+  const { folder, nodes, connection, balancer, target, strategy } = options;
   return stringify({
     name: "demo",
     target,
@@ -71,8 +73,9 @@ export function fleetFile(options: {
       config: join(node.folder, "glance-api.conf"),
     })),
     balancer,
-    // Long enough for the slow transfers; they are waited for, not cut.
-    drain: { deadline_seconds: 120, policy: "wait" },
+    strategy,
+    // Slow transfers are not cut: a drained node is waited for, and one that handed over leaves no more than the contract to be waited for.
+    drain: strategy === "drain" ? { deadline_seconds: 120, policy: "wait" } : { deadline_seconds: 3, policy: "pause" },
     gates: { synthetic: true, token: "probe:operations:admin" },
   });
 }

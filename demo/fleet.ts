@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { shareCompileCache } from "../scripts/compile-cache.ts";
 import { StopStack } from "../src/core/lifecycle.ts";
 import type { ReleaseId } from "../src/releases/catalogue.ts";
+import type { Strategy } from "../src/rollout/decide.ts";
 import { eventually } from "../test/servers/eventually.ts";
 import { freePorts } from "../test/servers/free-port.ts";
 import { startHaproxy } from "../test/servers/haproxy.ts";
@@ -25,6 +26,8 @@ export type FleetOptions = {
   /** An empty database that exists already, as its several servers have it: each node takes the next of them, a rollout the last. */
   connections?: readonly string[];
   balancer: BalancerKind;
+  /** How rollouts upgrade a node. Default drain. */
+  strategy?: Strategy;
   /** What database and nodes are at when it stands. Default newton. */
   from?: ReleaseId;
   /** Where rollouts and glance-manage lead. Default ocata. */
@@ -75,7 +78,7 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
 }
 
 async function build(options: FleetOptions, servers: StopStack): Promise<Omit<RunningFleet, "stop">> {
-  const { folder, from = "newton", to = "ocata", progress = () => undefined } = options;
+  const { folder, from = "newton", to = "ocata", strategy = "drain", progress = () => undefined } = options;
   const imageFolder = join(folder, "images");
   await mkdir(imageFolder, { recursive: true });
   const connections = options.connections ?? [await ownDatabase(options, servers)];
@@ -105,7 +108,9 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     current = via;
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
     await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target }));
-    if (balancer) await writeFile(file, fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target }));
+    if (!balancer) return;
+    const text = fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target, strategy });
+    await writeFile(file, text);
   };
   await aim(to);
   const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", config, ...args]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type ReleaseId, releaseIds, releaseOf } from "../src/releases/catalogue.ts";
+import { type Strategy, strategies } from "../src/rollout/decide.ts";
 import { type DatabaseKind, databaseKinds } from "./database.ts";
 import { initialState, runDemo } from "./demo.ts";
 import { isSuccess, reportText, summarize } from "./report.ts";
@@ -12,6 +13,7 @@ import { startScreen } from "./screen.ts";
 type Flags = {
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
+  strategy: Strategy;
   from: ReleaseId;
   to: ReleaseId;
   nodes: number;
@@ -37,6 +39,11 @@ const command = new Command("npm run demo --")
   .addOption(
     new Option("--balancer <kind>", "what stands before the nodes").choices(["builtin", "haproxy"]).default("builtin"),
   )
+  .addOption(
+    new Option("--strategy <kind>", "nodes leave and return, or hand over to a new process in place")
+      .choices(strategies)
+      .default("drain"),
+  )
   .addOption(new Option("--from <release>", "what the fleet is at").choices(releaseIds).default("newton"))
   .addOption(new Option("--to <release>", "where it goes").choices(releaseIds).default("ocata"))
   .option("--nodes <n>", "nodes in the fleet, 2 to 9", whole(2, 9), 3)
@@ -48,6 +55,7 @@ const command = new Command("npm run demo --")
     `
 Examples:
   npm run demo
+  npm run demo -- --strategy handover
   npm run demo -- --from newton --to 2026.1 --database mariadb --balancer haproxy`,
   )
   .action(main);

@@ -63,7 +63,8 @@ export function reportText(outcome: DemoOutcome, summary: DemoSummary): string {
     }),
     "",
     ...stops.map(
-      (stop) => `${stop.node} stopped with ${stop.uploads} uploads and ${stop.downloads} downloads under way`,
+      (stop) =>
+        `${stop.node} was stopped or handed over with ${stop.uploads} uploads and ${stop.downloads} downloads under way`,
     ),
     `${summary.transfersCut} transfers were cut`,
     `${images.checked} images compared byte by byte, ${images.wrong.length} of them wrong`,

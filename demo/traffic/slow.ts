@@ -15,17 +15,31 @@ const stepMs = 50;
 const holdMs = 1_500;
 /** Beyond it a transfer is a failed one. */
 const transferMsMax = 180_000;
+/** Of transfers that outlive a rollout: so much at the usual pace, and from then on hardly anything until all are let go. */
+const outlivingSteps = 100;
+const outlivingStepMs = 1_000;
+const outlivingMsMax = 900_000;
 
 export class SlowTransfers {
+  readonly #outlive: boolean;
   #stopsSeen = 0;
   #lastStopMs = 0;
   #stopping = false;
   readonly #loops: Promise<void>[] = [];
 
+  /** `outlive`: no transfer ends before `stop`. */
+  constructor({ outlive }: { outlive: boolean }) {
+    this.#outlive = outlive;
+  }
+
   /** Each actor carries one transfer at a time; actors take turns as uploader and downloader. */
   start(actors: readonly Actor[]): void {
     for (const [index, actor] of actors.entries())
       this.#loops.push(index % 2 === 0 ? this.#uploads(actor) : this.#downloads(actor));
+  }
+
+  get #transferMsMax(): number {
+    return this.#outlive ? outlivingMsMax : transferMsMax;
   }
 
   /** To be called when a node begins to leave. */
@@ -43,7 +57,12 @@ export class SlowTransfers {
   /** Waits before each piece of a transfer that began at `stopsAtStart`. */
   #pace(): () => Promise<void> {
     const stopsAtStart = this.#stopsSeen;
+    let steps = 0;
     return async () => {
+      if (this.#outlive && ++steps > outlivingSteps) {
+        for (let ms = 0; ms < outlivingStepMs && !this.#stopping; ms += stepMs) await sleep(stepMs);
+        return;
+      }
       const crossed = this.#stopsSeen > stopsAtStart && performance.now() - this.#lastStopMs > holdMs;
       if (!crossed && !this.#stopping) await sleep(stepMs);
     };
@@ -54,7 +73,10 @@ export class SlowTransfers {
       const own = await createOwn(actor, "create");
       const content = rawContent(actor.seed, `slow-${own?.id}`, uploadBytes);
       const body = paced(contentStream(content, { chunkBytes: uploadStepBytes }), this.#pace());
-      if (!own || !(await putData(actor, own, { kind: "slow upload", content, body, timeoutMs: transferMsMax }))) {
+      if (
+        !own ||
+        !(await putData(actor, own, { kind: "slow upload", content, body, timeoutMs: this.#transferMsMax }))
+      ) {
         await sleep(stepMs);
         continue;
       }
@@ -78,7 +100,7 @@ export class SlowTransfers {
       .sort((one, other) => other.content.sizeBytes - one.content.sizeBytes);
     while (!this.#stopping && sample) {
       const pace = this.#pace();
-      if (!(await getData(actor, sample, { kind: "slow download", pace, timeoutMs: transferMsMax })))
+      if (!(await getData(actor, sample, { kind: "slow download", pace, timeoutMs: this.#transferMsMax })))
         await sleep(stepMs);
     }
   }

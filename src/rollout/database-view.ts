@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import { openDatabase } from "../db/connect.ts";
 import type { AdvisoryLock, Database } from "../db/database.ts";
-import { createNodeRepository, type SeenNode } from "../db/repositories/node-repository.ts";
+import { createNodeRepository, nodeBesides, type SeenNode } from "../db/repositories/node-repository.ts";
 import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
 import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
 import { createRolloutRequestRepository } from "../db/repositories/rollout-request-repository.ts";
@@ -137,6 +137,7 @@ export class DatabaseView {
           name,
           release,
           heartbeatAgeSeconds: secondsAgo,
+          leaves: nodeBesides(name) ?? null,
         }));
         const request = (await createRolloutRequestRepository(db).find()) ?? null;
         return { due, rows, strangers, request };

@@ -30,6 +30,7 @@ export function decideNode(plan: Plan, seen: Snapshot, node: NodeView): Decision
 }
 
 function decideOld(plan: Plan, seen: Snapshot, node: NodeView): Decision {
+  if (plan.strategy === "handover" && node.handsOver && isServing(node)) return decideHandOver(plan, seen, node);
   const { rotation } = node;
   if (rotation.state === "ready") {
     const after = othersServing(seen, node);
@@ -50,6 +51,14 @@ function decideOld(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   const why =
     rotation.sessions > 0 ? `it finishes ${count(rotation.sessions, "request")} first` : "no request under way";
   return { do: "stop", phase: "nodes", node: node.name, why };
+}
+
+/** It goes on serving throughout: the schema is made ready first, and no other node is needed meanwhile. */
+function decideHandOver(plan: Plan, seen: Snapshot, { name, release }: NodeView): Decision {
+  if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
+  if (seen.due === "migrate")
+    return { do: "migrate", phase: "migrate", why: `rows are not yet as ${plan.target} reads them` };
+  return { do: "hand-over", phase: "nodes", node: name, why: `it serves ${release}, and hands over to a new process` };
 }
 
 function decideStopping(plan: Plan, node: NodeView): Decision {
@@ -93,7 +102,8 @@ function decideNew(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   if (rotation.state === "ready") {
     if (unproven(node)) {
       // The balancer lost what it was told. Out again, unless too few would serve: then the probe finds it in rotation.
-      const free = othersServing(seen, node) >= plan.servingMin;
+      // A node that was handed over was never out, and is probed where it is.
+      const free = plan.strategy !== "handover" && othersServing(seen, node) >= plan.servingMin;
       const why = "it is in rotation without having been probed";
       return { do: free ? "drain" : "probe", phase: "nodes", node: name, why };
     }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReleaseId } from "../releases/catalogue.ts";
-import type { Plan } from "./decide.ts";
+import { type Plan, strategies } from "./decide.ts";
 import { type RunEnd, runRollout } from "./runner.ts";
 import { Killed, SimulatedFleet } from "./testing/simulated-fleet.ts";
 
@@ -49,6 +49,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
     failuresMax: 3,
     strangersMsMax: 10_000,
     until: null,
+    strategy: pick(random, strategies),
   };
   const fleet = new SimulatedFleet(plan, from, nodeCount, random, 120_000);
   // A person runs it again after each pause; faults end after two minutes, so that the last runs must finish.

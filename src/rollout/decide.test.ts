@@ -227,10 +227,37 @@ test("gate: a balancer that forgot its states let an unproven node in; out it go
 
 test("contract: a live older node that is not of this fleet blocks it, at last with a pause", () => {
   const all = [done("n1"), done("n2")];
-  const strangers = [{ name: "old9", release: "newton", heartbeatAgeSeconds: 4 }];
+  const strangers = [{ name: "old9", release: "newton", heartbeatAgeSeconds: 4, leaves: null }];
   expectStep(look(all, { due: "contract", strangers }), "wait");
   const waited = { servingMs: {}, waits: { ["strangers"]: 20_001 }, failed: null };
   assert.match(expectStep(look(all, { due: "contract", strangers, memory: waited }), "pause").why, /old9/);
+});
+test("hand-over: nodes are upgraded where they are, after the schema and below any floor; one that cannot is drained", () => {
+  const change = { strategy: "handover", servingMin: 3 } as const;
+  const able = { handsOver: true };
+  const all = [node("n1", able), node("n2", able), node("n3")];
+  expectStep(look(all, { backup: "missing" }), "back-up", change);
+  expectStep(look(all), "expand", change);
+  expectStep(look(all, { due: "migrate" }), "migrate", change);
+  expectStep(look(all, { due: "contract" }), "hand-over n1", change);
+  expectStep(look(all, { due: "contract" }), "drain n1", { servingMin: 2 });
+  const handed = node("n1", { ...able, ...fresh, rotation: { state: "ready", up: true } });
+  expectStep(look([handed, ...all.slice(1)], { due: "contract" }), "probe n1", change);
+  expectStep(look([done("n1"), ...all.slice(1)], { due: "contract" }), "hand-over n2", change);
+  expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract" }), "drain n3", { ...change, servingMin: 2 });
+  expectStep(look([done("n1"), node("n2", { ...able, ...gone })], { due: "contract" }), "disable n2", change);
+});
+test("hand-over: contract waits for a process that may still write, and at last leaves that to a person; an older node is told first", () => {
+  const all = [done("n1"), done("n2")];
+  const strangers = [{ name: "n1~77", release: "newton", heartbeatAgeSeconds: 1, leaves: "n1" }];
+  const due = "contract";
+  assert.match(expectStep(look(all, { due, strangers }), "wait").why, /a process of n1 that has handed over/);
+  const memory = { servingMs: {}, waits: { leaving: 10_001 }, failed: null };
+  expectStep(look(all, { due, strangers, memory }), "wait");
+  const drain = { msMax: 10_000, policy: "pause" } as const;
+  assert.match(expectStep(look(all, { due, strangers, memory }), "pause", { drain }).why, /run again when it is done/);
+  const older = { name: "old9", release: "newton", heartbeatAgeSeconds: 4, leaves: null };
+  assert.match(expectStep(look(all, { due, strangers: [...strangers, older] }), "wait").why, /old9/);
 });
 test("a node newer than the target is left alone", () => {
   assert.match(expectStep(look([done("n1"), ...two]), "pause n1", { target: "newton" }).why, /newer than the target/);
@@ -276,7 +303,7 @@ test("back: nodes return in reverse order by the same steps, and only then the s
 test("back: never after a contract has begun, never under a newer node of somebody else, and no backup is waited for", () => {
   const all = [node("n1"), ...two];
   assert.match(expectStep(look(all, { due: "closed" }), "pause", back).why, /no way back/);
-  const strangers = [{ name: "new9", release: "ocata", heartbeatAgeSeconds: 4 }];
+  const strangers = [{ name: "new9", release: "ocata", heartbeatAgeSeconds: 4, leaves: null }];
   expectStep(look(all, { due: "revert", strangers }), "wait", back);
   expectStep(look(all, { due: "revert", backup: "missing" }), "revert", back);
   assert.match(expectStep(look(all, { due: "revert" }), "pause n1", { way: "back", target: "ocata" }).why, /older/);

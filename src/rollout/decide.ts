@@ -6,7 +6,7 @@ import { decideBatch, decideUnsettled, nodesInHand } from "./decide-batch.ts";
 import { isDone, isServing } from "./decide-node.ts";
 import type { Decision, Phase } from "./decision.ts";
 import type { DrainPolicy } from "./fleet.ts";
-import type { NodeView, Snapshot } from "./snapshot.ts";
+import type { NodeView, Snapshot, Stranger } from "./snapshot.ts";
 
 export type Plan = {
   /** back: the nodes return to `target`, the last one first, and then the schema. Only before a contract. */
@@ -34,7 +34,12 @@ export type Plan = {
   readonly strangersMsMax: number;
   /** The last phase that this run is to do; null: all of them. */
   readonly until: Until | null;
+  /** handover: nodes that can are upgraded in place, and never leave rotation. Absent: drain. */
+  readonly strategy?: Strategy;
 };
+
+export const strategies = ["drain", "handover"] as const;
+export type Strategy = (typeof strategies)[number];
 
 export const untils = ["backup", "expand", "migrate", "nodes"] as const;
 export type Until = (typeof untils)[number];
@@ -104,8 +109,12 @@ function decideRevert(plan: Plan, seen: Snapshot): Decision {
 
 /** Nodes of somebody else that the next phase would break: waited for while they may be fading from the registry. */
 function decideStrangers(plan: Plan, seen: Snapshot, phase: "contract" | "revert"): Decision | undefined {
-  const [stranger] = seen.strangers;
+  // A process that has handed over is only waited for; a node that somebody has to see to is told first.
+  const [stranger] = seen.strangers.toSorted(
+    (one, other) => Number(one.leaves !== null) - Number(other.leaves !== null),
+  );
   if (!stranger) return undefined;
+  if (stranger.leaves !== null) return decideLeaving(plan, seen, stranger, phase);
   const age = Math.round(stranger.heartbeatAgeSeconds);
   const why = `${stranger.name}, not of this fleet, serves ${stranger.release} (heard of ${age} s ago)`;
   if ((seen.memory.waits.strangers ?? 0) > plan.strangersMsMax) {
@@ -113,6 +122,15 @@ function decideStrangers(plan: Plan, seen: Snapshot, phase: "contract" | "revert
     return { do: "pause", phase, why: `${why}; ${what}, then run again` };
   }
   return { do: "wait", phase, key: "strangers", why };
+}
+
+/** A process that has handed over and may still write: nobody waits for it but the database's last step. Nothing of it is ever cut. */
+function decideLeaving(plan: Plan, seen: Snapshot, stranger: Stranger, phase: "contract" | "revert"): Decision {
+  const { leaves, release } = stranger;
+  const why = `${phase} waits for uploads or imports in a process of ${leaves} that has handed over (${release})`;
+  if (plan.drain.policy !== "wait" && (seen.memory.waits.leaving ?? 0) > plan.drain.msMax)
+    return { do: "pause", phase, why: `${why}; every node serves ${plan.target}: run again when it is done` };
+  return { do: "wait", phase, key: "leaving", why };
 }
 
 /** A node that died in rotation while the schema is not ready for the target serves again as what it was, where it is needed. */

@@ -12,6 +12,8 @@ export type NodeStep =
   /** Balancer: out of rotation, without health checks. */
   | "disable"
   | "install"
+  /** Process: let a new one, of the target, take over while it serves. */
+  | "hand-over"
   | "start"
   /** Create, upload, download and delete an image through this node alone. */
   | "probe"

@@ -1,6 +1,7 @@
 // The shape of fleet.yaml as JSON Schema: what is allowed is said here, once; fleet.ts reads the file against it.
 import { releaseIds } from "../releases/catalogue.ts";
 import { balancerSchemas } from "./balancers/balancer-schemas.ts";
+import { strategies } from "./decide.ts";
 import { nodeSchemas } from "./nodes/node-schemas.ts";
 import { seconds, text } from "./schema-parts.ts";
 
@@ -37,6 +38,7 @@ export const fleetSchema = {
       discriminator: { propertyName: "driver" },
       oneOf: balancerSchemas,
     },
+    strategy: { enum: strategies, default: "drain" },
     capacity: {
       type: "object",
       additionalProperties: false,

@@ -45,6 +45,8 @@ export type FleetParts = {
 
 const observeMsMax = 20_000;
 const driverMsMax = 30_000;
+/** Longer than a node waits for its new process by default. */
+const handOverMsMax = 240_000;
 /** A process that was to be told to stop, and after this still passes its health check, has not heard it. */
 const unheardMs = 3_000;
 /** While nothing of the schema was changed yet an older backup is made anew: it is what one would go back to. */
@@ -162,6 +164,7 @@ export class FleetWorld implements World {
       heartbeatAgeSeconds: found && process !== "gone" ? found.silentSeconds : null,
       starts: this.#starts.get(name) ?? 0,
       lastWords: seen.lastWords,
+      handsOver: seen.handsOver ?? false,
       gate: !this.#parts.fleet.gates.synthetic ? "off" : proven ? "passed" : "untested",
     };
   }
@@ -239,6 +242,12 @@ export class FleetWorld implements World {
         this.#starts.set(name, (this.#starts.get(name) ?? 0) + 1);
         await within((limit) => driver.start(limit));
         return `${name} was started`;
+      case "hand-over":
+        if (!driver.handOver) throw new ServiceError("rollout.driver_failed", `the driver of ${name} cannot hand over`);
+        // A new process that may be in rotation already is one that this run has started, and has to be probed.
+        this.#starts.set(name, (this.#starts.get(name) ?? 0) + 1);
+        await within((limit) => driver.handOver?.(fleet.target, limit) ?? Promise.resolve(), handOverMsMax);
+        return `${name} is served by a new process, as ${fleet.target}`;
       case "probe":
         return this.#probe(name, address, driver, signal);
     }

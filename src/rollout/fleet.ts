@@ -7,6 +7,7 @@ import { parseDocument } from "yaml";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import { type BalancerText, type FleetBalancer, readBalancer } from "./balancers/balancer-schemas.ts";
+import type { Strategy } from "./decide.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
 import { type FleetNode, type NodeText, readNode } from "./nodes/node-schemas.ts";
@@ -22,6 +23,7 @@ export type Fleet = {
   readonly backup: { readonly directory: string; readonly msMax: number };
   readonly nodes: readonly FleetNode[];
   readonly balancer: FleetBalancer;
+  readonly strategy: Strategy;
   readonly servingMin: number;
   readonly drain: { readonly msMax: number; readonly policy: DrainPolicy };
   readonly startMsMax: number;
@@ -40,6 +42,7 @@ type FleetText = {
   backup: { directory: string; deadline_seconds: number };
   nodes: NodeText[];
   balancer: BalancerText;
+  strategy: Strategy;
   capacity: { serving_min?: number };
   drain: { deadline_seconds: number; policy: DrainPolicy };
   start: { deadline_seconds: number };
@@ -102,6 +105,7 @@ function toFleet(file: string, text: FleetText): Fleet {
     backup: { directory: at(text.backup.directory), msMax: text.backup.deadline_seconds * 1000 },
     nodes: within(file, () => text.nodes.map((node, index) => readNode(node, index, text.target, at))),
     balancer: within(file, () => readBalancer(text.balancer, at)),
+    strategy: text.strategy,
     // By default all nodes that no batch takes out at once are to serve; a fleet of one must say that it accepts the gap.
     servingMin: text.capacity.serving_min ?? Math.max(1, text.nodes.length - Math.max(...batches)),
     drain: { msMax: text.drain.deadline_seconds * 1000, policy: text.drain.policy },

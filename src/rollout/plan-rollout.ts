@@ -11,7 +11,7 @@ import type { Fleet } from "./fleet.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
 
 export type RolloutStep = {
-  readonly do: "back-up" | "take-out" | "expand" | "migrate" | "bring-in" | "replace" | "contract";
+  readonly do: "back-up" | "take-out" | "expand" | "migrate" | "bring-in" | "replace" | "hand-over" | "contract";
   readonly node?: string;
   readonly text: string;
   /** Statements on the database and what they cost, of the schema steps. */
@@ -38,26 +38,38 @@ export async function planRollout(fleet: Fleet, seen: Omit<Snapshot, "memory">, 
     target,
     steps: [...(seen.backup === "verified" ? [] : [await backupStep(fleet)]), ...nodes, ...contractStep(seen, planned)],
     problems: [...findings.problems, ...fleetProblems(fleet, seen)],
-    notes: findings.notes,
+    notes: [...findings.notes, ...drainNotes(fleet, behind)],
   };
 }
 
 function nodeSteps(fleet: Fleet, behind: readonly NodeView[], planned: readonly PlannedStep[]): RolloutStep[] {
   const { target } = fleet;
   const schema = schemaSteps(planned);
-  const [first, ...others] = behind;
-  if (!first) return schema;
+  const inPlace = behind.filter((node) => handsOver(fleet, node));
+  const [first, ...others] = behind.filter((node) => !inPlace.includes(node));
+  if (!first) return [...schema, ...inPlace.map((node) => handOverStep(fleet, node))];
   const probe = fleet.gates.synthetic ? ", create, read and delete an image through it" : "";
   const takeOut = `drain ${first.name}, let it finish and exit, install ${target} without starting it`;
   return [
     { do: "take-out", node: first.name, text: takeOut },
     ...schema,
     { do: "bring-in", node: first.name, text: `start ${first.name} as ${target}${probe}, return it to rotation` },
+    ...inPlace.map((node) => handOverStep(fleet, node)),
     ...others.map(({ name }): RolloutStep => {
       const text = `the same for ${name}: drain, exit, install, start, ${fleet.gates.synthetic ? "probe, " : ""}return`;
       return { do: "replace", node: name, text };
     }),
   ];
+}
+
+function handsOver(fleet: Fleet, node: NodeView): boolean {
+  return fleet.strategy === "handover" && node.handsOver === true && isServing(node);
+}
+
+function handOverStep(fleet: Fleet, { name }: NodeView): RolloutStep {
+  const probe = fleet.gates.synthetic ? "; create, read and delete an image through it" : "";
+  const text = `hand ${name} over to a new process of ${fleet.target}, which serves when it is ready; the old one finishes its transfers${probe}`;
+  return { do: "hand-over", node: name, text };
 }
 
 function schemaSteps(planned: readonly PlannedStep[]): RolloutStep[] {
@@ -82,6 +94,16 @@ function contractStep(seen: Omit<Snapshot, "memory">, planned: readonly PlannedS
   const text =
     "when no older node runs anywhere: verify every row, then remove what only older releases use; there is no way back after this";
   return [{ do: "contract", text, statements }];
+}
+
+/** Of nodes that are drained although a hand-over was asked for. */
+function drainNotes(fleet: Fleet, behind: readonly NodeView[]): string[] {
+  if (fleet.strategy !== "handover") return [];
+  const names = behind.filter((node) => isServing(node) && !handsOver(fleet, node)).map((node) => node.name);
+  if (names.length === 0) return [];
+  return [
+    `${names.join(", ")}: drained instead of handed over; a hand-over needs the driver local, [perennial] pid_file, and a running package that knows it`,
+  ];
 }
 
 async function backupStep(fleet: Fleet): Promise<RolloutStep> {
@@ -114,7 +136,7 @@ function fleetProblems(fleet: Fleet, seen: Omit<Snapshot, "memory">): string[] {
     if (releaseOf(release).order > order)
       problems.push(`${node.name} runs as ${release}, which is newer than ${fleet.target}`);
   }
-  const behind = serving.some((node) => node.release !== fleet.target);
+  const behind = serving.some((node) => node.release !== fleet.target && !handsOver(fleet, node));
   // Nodes that do not serve now are brought up first, and then count.
   if (behind && seen.nodes.length - 1 < fleet.servingMin) {
     const left = seen.nodes.length - 1;

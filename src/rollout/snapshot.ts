@@ -26,6 +26,8 @@ export type TransfersView = {
  *   running, old, ready --drain--> running, old, drain --stop--> stopping --(its transfers end)--> gone
  *   gone, drain --disable--> gone, maint --install--> gone, maint, configured for the target --start--> running, new, maint
  *   running, new, maint --probe, enable--> running, new, ready: done
+ *
+ * With the strategy handover a node that can is never out: running, old, ready --hand-over--> running, new, ready --probe--> done
  */
 export type NodeView = {
   readonly name: string;
@@ -48,6 +50,16 @@ export type NodeView = {
   readonly lastWords: string | null;
   /** The synthetic request against this very process. `off` where the fleet asks for none. */
   readonly gate: "off" | "untested" | "passed";
+  /** Its process understands a hand-over. Absent: it does not, or that is not known. */
+  readonly handsOver?: boolean;
+};
+
+export type Stranger = {
+  readonly name: string;
+  readonly release: string;
+  readonly heartbeatAgeSeconds: number;
+  /** The node whose process it was: it has handed over and still may write. null: it is no such process. */
+  readonly leaves: string | null;
 };
 
 /**
@@ -62,11 +74,7 @@ export type Snapshot = {
   /** A backup of this rollout that has been read back. */
   readonly backup: "verified" | "missing";
   /** Live rows of the registry older than the target (on the way back: newer), of nodes that this fleet does not have. */
-  readonly strangers: readonly {
-    readonly name: string;
-    readonly release: string;
-    readonly heartbeatAgeSeconds: number;
-  }[];
+  readonly strangers: readonly Stranger[];
   /** What an operator asked of the rollout, from any host; it stands until it is taken back. */
   readonly request: OperatorRequest | null;
   /** Since a node was last changed by this rollout, as its journal tells, on whichever host. */

@@ -99,6 +99,7 @@ export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
     // Longer than a node's heartbeats count after its death.
     strangersMsMax: 60_000,
     until: null,
+    strategy: fleet.strategy,
   };
 }
 

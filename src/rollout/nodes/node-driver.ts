@@ -17,6 +17,8 @@ export type NodeObservation = {
   readonly processMs: number;
   /** What the last process said before it ended, in one line; null where nothing is known. */
   readonly lastWords: string | null;
+  /** The process understands a hand-over. Absent: it does not, or the driver cannot tell. */
+  readonly handsOver?: boolean;
 };
 
 export interface NodeDriver {
@@ -38,4 +40,10 @@ export interface NodeDriver {
    * Throws rollout.driver_failed where it cannot be started.
    */
   start(signal: AbortSignal): Promise<void>;
+  /**
+   * Makes `release` what the node runs as, and lets a new process of it take over while the old one serves; returns when the new one
+   * serves. All or nothing: where it does not take over, the node and its configuration stay as they were, and rollout.driver_failed says
+   * why. Absent: the driver cannot.
+   */
+  handOver?(release: ReleaseId, signal: AbortSignal): Promise<void>;
 }

@@ -35,6 +35,7 @@ export class SimulatedFleet {
   due: SchemaDue;
   backup: Snapshot["backup"] = "missing";
   nowMs = 0;
+  readonly #writesUntilMs = new Map<string, number>();
   readonly #plan: Plan;
   readonly #random: () => number;
   /** Faults happen until this time, so that every run can end. */
@@ -83,7 +84,9 @@ export class SimulatedFleet {
           nodes: this.nodes.map((node) => this.#view(node, memory)),
           due: this.due,
           backup: this.backup,
-          strangers: [],
+          strangers: this.#leaving().map(([name]) => {
+            return { name: `${name}~1`, release: "newton", heartbeatAgeSeconds: 1, leaves: name };
+          }),
           request: null,
           soakedMs: this.nowMs - this.#changedMs,
         };
@@ -99,6 +102,11 @@ export class SimulatedFleet {
         return { text: "done" };
       },
     };
+  }
+
+  /** Processes that have handed over and still write. */
+  #leaving(): readonly [name: string, untilMs: number][] {
+    return [...this.#writesUntilMs].filter(([, untilMs]) => untilMs > this.nowMs);
   }
 
   serving(except?: SimulatedNode): number {
@@ -123,6 +131,8 @@ export class SimulatedFleet {
       heartbeatAgeSeconds: null,
       starts: memory.starts.get(node.name) ?? 0,
       lastWords: null,
+      // Some nodes run a package that does not know how.
+      handsOver: node.name !== "n2",
       gate: memory.gated.has(node.name) ? "passed" : "untested",
     };
   }
@@ -154,6 +164,7 @@ export class SimulatedFleet {
           this.nodes.every((node) => node.process === "gone" || node.release === this.#plan.target),
           "contract: no old node is alive",
         );
+        assert.equal(this.#leaving().length, 0, "contract: no process that has handed over still writes");
         this.due = "nothing";
         return;
       case "revert":
@@ -187,6 +198,9 @@ export class SimulatedFleet {
       case "start":
         this.#start(node, memory);
         return;
+      case "hand-over":
+        this.#handOver(node, memory);
+        return;
       case "probe":
         assert.equal(node.process, "running", "probe: there is a process");
         if (this.#fault(0.1)) throw new ServiceError("rollout.driver_failed", "the synthetic upload failed");
@@ -214,6 +228,21 @@ export class SimulatedFleet {
       const servedMs = this.nowMs - Math.max(one.enabledAtMs, one.readyAtMs);
       assert(servedMs >= minHealthyMs, `drain: ${one.name} has served for ${servedMs} ms only`);
     }
+  }
+
+  #handOver(node: SimulatedNode, memory: RunnerMemory): void {
+    // It may have died since it was looked at; the driver then says so.
+    if (node.process !== "running") throw new ServiceError("rollout.driver_failed", "it does not run");
+    assert(this.#isSameSchema || this.#isMigrated, "hand-over: the schema is ready");
+    assert(node.release !== this.#plan.target, "hand-over: it is of an older release");
+    memory.starts.set(node.name, (memory.starts.get(node.name) ?? 0) + 1);
+    memory.gated.delete(node.name);
+    if (this.#fault(0.1)) throw new ServiceError("rollout.driver_failed", "it goes on as it was");
+    node.configRelease = this.#plan.target;
+    node.release = this.#plan.target;
+    this.#become(node, "running");
+    node.readyAtMs = this.nowMs;
+    this.#writesUntilMs.set(node.name, this.nowMs + this.#between(0, 30_000));
   }
 
   #start(node: SimulatedNode, memory: RunnerMemory): void {

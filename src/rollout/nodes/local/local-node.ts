@@ -6,15 +6,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../../core/clock.ts";
+import { joinCommand } from "../../../core/command-line.ts";
 import { errorText, ServiceError } from "../../../core/errors.ts";
+import { readHandOverNote, removeHandOverNote } from "../../../core/hand-over-note.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
 import { lastLogLine } from "./last-log-line.ts";
-import { readNodeConfig, writeNodeRelease } from "./node-config.ts";
-import { findProcess, type ProcessView, processGroup } from "./process-table.ts";
+import { readNodeConfig, writeNodeOptions } from "./node-config.ts";
+import { catchesSignal, findProcess, type ProcessView, processGroup } from "./process-table.ts";
 
 /** How far the process table's start times and the file system's clock may differ. */
 const clockSlackMs = 2_000;
@@ -23,6 +26,8 @@ const cutGraceMsMax = 15_000;
 const endMsMax = 10_000;
 const appearMsMax = 10_000;
 const pollMs = 20;
+/** A node gives its new process two minutes by default; whoever asks has a limit of their own. */
+const handOverMsMax = 3_600_000;
 /** From the end of a child to the event of it; a busy event loop takes its time. */
 const collectMsMax = 2_000;
 
@@ -50,7 +55,7 @@ class LocalNode implements NodeDriver {
   }
 
   async observe(): Promise<NodeObservation> {
-    const configRelease = readNodeConfig(this.#node.config).release;
+    const { release: configRelease, pidFile } = readNodeConfig(this.#node.config);
     const found = this.#find();
     if (found.leader) {
       this.#orphansSinceMs = null;
@@ -65,6 +70,8 @@ class LocalNode implements NodeDriver {
         pid: found.leader.pid,
         processMs: Math.max(0, this.#clock.nowMs() - sinceMs),
         lastWords: null,
+        // Without a pid file of its own the node could not tell which process it is afterwards.
+        handsOver: pidFile !== null && catchesSignal(found.leader.pid, constants.signals.SIGUSR2),
       };
     }
     if (found.orphans.length > 0) {
@@ -122,7 +129,39 @@ class LocalNode implements NodeDriver {
   async install(release: NodeObservation["configRelease"]): Promise<void> {
     const { leader, orphans } = this.#find();
     if (leader || orphans.length > 0) throw this.#failed("is running, so nothing can be installed");
-    await writeNodeRelease(this.#node.config, release);
+    await writeNodeOptions(this.#node.config, { release });
+  }
+
+  async handOver(release: NodeObservation["configRelease"], signal: AbortSignal): Promise<void> {
+    const { leader } = this.#find();
+    const { config, command, packages } = this.#node;
+    const before = readNodeConfig(config);
+    if (!leader || before.pidFile === null || !catchesSignal(leader.pid, constants.signals.SIGUSR2))
+      throw this.#failed(
+        "cannot hand over: it does not run, has no [perennial] pid_file, or its package does not know how",
+      );
+    const ownCommand = command !== undefined || packages !== undefined;
+    await writeNodeOptions(config, {
+      release,
+      // The outer quotes are the file's: they come off when it is read.
+      ...(ownCommand && { handover_command: `"${joinCommand(this.#command(release)).replaceAll("$", "$$$$")}"` }),
+    });
+    removeHandOverNote(this.#pidFile());
+    this.#signal(leader.pid, "SIGUSR2");
+    const noted = () => {
+      const note = readHandOverNote(this.#pidFile());
+      return note?.from === leader.pid && note.state === "failed" ? note : undefined;
+    };
+    const taken = () => {
+      const now = this.#find().leader;
+      return now !== undefined && now.id !== leader.id;
+    };
+    const dead = () => !this.#find().leader && !findProcess(readHandOverNote(this.#pidFile())?.to ?? leader.pid);
+    const ended = await this.#until(handOverMsMax, signal, () => taken() || noted() !== undefined || dead());
+    if (taken()) return;
+    if (!ended) throw this.#failed("was asked to hand over, but nothing is known of it; see its log");
+    await writeNodeOptions(config, { release: before.release });
+    throw this.#failed(`goes on as it was: ${noted()?.why ?? "it ended while it handed over"}`);
   }
 
   async start(signal: AbortSignal): Promise<void> {

@@ -30,12 +30,19 @@ export function nodeConfigOf(text: string, file: string): NodeConfig {
   };
 }
 
-/** The text with `[perennial] release` set: changed where it stands, else added to the section, else with the section. */
-export function withRelease(text: string, file: string, release: ReleaseId): string {
+/** What the driver sets: release, and how a new process is started where that is not as this one was. */
+export type NodeOptions = { readonly release: ReleaseId; readonly handover_command?: string };
+
+/** The text with these options of `[perennial]` set: changed where they stand, else added to the section, else with the section. */
+export function withOptions(text: string, file: string, options: NodeOptions): string {
+  return Object.entries(options).reduce((sofar, [option, value]) => withOption(sofar, file, option, value), text);
+}
+
+function withOption(text: string, file: string, option: string, value: string): string {
   const end = text.includes("\r\n") ? "\r\n" : "\n";
   const lines = text.split(/\r\n|\r|\n/);
-  const assignment = `release = ${release}`;
-  const entry = parseConfig(text, file).findLast((one) => one.section === section && one.option === "release");
+  const assignment = `${option} = ${value}`;
+  const entry = parseConfig(text, file).findLast((one) => one.section === section && one.option === option);
   if (entry) {
     lines[entry.line - 1] = assignment;
     // Continuation lines were a part of the old value.
@@ -55,8 +62,8 @@ export function withRelease(text: string, file: string, release: ReleaseId): str
 }
 
 /** Throws rollout.driver_failed where the file cannot be written. */
-export async function writeNodeRelease(file: string, release: ReleaseId): Promise<void> {
-  const text = withRelease(readConfigText(file), file, release);
+export async function writeNodeOptions(file: string, options: NodeOptions): Promise<void> {
+  const text = withOptions(readConfigText(file), file, options);
   try {
     await replaceFile(file, text);
   } catch (error) {

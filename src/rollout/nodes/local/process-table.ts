@@ -41,6 +41,16 @@ export function findProcess(pid: number): ProcessView | undefined {
   };
 }
 
+/** Whether the process does something of its own at this signal; to another one it would be the end. Throws nothing: a process that is gone does not. */
+export function catchesSignal(pid: number, signal: number): boolean {
+  try {
+    const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
+    return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
+
 /** The living members of a process group. Looks at every process: only for the rare case that needs it. */
 export function processGroup(groupId: number): readonly ProcessView[] {
   mustHaveProc();

@@ -3,7 +3,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { ServiceError } from "../../../core/errors.ts";
 import { type ReleaseId, releaseOf } from "../../../releases/catalogue.ts";
-import { nodeConfigOf, withRelease } from "../local/node-config.ts";
+import { nodeConfigOf, withOptions } from "../local/node-config.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { SshNodeAt } from "../node-schemas.ts";
 import { installSoftware } from "./install-release.ts";
@@ -104,7 +104,7 @@ class SshNode implements NodeDriver {
 
   async #writeRelease(view: UnitView, release: ReleaseId, signal: AbortSignal): Promise<void> {
     const { name, config } = this.#at;
-    const text = withRelease(view.configText, config, release);
+    const text = withOptions(view.configText, config, { release });
     if (text === view.configText) return;
     const what = `write ${config} of ${name}`;
     await this.#host.run(replaceScript, [config, String(Buffer.byteLength(text))], { what, signal, input: text });

@@ -90,8 +90,11 @@ const unpublished: Readonly<Record<string, Schema>> = {
     {
       method: object(
         {
-          name: oneOf("glance-direct", "web-download", "copy-image"),
+          name: oneOf("glance-direct", "web-download", "copy-image", "glance-download"),
           uri: { type: "string", description: "Where web-download fetches the data." },
+          glance_region: { type: "string", description: "Where glance-download finds the image." },
+          glance_image_id: { type: "string", description: "The image's id there." },
+          glance_service_interface: oneOf("public", "internal", "admin"),
         },
         "name",
       ),

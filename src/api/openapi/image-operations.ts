@@ -3,6 +3,7 @@ import type { Capabilities } from "../../releases/capabilities.ts";
 import { bytes, json, type Operations, oneOf, type Parameter, parameter, ref, text, whole } from "./operation.ts";
 
 const storeHeader = parameter("X-Image-Meta-Store", text, "Store the data goes to, where there are several.");
+const sizeHeader = parameter("X-OpenStack-Image-Size", whole, "Bytes of the data; goes before Content-Length.");
 export const page: readonly Parameter[] = [
   parameter("limit", whole, "Most entries on the page."),
   parameter("marker", text, "Last entry of the page before."),
@@ -44,6 +45,7 @@ function listParameters({ visibilityFilters, hiding, multihash }: Capabilities):
 }
 
 export function imageOperations(capabilities: Capabilities): Operations {
+  const sizes = capabilities.imageSizeHeader ? [sizeHeader] : [];
   return {
     "GET /images": {
       id: "listImages",
@@ -92,7 +94,7 @@ export function imageOperations(capabilities: Capabilities): Operations {
     "PUT /images/:imageId/file": {
       id: "uploadImage",
       summary: "Stores the data of a queued image.",
-      headers: [storeHeader],
+      headers: [storeHeader, ...sizes],
       body: bytes,
       answers: { 204: null },
       errors: [409, 410, 413, 415],
@@ -130,6 +132,7 @@ export function imageOperations(capabilities: Capabilities): Operations {
     "PUT /images/:imageId/stage": {
       id: "stageImage",
       summary: "Uploads data that an import of method glance-direct takes.",
+      headers: sizes,
       body: bytes,
       answers: { 204: null },
       errors: [409, 410, 413, 415],

@@ -2,7 +2,7 @@
 import { apiOptionGroups } from "../api/config.ts";
 import type { ConfigOptions } from "../core/config.ts";
 import type { OptionGroup } from "../core/options.ts";
-import { databaseOptions } from "../db/config.ts";
+import { databaseOptions, locationOptions } from "../db/config.ts";
 import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, scrubberOptions, unsupportedImageOptions } from "../images/config.ts";
@@ -21,6 +21,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   unsupportedImageOptions,
   ...importOptionGroups,
   databaseOptions,
+  locationOptions,
   metadefOptions,
   enabledStoresOptions,
   storeOptions,

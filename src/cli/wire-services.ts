@@ -7,6 +7,7 @@ import type { StopStack } from "../core/lifecycle.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { Database } from "../db/database.ts";
+import { requireLocationKey } from "../db/location-key.ts";
 import { createImageRepository } from "../db/repositories/image-repository.ts";
 import { createImportRepository } from "../db/repositories/import-repository.ts";
 import { createMemberRepository } from "../db/repositories/member-repository.ts";
@@ -53,6 +54,7 @@ export async function openServices(
   { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false, regions }: ServiceContext,
 ): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
+  await requireLocationKey(db);
   const settings = readImageSettings(config, capabilities);
   const stores = await openStores(config, capabilities, stack);
   const selfUrl = config.read(cacheOptions).worker_self_reference_url || readApiSettings(config).publicEndpoint;

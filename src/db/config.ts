@@ -74,3 +74,12 @@ export const databaseOptions = optionGroup("database", {
     help: "Whether SQLite waits until a commit is on the disk. false is faster, and a power failure may damage the database.",
   },
 });
+
+export const locationOptions = optionGroup("DEFAULT", {
+  metadata_encryption_key: {
+    type: "string",
+    default: null,
+    secret: true,
+    help: "Key of 16, 24 or 32 bytes by which the URLs of locations are encrypted in the database (AES); the same on every node. URLs written without one are read all the same. Unset: they are kept as they are, and a node does not start on a database where they are encrypted.",
+  },
+});

@@ -1,8 +1,9 @@
 // Opens a database from its URL: the one place of this room where a driver is chosen.
 import type { Config } from "../core/config.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
-import { databaseOptions } from "./config.ts";
+import { databaseOptions, locationOptions } from "./config.ts";
 import type { Database } from "./database.ts";
+import { encryptedLocations, plainLocations } from "./location-urls.ts";
 import { type OpenOptions, type OpenSettings, withDefaults } from "./open-options.ts";
 import { isSafeToRepeat, withRetry } from "./retry.ts";
 import { type DatabaseUrl, parseDatabaseUrl } from "./url.ts";
@@ -61,7 +62,7 @@ function checkOnce(db: { check(): Promise<void> }, { retry, logger }: OpenSettin
   });
 }
 
-/** What glance-api.conf says, for openDatabase. Throws config.invalid where no connection is given. */
+/** What glance-api.conf says, for openDatabase. Throws config.invalid where no connection is given, or the key of locations is none. */
 export function readDatabaseConfig(config: Config): { readonly url: string; readonly options: OpenOptions } {
   const values = config.read(databaseOptions);
   if (values.connection === null || values.connection === "")
@@ -72,9 +73,11 @@ export function readDatabaseConfig(config: Config): { readonly url: string; read
         facts: { section: "database", option: "connection" },
       },
     );
+  const { metadata_encryption_key: key } = config.read(locationOptions);
   return {
     url: values.connection,
     options: {
+      locationUrls: key ? encryptedLocations(key) : plainLocations,
       poolSizeMax: values.max_pool_size + values.max_overflow,
       poolIdleMax: values.max_pool_size,
       poolWaitMsMax: values.pool_timeout * 1_000,

@@ -1,5 +1,6 @@
 // The contract of a database: the door of this room for statements. Drivers stand in dialects/<name>/ and translate foreign
 // errors into ServiceErrors at their edge. Outside dialects/ no code asks which database it talks to: differences are declared.
+import type { LocationUrls } from "./location-urls.ts";
 
 export type SqlValue = string | number | bigint | boolean | Uint8Array | null;
 export type Row = Record<string, unknown>;
@@ -32,6 +33,8 @@ export interface AdvisoryLock {
 
 export interface Database extends Queryable {
   readonly dialect: Dialect;
+  /** How the URLs of locations are kept in it. */
+  readonly locationUrls: LocationUrls;
   /**
    * Runs `work` in one transaction and commits; rolls back when it throws. The whole of `work` is run again (db.conflict) after a
    * deadlock, a lock wait, a busy database or a table definition that changed under it, so it must touch nothing but `tx`.

@@ -1,5 +1,6 @@
 // What openDatabase may be told, and what holds where it is not.
 import type { Logger } from "../core/logger.ts";
+import { type LocationUrls, plainLocations } from "./location-urls.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 
 export type OpenOptions = {
@@ -19,6 +20,8 @@ export type OpenOptions = {
   /** The first connection is tried this often, with these pauses. Infinity: without end. */
   readonly connectAttemptsMax?: number;
   readonly connectPauseMs?: number;
+  /** Absent: as they are. */
+  readonly locationUrls?: LocationUrls;
   readonly logger?: Logger;
 };
 
@@ -35,6 +38,7 @@ export function withDefaults(options: OpenOptions): OpenSettings {
     retry: defaultRetryPolicy,
     connectAttemptsMax: 1,
     connectPauseMs: 10_000,
+    locationUrls: plainLocations,
     logger: undefined,
     ...options,
   };

@@ -105,12 +105,6 @@ export const scrubberOptions = optionGroup("DEFAULT", {
  * a node that ignored one of them would delete, store, own or show images otherwise than the operator asked for.
  */
 export const unsupportedImageOptions = optionGroup("DEFAULT", {
-  metadata_encryption_key: {
-    type: "string",
-    default: null,
-    secret: true,
-    help: "Not supported yet: refused where set. Locations are stored as they are.",
-  },
   owner_is_tenant: {
     type: "boolean",
     default: true,

@@ -116,6 +116,6 @@ test("settings: several stores are several where the release knows them, and mea
 
 test("settings: what would be silently ignored is refused instead", () => {
   const { capabilities } = releaseOf("ocata");
-  for (const values of [{ metadata_encryption_key: "secret" }, { owner_is_tenant: false }])
+  for (const values of [{ owner_is_tenant: false }])
     assert.throws(() => readImageSettings(configOf(values), capabilities), withCode("config.invalid"));
 });

@@ -106,7 +106,7 @@ function hashAlgorithmOf(text: string): HashAlgorithm {
 function refuseUnsupported(config: Pick<Config, "read">): void {
   const { options } = unsupportedImageOptions;
   for (const [option, value] of Object.entries(config.read(unsupportedImageOptions)))
-    if (value !== "" && value !== options[option as keyof typeof options].default)
+    if (value !== options[option as keyof typeof options].default)
       throw new ServiceError(
         "config.invalid",
         `[DEFAULT] ${option} is set, and this version does not support it yet: a node that ignored it would not do what you asked for. Take it out.`,

@@ -21,12 +21,14 @@ const statementMsMax = 60_000;
 
 export class ServerDatabase<C extends ServerConnection> implements Database {
   readonly dialect: Dialect;
+  readonly locationUrls: OpenSettings["locationUrls"];
   readonly #driver: ServerDriver<C>;
   readonly #settings: OpenSettings;
   readonly #pool: ConnectionPool<C>;
 
   constructor(driver: ServerDriver<C>, settings: OpenSettings) {
     this.dialect = driver.dialect;
+    this.locationUrls = settings.locationUrls;
     this.#driver = driver;
     this.#settings = settings;
     this.#pool = new ConnectionPool(() => driver.open(statementMsMax), {

@@ -3,6 +3,7 @@
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { jsonText } from "../../core/json-text.ts";
 import type { Dialect, Queryable } from "../database.ts";
+import type { LocationUrls } from "../location-urls.ts";
 import type { ChildRow } from "./image-row.ts";
 import { insertRows } from "./insert-rows.ts";
 import { softDelete } from "./live-row.ts";
@@ -47,6 +48,12 @@ export async function insertTags(tx: Queryable, imageId: string, tags: readonly 
   await insertRows(tx, "image_tags", ["image_id", "value", "created_at", "updated_at", "deleted"], rows);
 }
 
+/** As the column holds it. */
+export function encoded<T extends { readonly url: string }>(location: T, urls: LocationUrls): T {
+  return { ...location, url: urls.encode(location.url) };
+}
+
+/** `location.url`: as the column holds it. */
 export async function insertLocation(
   tx: Queryable,
   imageId: string,

@@ -52,7 +52,7 @@ export function createImageList(db: Database, capabilities: Capabilities): (quer
       db,
       rows.map((row) => String(row.id)),
     );
-    return rows.map((row) => readImage(row, children.get(String(row.id)) ?? [], dialect));
+    return rows.map((row) => readImage(row, children.get(String(row.id)) ?? [], db));
   };
 }
 

@@ -4,8 +4,9 @@ import { jsonText } from "../../core/json-text.ts";
 import type { ImageLocation } from "../../images/image.ts";
 import type { Cleanup, LocationChanges, UploadLease } from "../../images/ports.ts";
 import type { Database, Dialect, Queryable } from "../database.ts";
-import { insertLocation } from "./image-children.ts";
-import { isLive, softDelete } from "./live-row.ts";
+import type { LocationUrls } from "../location-urls.ts";
+import { encoded, insertLocation } from "./image-children.ts";
+import { isLive, requireReadable, softDelete } from "./live-row.ts";
 import type { Marked } from "./removal-undo.ts";
 import { insertLease } from "./upload-lease.ts";
 
@@ -24,9 +25,10 @@ export async function removeLocation(
       const status = await lockImage(tx, id, dialect);
       if (status === undefined) throw notFound(id, "There is no image");
       if (status !== "active") throw conflict(id, `is ${status}, not active`);
-      const rows = await liveLocations(tx, id);
+      const rows = await liveLocations(tx, id, db.locationUrls);
       const gone = rows.filter((row) => row.value === url);
       if (gone.length === 0) throw notFound(id, "There is no such location of image");
+      requireReadable(id, [url]);
       if (gone.length === rows.length)
         throw new ServiceError("images.forbidden", `The last data of image ${id} cannot be removed.`);
       await softDelete(
@@ -54,7 +56,7 @@ export async function noteLocations(
   await db.transaction(async (tx) => {
     // Behind whoever changes the image, so that nothing they write is overwritten.
     if ((await lockImage(tx, options.id, db.dialect)) === undefined) return;
-    for (const row of await liveLocations(tx, options.id)) {
+    for (const row of await liveLocations(tx, options.id, db.locationUrls)) {
       const text = byUrl.get(row.value);
       if (text !== undefined && text !== row.meta_data)
         await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [
@@ -71,9 +73,9 @@ export async function changeLocations(
   tx: Queryable,
   imageId: string,
   changes: LocationChanges,
-  { now, dialect }: { now: string; dialect: Dialect },
+  { now, dialect, locationUrls }: Pick<Database, "dialect" | "locationUrls"> & { now: string },
 ): Promise<void> {
-  const live = await liveLocations(tx, imageId);
+  const live = await liveLocations(tx, imageId, locationUrls);
   const urls = new Set(live.map((row) => row.value));
   if (changes.add.some(({ url }) => urls.has(url)))
     throw new ServiceError("images.invalid", `Image ${imageId} has one of the locations already.`, {
@@ -86,6 +88,10 @@ export async function changeLocations(
       await tx.run("update image_locations set meta_data = ?, updated_at = ? where id = ?", [text, now, row.id]);
   }
   const gone = live.filter((row) => changes.remove.includes(row.value));
+  requireReadable(
+    imageId,
+    gone.map((row) => row.value),
+  );
   const count = live.length - gone.length + changes.add.length;
   if (count === 0)
     throw new ServiceError("images.forbidden", `The last location of image ${imageId} cannot be removed.`);
@@ -100,7 +106,7 @@ export async function changeLocations(
     );
   const ids = gone.map((row) => Number(row.id));
   await softDelete(tx, "image_locations", ids, { now, dialect });
-  for (const location of changes.add) await insertLocation(tx, imageId, location, now);
+  for (const location of changes.add) await insertLocation(tx, imageId, encoded(location, locationUrls), now);
   if (gone.length === 0) return;
   const { leaseId, node, leaseSeconds } = changes.cleanup;
   const lease = { imageId, leaseId, node, urls: [...new Set(gone.map((row) => row.value))] };
@@ -119,11 +125,13 @@ async function lockImage(tx: Queryable, id: string, dialect: Dialect): Promise<s
   return image?.status;
 }
 
-async function liveLocations(tx: Queryable, id: string): Promise<readonly LocationRow[]> {
-  return await tx.query<LocationRow>(
+/** Their URLs readable. */
+async function liveLocations(tx: Queryable, id: string, urls: LocationUrls): Promise<readonly LocationRow[]> {
+  const rows = await tx.query<LocationRow>(
     `select id, value, meta_data from image_locations where image_id = ? and ${isLive} and status = 'active' order by id`,
     [id],
   );
+  return rows.map((row) => ({ ...row, value: urls.decode(row.value, Number(row.id)) }));
 }
 
 function notFound(imageId: string, what: string): ServiceError {

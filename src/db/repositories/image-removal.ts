@@ -6,7 +6,8 @@ import type { ImageStatus } from "../../images/status.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { attempt } from "../attempt.ts";
 import type { Dialect, Queryable, SqlValue } from "../database.ts";
-import { type ChildTable, isLive, softDelete } from "./live-row.ts";
+import type { LocationUrls } from "../location-urls.ts";
+import { type ChildTable, isLive, requireReadable, softDelete } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
 import type { Marked } from "./removal-undo.ts";
 import { insertLease } from "./upload-lease.ts";
@@ -19,6 +20,7 @@ const childrenSql = (["image_properties", "image_tags", "image_members"] as cons
   )
   .join(" union all ");
 
+type ChildRow = { readonly child_table: ChildTable; readonly id: number; readonly url: string | null };
 type ImageRow = {
   readonly id: string;
   readonly protected: unknown;
@@ -36,6 +38,7 @@ export async function removeImage(
     delayed: boolean;
     now: string;
     dialect: Dialect;
+    locationUrls: LocationUrls;
     visibilityStoredAs: Capabilities["visibilityStoredAs"];
   },
 ): Promise<{ readonly cleanup: UploadLease | null; readonly marked: Marked } | undefined> {
@@ -51,13 +54,13 @@ export async function removeImage(
       facts: { imageId: id },
     });
   // Read after the image's row is locked, so that whoever added one of these before is through.
-  const children = await tx.query<{ child_table: ChildTable; id: number; url: string | null }>(childrenSql, [
-    id,
-    id,
-    id,
-    id,
-  ]);
+  const rows = await tx.query<ChildRow>(childrenSql, [id, id, id, id]);
+  const children = rows.map((row) => ({
+    ...row,
+    url: row.url === null ? null : options.locationUrls.decode(row.url, Number(row.id)),
+  }));
   const urls = children.flatMap((row) => row.url ?? []);
+  requireReadable(id, urls);
   const delayed = options.delayed && urls.length > 0;
   await tx.run(`update images set status = ?, deleted = true, deleted_at = ?, updated_at = ? where id = ?`, [
     delayed ? "pending_delete" : "deleted",

@@ -22,8 +22,8 @@ export function createImageRepository(
   capabilities: Capabilities,
   clock: Clock = systemClock,
 ): ImageRepository {
-  const { dialect } = db;
-  const { show, load } = createImageShow(dialect, capabilities);
+  const { dialect, locationUrls } = db;
+  const { show, load } = createImageShow(db, capabilities);
   const list = createImageList(db, capabilities);
   const timestamp = () => `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
   const now = () => dialect.encodeTime(timestamp());
@@ -76,7 +76,7 @@ export function createImageRepository(
         if (!image) throw notFound(id);
         const { properties, tags, locations } = changes;
         const held = { id: image.image.id, children: image.children };
-        const when = { now: at, dialect };
+        const when = { now: at, dialect, locationUrls };
         if (properties) await changeProperties(tx, held, properties, when);
         if (tags) await changeTags(tx, held, tags, when);
         if (locations) await changeLocations(tx, id, locations, when);
@@ -96,7 +96,7 @@ export function createImageRepository(
     },
 
     async remove(id, cleanup, { delayed } = { delayed: false }) {
-      const options = { id, cleanup, delayed, now: now(), dialect, visibilityStoredAs };
+      const options = { id, cleanup, delayed, now: now(), dialect, locationUrls, visibilityStoredAs };
       const removed = await db.transaction((tx) => removeImage(tx, options));
       if (!removed) return undefined;
       return removed.cleanup ? removedData(removed.cleanup, removed.marked) : { cleanup: null };

@@ -2,7 +2,8 @@
 import type { Image, ImageLocation } from "../../images/image.ts";
 import type { ImageStatus } from "../../images/status.ts";
 import type { Capabilities, Visibility } from "../../releases/capabilities.ts";
-import type { Dialect, Row } from "../database.ts";
+import type { Database, Row } from "../database.ts";
+import type { LocationUrls } from "../location-urls.ts";
 
 const columnsOfEveryRelease = [
   "id",
@@ -70,7 +71,10 @@ export function readChild(row: Row): ChildRow {
   };
 }
 
-export function readImage(row: ImageRow, children: readonly ChildRow[], dialect: Dialect): Image {
+/** What of a database reading its rows takes. */
+export type Reading = Pick<Database, "dialect" | "locationUrls">;
+
+export function readImage(row: ImageRow, children: readonly ChildRow[], { dialect, locationUrls }: Reading): Image {
   const createdAt = dialect.decodeTime(String(row.created_at));
   return {
     id: String(row.id),
@@ -92,7 +96,7 @@ export function readImage(row: ImageRow, children: readonly ChildRow[], dialect:
     hashValue: (row.os_hash_value ?? null) as string | null,
     createdAt,
     updatedAt: row.updated_at === null ? createdAt : dialect.decodeTime(String(row.updated_at)),
-    ...readChildren(children),
+    ...readChildren(children, locationUrls),
   };
 }
 
@@ -107,14 +111,14 @@ const readBytes = (value: unknown): number | null => (value === null ? null : Nu
 
 type Children = Pick<Image, "tags" | "properties" | "locations">;
 
-function readChildren(rows: readonly ChildRow[]): Children {
+function readChildren(rows: readonly ChildRow[], urls: LocationUrls): Children {
   const tags = new Set<string>();
   const properties: [string, string | null][] = [];
   const locations: { rowId: number; location: ImageLocation }[] = [];
   for (const row of rows) {
     if (row.kind === "tag") tags.add(row.name);
     else if (row.kind === "property") properties.push([row.name, row.value]);
-    else locations.push({ rowId: row.rowId, location: readLocation(row) });
+    else locations.push({ rowId: row.rowId, location: readLocation(row, urls) });
   }
   return {
     tags: [...tags],
@@ -124,8 +128,12 @@ function readChildren(rows: readonly ChildRow[]): Children {
   };
 }
 
-function readLocation(row: ChildRow): ImageLocation {
-  return { url: row.name, metadata: readMetadata(row.metadata), status: row.status ?? "active" };
+function readLocation(row: ChildRow, urls: LocationUrls): ImageLocation {
+  return {
+    url: urls.decode(row.name, row.rowId),
+    metadata: readMetadata(row.metadata),
+    status: row.status ?? "active",
+  };
 }
 
 function readMetadata(json: string | null): Record<string, unknown> {

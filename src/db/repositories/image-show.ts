@@ -2,8 +2,16 @@
 import type { Image } from "../../images/image.ts";
 import type { Viewer } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
-import type { Dialect, Queryable, Row, SqlCondition } from "../database.ts";
-import { type ChildRow, type ImageRow, imageColumns, kindNumbers, readChild, readImage } from "./image-row.ts";
+import type { Queryable, Row, SqlCondition } from "../database.ts";
+import {
+  type ChildRow,
+  type ImageRow,
+  imageColumns,
+  kindNumbers,
+  type Reading,
+  readChild,
+  readImage,
+} from "./image-row.ts";
 import { isLive } from "./live-row.ts";
 import { visibleById } from "./visible-images.ts";
 
@@ -21,7 +29,7 @@ export type ImageShow = {
 const childColumns = ["row_id", "child_name", "child_value", "child_metadata", "child_status"] as const;
 type ChildColumns = Partial<Record<(typeof childColumns)[number], string>>;
 
-export function createImageShow(dialect: Dialect, capabilities: Capabilities): ImageShow {
+export function createImageShow(reading: Reading, capabilities: Capabilities): ImageShow {
   const columns = imageColumns(capabilities);
   const imagePart = `${columns.map((column) => `i.${column}`).join(", ")}, ${childColumns.map((column) => `null as ${column}`).join(", ")}`;
   const childPart = (kind: number, table: string, values: ChildColumns, condition = "") => {
@@ -49,7 +57,7 @@ export function createImageShow(dialect: Dialect, capabilities: Capabilities): I
     const own = rows.find((row) => Number(row.child_kind) === kindNumbers.image);
     if (!own || !Number(own.visible)) return undefined;
     const childRows = rows.filter((row: Row) => row !== own).map(readChild);
-    return { image: readImage(own as ImageRow, childRows, dialect), children: childRows };
+    return { image: readImage(own as ImageRow, childRows, reading), children: childRows };
   }
 
   return {

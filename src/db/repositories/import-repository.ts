@@ -7,7 +7,8 @@ import type { TaskOutcome } from "../../images/tasks/task.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { attempt } from "../attempt.ts";
 import type { Database, Queryable, SqlValue } from "../database.ts";
-import { insertLocation } from "./image-children.ts";
+import type { LocationUrls } from "../location-urls.ts";
+import { encoded, insertLocation } from "./image-children.ts";
 import { extendImportLease, insertImportLease, reclaimImportLeases } from "./import-lease.ts";
 import { endProgress, isAtWork, lockHolder, lockProperty, progressValues, writeProperties } from "./import-lock.ts";
 import { isLive } from "./live-row.ts";
@@ -157,9 +158,10 @@ export function createImportRepository(
           ...Object.values(values),
           lease.imageId,
         ]);
-        const present = await liveLocations(tx, lease.imageId);
+        const present = await liveLocations(tx, lease.imageId, db.locationUrls);
         for (const location of locations)
-          if (!present.has(location.url)) await insertLocation(tx, lease.imageId, location, at.now);
+          if (!present.has(location.url))
+            await insertLocation(tx, lease.imageId, encoded(location, db.locationUrls), at.now);
         if (data?.becomes?.properties) await writeProperties(tx, lease.imageId, data.becomes.properties, at);
         if (progress) await writeProperties(tx, lease.imageId, progressValues(progress), at);
         if (outcome !== null) {
@@ -205,11 +207,12 @@ export function createImportRepository(
   };
 }
 
-async function liveLocations(tx: Queryable, imageId: string): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ value: string }>(`select value from image_locations where image_id = ? and ${isLive}`, [
-    imageId,
-  ]);
-  return new Set(rows.map(({ value }) => value));
+async function liveLocations(tx: Queryable, imageId: string, urls: LocationUrls): Promise<ReadonlySet<string>> {
+  const rows = await tx.query<{ id: number; value: string }>(
+    `select id, value from image_locations where image_id = ? and ${isLive}`,
+    [imageId],
+  );
+  return new Set(rows.map(({ id, value }) => urls.decode(value, Number(id))));
 }
 
 /** Ends the transaction of an import that finds another one at work. */

@@ -1,5 +1,7 @@
 // Rows of child tables that are not marked as deleted: how statements ask for them, and how they are marked.
+import { ServiceError } from "../../core/errors.ts";
 import type { Dialect, Queryable } from "../database.ts";
+import { isUnreadable } from "../location-urls.ts";
 
 /**
  * Not `deleted = FALSE`: for that servers offer Glance's index on `deleted`, which holds the whole table. SQLite would take it instead of the
@@ -35,4 +37,14 @@ export async function softDelete(
     marked += rowsAffected;
   }
   return marked;
+}
+
+/** Before locations are removed: what cannot be found must not be forgotten. Throws stores.unavailable. */
+export function requireReadable(imageId: string, urls: readonly string[]): void {
+  if (!urls.some(isUnreadable)) return;
+  throw new ServiceError(
+    "stores.unavailable",
+    `Where data of image ${imageId} lies is encrypted by another key than this node's metadata_encryption_key, so that it cannot be removed.`,
+    { facts: { imageId } },
+  );
 }

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { ScrubRepository } from "../../images/scrubbing/scrub-repository.ts";
 import type { Database, Queryable } from "../database.ts";
+import { requireReadable } from "./live-row.ts";
 import { insertLease } from "./upload-lease.ts";
 
 const children = ["image_properties", "image_tags", "image_members"] as const;
@@ -14,11 +15,13 @@ export function createScrubRepository(db: Database, clock: Clock = systemClock):
 
   const lockImage = async (tx: Queryable, id: string) =>
     (await tx.query<ImageRow>(`select status, deleted_at from images where id = ?${dialect.forUpdate}`, [id]))[0];
-  const pendingLocations = (tx: Queryable, id: string) =>
-    tx.query<{ id: number; value: string }>(
+  const pendingLocations = async (tx: Queryable, id: string) => {
+    const rows = await tx.query<{ id: number; value: string }>(
       "select id, value from image_locations where image_id = ? and status = 'pending_delete' order by id",
       [id],
     );
+    return rows.map((row) => ({ ...row, value: db.locationUrls.decode(row.value, Number(row.id)) }));
+  };
 
   return {
     async due({ ageSeconds, after, rowsMax }) {
@@ -35,6 +38,10 @@ export function createScrubRepository(db: Database, clock: Clock = systemClock):
         return await db.transaction(async (tx) => {
           if ((await lockImage(tx, imageId))?.status !== "pending_delete") return undefined;
           const locations = await pendingLocations(tx, imageId);
+          requireReadable(
+            imageId,
+            locations.map(({ value }) => value),
+          );
           const at = now();
           await tx.run("update images set status = 'deleted', updated_at = ? where id = ?", [at, imageId]);
           for (const { id } of locations)

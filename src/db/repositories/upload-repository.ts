@@ -5,7 +5,7 @@ import { isServiceError } from "../../core/errors.ts";
 import type { LeaseState, StoredData, UploadLease, UploadRepository } from "../../images/ports.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Queryable } from "../database.ts";
-import { insertLocation } from "./image-children.ts";
+import { encoded, insertLocation } from "./image-children.ts";
 import { extendLease, insertLease } from "./upload-lease.ts";
 
 /** After finish found the image gone, its caller has this long to remove the data before the reaper does. */
@@ -75,7 +75,7 @@ export function createUploadRepository(
           ...Object.values(values),
           lease.imageId,
         ]);
-        await insertLocation(tx, lease.imageId, data, at);
+        await insertLocation(tx, lease.imageId, encoded(data, db.locationUrls), at);
         await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
         return state;
       });

@@ -21,6 +21,7 @@ const sessionBusyMsMax = 200;
 
 export class SqliteDatabase implements Database {
   readonly dialect = sqliteDialect;
+  readonly locationUrls: OpenSettings["locationUrls"];
   readonly #path: string;
   readonly #settings: OpenSettings;
   readonly #readers: SqliteReaders;
@@ -32,6 +33,7 @@ export class SqliteDatabase implements Database {
   constructor(url: SqliteUrl, settings: OpenSettings) {
     this.#path = resolve(url.path);
     this.#settings = settings;
+    this.locationUrls = settings.locationUrls;
     const readers = Math.min(settings.poolSizeMax, readersMax);
     this.#readers = new SqliteReaders(this.#threadSettings("reader"), readers, settings.logger);
   }

@@ -71,6 +71,31 @@ test("a Runtime API address stays as it is, a socket path is relative to the fil
   assert.equal(at("haproxy.sock"), join(folder, "haproxy.sock"));
 });
 
+const ssh = (more: Tree = {}): Tree => ({
+  name: "n1",
+  driver: "ssh",
+  address: "10.0.0.1:9292",
+  host: "rollout@10.0.0.1",
+  config: "/etc/glance/glance-api.conf",
+  ...more,
+});
+
+test("nodes on hosts of their own may have their configuration at the same path; packages are files here", () => {
+  writeFileSync(join(folder, "two.tgz"), "");
+  const second = {
+    ...ssh(),
+    name: "n2",
+    address: "10.0.0.2:9292",
+    host: "two",
+    install: { npm: { ocata: "two.tgz" } },
+  };
+  const [one, two] = load({ ...right(), nodes: [ssh(), second] }).nodes;
+  assert(one?.driver === "ssh" && two?.driver === "ssh");
+  assert.deepEqual([one.unit, one.install, one.sudo], ["glance-api.service", null, false]);
+  const packages = { ocata: join(folder, "two.tgz") };
+  assert.deepEqual(two.install, { by: "npm", packages, root: "/opt/perennial", npm: ["npm"] });
+});
+
 const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
   [
     "a batch of nothing",
@@ -104,6 +129,26 @@ const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
     "a health file that all nodes share",
     (tree) => ({ ...tree, balancer: { driver: "health", disable_file: "down", check_seconds: 2 } }),
     /balancer\.disable_file is "down"; allowed: a path with \{node\} in it/,
+  ],
+  [
+    "a host that ssh would take for an option",
+    (tree) => ({ ...tree, nodes: [ssh({ host: "-oProxyCommand=x" })] }),
+    /nodes\[0\]\.host is "-oProxyCommand=x"; allowed: host, user@host/,
+  ],
+  [
+    "two ways to install",
+    (tree) => ({ ...tree, nodes: [ssh({ install: { npm: { ocata: "a" }, command: ["b"] } })] }),
+    /nodes\[0\]\.install needs exactly one of: npm, debian, command/,
+  ],
+  [
+    "no package of the target",
+    (tree) => ({ ...tree, nodes: [ssh({ install: { debian: { newton: "a" } } })] }),
+    /nodes\[0\]\.install\.debian\.ocata is missing: it is the target/,
+  ],
+  [
+    "a package file that is not there",
+    (tree) => ({ ...tree, nodes: [ssh({ install: { debian: { ocata: "absent.deb" } } })] }),
+    /nodes\[0\]\.install\.debian\.ocata is .*absent\.deb, which does not exist/,
   ],
   ["an unknown release", (tree) => ({ ...tree, target: "octa" }), /target is "octa"; allowed: newton, ocata/],
   [

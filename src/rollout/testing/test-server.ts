@@ -50,7 +50,10 @@ export async function startTestServer(name: string, port = 0): Promise<TestServe
     },
   };
   const server = createServer((request, response) => {
-    if (request.url === "/healthcheck") return response.writeHead(self.passing ? 200 : 503).end();
+    if (request.url === "/healthcheck") {
+      const said = self.passing ? "OK" : self.healthy ? "DISABLED BY FILE" : "sick";
+      return response.writeHead(self.passing ? 200 : 503).end(said);
+    }
     if (request.url === "/hold") return held.add(() => response.end(`held by ${name}`));
     return self.handle(request, response);
   });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { eventually } from "../../../../test/servers/eventually.ts";
 import { startHaproxy } from "../../../../test/servers/haproxy.ts";
 import { type Clock, systemClock } from "../../../core/clock.ts";
+import { askHealth } from "../../node-health.ts";
 import { balancerConformance } from "../../testing/balancer-conformance.ts";
 import { startTestServer } from "../../testing/test-server.ts";
 import type { HealthAt } from "../balancer-schemas.ts";
@@ -100,6 +101,18 @@ test("health: the balancers get the time their settings need, once for each way,
     await balancer.setState("n1", "ready", signal);
     await balancer.setState("n1", "ready", signal);
     assert.deepEqual(waits, [at.leaveMs, at.leaveMs, at.returnMs]);
+  });
+});
+
+test("health: a node that is only held out by its file is told from one that is not well", async () => {
+  await stage(async ({ server, file, driver }) => {
+    server.disableFile = file;
+    const heldOut = async () => (await askHealth(server.address, signal)).heldOut;
+    assert.equal(await heldOut(), false);
+    await driver().setState("n1", "maint", signal);
+    assert.equal(await heldOut(), true);
+    server.healthy = false;
+    assert.equal(await heldOut(), false);
   });
 });
 

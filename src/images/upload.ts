@@ -10,6 +10,7 @@ import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
 import { requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
+import { refuseSigned } from "./signatures.ts";
 import { mayBecome } from "./status.ts";
 import { uploadTarget } from "./store-choice.ts";
 import { UploadInspection } from "./upload-inspection.ts";
@@ -53,6 +54,7 @@ function requireReady(image: Image): void {
       "images.invalid",
       `Image ${image.id} needs a disk_format and a container_format before its data can be uploaded.`,
     );
+  refuseSigned(image);
 }
 
 /** Throws images.over_limit where what was announced is too much already. */

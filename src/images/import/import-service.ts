@@ -11,6 +11,7 @@ import type { Image } from "../image.ts";
 import { newImageDraft } from "../new-image.ts";
 import { type LimitName, mebibytes, requireWithinLimits } from "../project-limits.ts";
 import type { ImageAttributes, ImageServicesDeps, UploadOptions } from "../services.ts";
+import { refuseSigned } from "../signatures.ts";
 import type { Task, TaskDraft } from "../tasks/task.ts";
 import { requireTaskRule } from "../tasks/task-service.ts";
 import { uploadLimits } from "../upload.ts";
@@ -73,6 +74,7 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       throw conflict(`Image ${image.id} is ${image.status}; ${method.name} needs one that is ${needed}.`);
     if (image.containerFormat === null || image.diskFormat === null)
       throw conflict(`Image ${image.id} needs a disk_format and a container_format before it can be imported.`);
+    if (method.name !== "copy-image") refuseSigned(image);
     return image;
   }
 
@@ -149,6 +151,7 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const draft = newImageDraft(caller, { ...(format === null ? {} : { disk_format: format }), ...attributes }, deps);
       if (draft.diskFormat === null || draft.containerFormat === null)
         throw new ServiceError("images.invalid", "The image needs a disk_format and a container_format.");
+      refuseSigned(draft);
       const begun = { image_count_total: 1, image_size_total: 0, image_stage_total: 0, image_count_uploading: 1 };
       await requireWithinLimits(deps, caller, begun);
       const limits = await uploadLimits(deps, caller, null);

@@ -19,6 +19,8 @@ export const exitCodes = {
   planOutdated: 8,
   /** glance-rollout run: given up by glance-rollout abort. */
   aborted: 9,
+  /** glance-rollout run: the new nodes did worse than the old ones, and the fleet was taken back. */
+  rolledBack: 10,
   /** glance-api: the database is not ready for this release, or is past it. */
   startRefused: 64,
   /** The database cannot be reached, refuses the credentials or privileges, or its disk is full. */

@@ -21,6 +21,7 @@ Exit codes:
   7   paused: it stands where it is and waits for a person; run it again to go on
   8   the fleet is not as it was when the plan was stored; plan again
   9   given up by glance-rollout abort
+  10  the new nodes did worse than the old ones, and the fleet was taken back
   69  the database cannot be reached
   71  an address or socket is taken
   78  the fleet file or a configuration file is wrong`;

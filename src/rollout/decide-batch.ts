@@ -1,5 +1,6 @@
 // Which nodes are moved at the same time, and when the next one may be taken out. All of it is read off what is seen: a batch is full
 // when the nodes that serve the target, and those on their way, come to the end of it.
+import { canaryWindowsMax, judgeCanary } from "./canary/judge-canary.ts";
 import type { Plan } from "./decide.ts";
 import { decideNode, isDone, isServing, isSettled } from "./decide-node.ts";
 import type { Decision } from "./decision.ts";
@@ -46,7 +47,7 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
   for (const node of inHand) {
     const isNext = !isBegun(plan, node);
     if (isNext && pause) continue;
-    const decision = (isNext ? decideUnsettled(plan, seen) : undefined) ?? decideNode(plan, seen, node);
+    const decision = (isNext ? decideBetween(plan, seen) : undefined) ?? decideNode(plan, seen, node);
     if (decision.do === "wait") {
       waits.push(decision);
       // A node that finishes long transfers does so without us.
@@ -60,6 +61,48 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
   if (others.length === 0) return first;
   const also = others.map((wait) => wait.key).filter((key) => key !== first.key);
   return { ...first, why: [...new Set(waits.map((wait) => wait.why))].join("; "), also: [...new Set(also)] };
+}
+
+/** What has to be so before another node is taken out. */
+function decideBetween(plan: Plan, seen: Snapshot): Decision | undefined {
+  return decideUnsettled(plan, seen) ?? decideCanary(plan, seen) ?? decideCanaryEnd(plan, seen);
+}
+
+/** After each batch the nodes that were moved are compared with those that were not, as long as there are any. */
+function decideCanary(plan: Plan, seen: Snapshot): Decision | undefined {
+  const { canary } = plan;
+  const done = seen.nodes.filter((node) => isDone(plan, node)).length;
+  const isEnd = done > 0 && batchEnd(plan, done - 1) === done;
+  if (!canary || plan.way === "back" || !isEnd || seen.memory.judgedNodes >= done) return undefined;
+  const figures = seen.canary;
+  const { verdict, why } = judgeCanary(canary, figures);
+  const phase = "nodes";
+  if (verdict === "passed") return { do: "judge", phase, why, nodes: done, figures };
+  if (verdict === "failed") {
+    if (canary.onFailure === "rollback") return { do: "retreat", phase, why, figures };
+    return {
+      do: "pause",
+      phase,
+      why: `${why}; take them back with glance-rollout rollback, or run it again`,
+      ...(figures && { figures }),
+    };
+  }
+  if ((seen.memory.waits.canary ?? 0) > canary.windowMs * canaryWindowsMax) {
+    return {
+      do: "pause",
+      phase,
+      why: `${why}; send it more, lower gates.canary.requests_min, or leave gates.canary out`,
+    };
+  }
+  return { do: "wait", phase, key: "canary", why };
+}
+
+function decideCanaryEnd(plan: Plan, seen: Snapshot): Decision | undefined {
+  if (plan.until !== "canary") return undefined;
+  const done = seen.nodes.filter((node) => isDone(plan, node)).length;
+  if (done < plan.batches[0]) return undefined;
+  const why = `the first ${done === 1 ? "node serves" : `${done} nodes serve`} ${plan.target}; the others are left for later`;
+  return { do: "reach", phase: "nodes", why };
 }
 
 /** Waits for a node that was moved, and has not served for long enough yet to be trusted. */

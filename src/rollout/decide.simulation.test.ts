@@ -45,6 +45,7 @@ async function simulate(seed: number, ends: { finished: number; paused: number; 
     healthMsMax: 10_000,
     minHealthyMs: pick(random, [0, 2_000]),
     soakMs: pick(random, [0, 5_000]),
+    canary: null,
     startsMax: 3,
     failuresMax: 3,
     strangersMsMax: 10_000,

@@ -16,6 +16,7 @@ const plan: Plan = {
   healthMsMax: 5_000,
   minHealthyMs: 0,
   soakMs: 0,
+  canary: null,
   startsMax: 2,
   failuresMax: 3,
   strangersMsMax: 20_000,
@@ -58,7 +59,8 @@ function look(nodes: NodeView[], change: Partial<Snapshot> = {}): Snapshot {
     strangers: [],
     request: null,
     soakedMs: 0,
-    memory: { servingMs: {}, waits: {}, failed: null },
+    canary: null,
+    memory: { servingMs: {}, judgedNodes: 0, waits: {}, failed: null },
     ...change,
   };
 }
@@ -130,7 +132,7 @@ test("order: rows that an old node wrote after they were migrated are migrated a
   );
   // What it wrote in the last moment may make contract refuse: the next look finds it due.
   const failed = { key: "contract", count: 1, text: "Database contraction did not run" };
-  const refused = { ...again, memory: { servingMs: {}, waits: {}, failed } };
+  const refused = { ...again, memory: { servingMs: {}, judgedNodes: 0, waits: {}, failed } };
   expectStep(
     look(
       ["n1", "n2", "n3"].map((name) => at("train", name)),
@@ -163,7 +165,10 @@ test("capacity: a drain that would break the floor waits, then pauses", () => {
   expectStep(thin, "drain n2", { servingMin: 1 });
   const full = look([node("n1"), node("n2")], { due: "contract" });
   expectStep(full, "wait n1", { servingMin: 2 });
-  const waited = { ...full, memory: { servingMs: {}, waits: { ["capacity n1"]: 5_001 }, failed: null } };
+  const waited = {
+    ...full,
+    memory: { servingMs: {}, judgedNodes: 0, waits: { "capacity n1": 5_001 }, failed: null },
+  };
   assert.match(expectStep(waited, "pause n1", { servingMin: 2 }).why, /would leave 1 serving; the floor is 2/);
 });
 test("capacity: a node out of rotation is finished before another one leaves", () => {
@@ -187,7 +192,7 @@ test("drain: short requests are waited for a moment, long transfers finish in th
     });
   expectStep(look([busy(3, 1), ...two]), "wait n1");
   expectStep(look([busy(1, 1), ...two]), "stop n1");
-  const waited = { servingMs: {}, waits: { ["settle n1"]: 1_001 }, failed: null };
+  const waited = { servingMs: {}, judgedNodes: 0, waits: { "settle n1": 1_001 }, failed: null };
   expectStep(look([busy(3, 1), ...two], { memory: waited }), "stop n1");
 });
 test("drain: past the deadline the operator's policy decides", () => {
@@ -215,7 +220,10 @@ test("start: a node that does not get healthy, or does not stay up, pauses the r
 });
 test("gate: a node that keeps failing its synthetic request pauses the rollout", () => {
   const failed = { key: "probe n1", count: 3, text: "download: 500" };
-  const seen = look([node("n1", fresh), ...two], { due: "contract", memory: { servingMs: {}, waits: {}, failed } });
+  const seen = look([node("n1", fresh), ...two], {
+    due: "contract",
+    memory: { servingMs: {}, judgedNodes: 0, waits: {}, failed },
+  });
   assert.match(decide(plan, seen).why, /probe n1 failed 3 times: download: 500/);
   assert.equal(decide(plan, seen).do, "pause");
 });
@@ -229,7 +237,7 @@ test("contract: a live older node that is not of this fleet blocks it, at last w
   const all = [done("n1"), done("n2")];
   const strangers = [{ name: "old9", release: "newton", heartbeatAgeSeconds: 4, leaves: null }];
   expectStep(look(all, { due: "contract", strangers }), "wait");
-  const waited = { servingMs: {}, waits: { ["strangers"]: 20_001 }, failed: null };
+  const waited = { servingMs: {}, judgedNodes: 0, waits: { strangers: 20_001 }, failed: null };
   assert.match(expectStep(look(all, { due: "contract", strangers, memory: waited }), "pause").why, /old9/);
 });
 test("hand-over: nodes are upgraded where they are, after the schema and below any floor; one that cannot is drained", () => {
@@ -252,7 +260,7 @@ test("hand-over: contract waits for a process that may still write, and at last 
   const strangers = [{ name: "n1~77", release: "newton", heartbeatAgeSeconds: 1, leaves: "n1" }];
   const due = "contract";
   assert.match(expectStep(look(all, { due, strangers }), "wait").why, /a process of n1 that has handed over/);
-  const memory = { servingMs: {}, waits: { leaving: 10_001 }, failed: null };
+  const memory = { servingMs: {}, judgedNodes: 0, waits: { leaving: 10_001 }, failed: null };
   expectStep(look(all, { due, strangers, memory }), "wait");
   const drain = { msMax: 10_000, policy: "pause" } as const;
   assert.match(expectStep(look(all, { due, strangers, memory }), "pause", { drain }).why, /run again when it is done/);
@@ -266,7 +274,7 @@ test("a node newer than the target is left alone", () => {
 test("request: an abort ends it before anything else is done; a pause waits before the next step, and not past the end", () => {
   const told = "ops@host";
   const nodes = [node("n1"), ...two];
-  const failed = { servingMs: {}, waits: {}, failed: { key: "expand", count: 9, text: "no" } };
+  const failed = { servingMs: {}, judgedNodes: 0, waits: {}, failed: { key: "expand", count: 9, text: "no" } };
   expectStep(look(nodes, { request: { do: "abort", told }, memory: failed, backup: "missing" }), "abort");
   const paused = expectStep(look(nodes, { request: { do: "pause", told }, backup: "missing" }), "wait");
   assert.match(paused.why, /paused by ops@host; go on with glance-rollout resume/);
@@ -337,7 +345,7 @@ test("batches: a problem with one node stops no other that is out, and nothing n
   expectStep(look([ill, leaving, node("n3")], due), "pause n1", change);
 });
 test("health: a node that was moved serves for a while before the next one goes, and before the contract", () => {
-  const memory = { waits: {}, servingMs: { n1: 1_999 }, failed: null };
+  const memory = { waits: {}, servingMs: { n1: 1_999 }, judgedNodes: 0, failed: null };
   const due = { due: "contract" } as const;
   const change = { minHealthyMs: 2_000 };
   expectStep(look([done("n1"), ...two], { ...due, memory }), "wait n1", change);
@@ -350,4 +358,44 @@ test("soak: the contract waits until every node has served the target for long e
   const all = [done("n1"), done("n2")];
   expectStep(look(all, { due: "contract", soakedMs: 9_999 }), "wait", { soakMs: 10_000 });
   expectStep(look(all, { due: "contract", soakedMs: 10_000 }), "contract", { soakMs: 10_000 });
+});
+
+const rule = { windowMs: 60_000, requestsMin: 10, errorRateMax: 0.01, p99RatioMax: 2, onFailure: "pause" } as const;
+const group = (nodes: string[], errors: number) => ({ nodes, requests: 1_000, errors, p99Ms: 10 });
+const figures = (errors: number, windowMs = 60_000) => {
+  return { windowMs, new: group(["n1"], errors), old: group(["n2", "n3"], 0) };
+};
+test("canary: after a batch the new nodes are compared with the old ones before the next one goes, once", () => {
+  const nodes = [done("n1"), ...two];
+  const change = { canary: rule };
+  expectStep(look(nodes, { due: "contract" }), "wait", change);
+  expectStep(look(nodes, { due: "contract", canary: figures(0, 1_000) }), "wait", change);
+  expectStep(look(nodes, { due: "contract", canary: figures(0) }), "judge", change);
+  const memory = { waits: {}, servingMs: {}, judgedNodes: 1, failed: null };
+  expectStep(look(nodes, { due: "contract", canary: figures(0), memory }), "drain n2", change);
+  expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract", memory }), "wait", change);
+  const all = [done("n1"), done("n2"), done("n3")];
+  expectStep(look(all, { due: "contract", memory }), "contract", change);
+});
+test("canary: new nodes that fail more pause the rollout or turn it back, with the figures", () => {
+  const seen = look([done("n1"), ...two], { due: "contract", canary: figures(50, 20_000) });
+  const pause = expectStep(seen, "pause", { canary: rule });
+  assert.match(pause.why, /50 of 1000 failed.*glance-rollout rollback/);
+  assert.deepEqual("figures" in pause && pause.figures, figures(50, 20_000));
+  expectStep(seen, "retreat", { canary: { ...rule, onFailure: "rollback" } });
+  expectStep({ ...seen, due: "revert" }, "drain n1", { canary: rule, way: "back", target: "newton" });
+});
+test("canary: where too little is asked of the new nodes it is not judged, and a person decides", () => {
+  const memory = { waits: { canary: 300_001 }, servingMs: {}, judgedNodes: 0, failed: null };
+  const few = { ...figures(0), new: { ...group(["n1"], 0), requests: 3 } };
+  const seen = look([done("n1"), ...two], { due: "contract", canary: few, memory });
+  assert.match(expectStep(seen, "pause", { canary: rule }).why, /too few requests.*requests_min/);
+});
+test("until canary: the first batch is moved and judged, and the others are left", () => {
+  const nodes = [done("n1"), ...two];
+  expectStep(look(nodes, { due: "contract", canary: figures(0) }), "judge", { canary: rule, until: "canary" });
+  const memory = { waits: {}, servingMs: {}, judgedNodes: 1, failed: null };
+  expectStep(look(nodes, { due: "contract", memory }), "reach", { canary: rule, until: "canary" });
+  expectStep(look(nodes, { due: "contract" }), "reach", { until: "canary" });
+  expectStep(look([node("n1"), ...two], { due: "contract" }), "drain n1", { until: "canary" });
 });

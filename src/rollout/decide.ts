@@ -2,6 +2,7 @@
 // The order is: back up, take the first node out, expand, migrate, bring it back, the other nodes batch by batch, contract.
 import assert from "node:assert/strict";
 import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
+import type { CanaryRule } from "./canary/judge-canary.ts";
 import { decideBatch, decideUnsettled, nodesInHand } from "./decide-batch.ts";
 import { isDone, isServing } from "./decide-node.ts";
 import type { Decision, Phase } from "./decision.ts";
@@ -25,6 +26,8 @@ export type Plan = {
   readonly healthMsMax: number;
   /** A node that was moved serves this long without a break before another one is taken out. */
   readonly minHealthyMs: number;
+  /** How nodes that were moved are compared with those that were not, after each batch; null: not at all. */
+  readonly canary: CanaryRule | null;
   /** Every node serves the target this long before the contract. */
   readonly soakMs: number;
   readonly startsMax: number;
@@ -41,7 +44,8 @@ export type Plan = {
 export const strategies = ["drain", "handover"] as const;
 export type Strategy = (typeof strategies)[number];
 
-export const untils = ["backup", "expand", "migrate", "nodes"] as const;
+/** canary: the first batch, and its comparison with the other nodes. */
+export const untils = ["backup", "expand", "migrate", "canary", "nodes"] as const;
 export type Until = (typeof untils)[number];
 
 /** The next step. Whatever was seen, it never leaves fewer than `servingMin` serving by its own doing, and never contracts under an old node. */
@@ -167,7 +171,7 @@ function decideEnd(plan: Plan, seen: Snapshot): Decision {
   if (seen.due === "migrate") return { do: "migrate", phase: "migrate", why: "rows are pending again" };
   const unsettled = decideUnsettled(plan, seen);
   if (unsettled) return unsettled;
-  if (plan.until === "nodes") {
+  if (plan.until === "nodes" || plan.until === "canary") {
     return { do: "reach", phase: "nodes", why: `every node serves ${plan.target}; contract is pending` };
   }
   const waiting = decideStrangers(plan, seen, "contract");

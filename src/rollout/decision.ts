@@ -1,5 +1,7 @@
 // What may be decided, and the words for it. A decision is one step; its reason is for the journal and for the operator.
 
+import type { CanaryFigures } from "./canary/judge-canary.ts";
+
 export type Phase = "backup" | "expand" | "migrate" | "nodes" | "contract" | "revert" | "done";
 
 export type NodeStep =
@@ -29,7 +31,11 @@ export type Decision = { readonly phase: Phase; readonly why: string } & (
    * has the keys of the others.
    */
   | { readonly do: "wait"; readonly key: string; readonly node?: string; readonly also?: readonly string[] }
-  | { readonly do: "pause"; readonly node?: string }
+  | { readonly do: "pause"; readonly node?: string; readonly figures?: CanaryFigures }
+  /** The nodes that were moved do as well as the others: a verdict, with its figures. */
+  | { readonly do: "judge"; readonly nodes: number; readonly figures: CanaryFigures | null }
+  /** They do not, and the fleet is to go back. */
+  | { readonly do: "retreat"; readonly figures: CanaryFigures | null }
   /** It has come as far as this run was asked to go. */
   | { readonly do: "reach" }
   /** An operator gave the rollout up: it stays as it stands. */
@@ -38,7 +44,7 @@ export type Decision = { readonly phase: Phase; readonly why: string } & (
 );
 export type Action = Extract<Decision, { do: NodeStep | FleetStep }>;
 
-const notActs: ReadonlySet<Decision["do"]> = new Set(["wait", "pause", "reach", "abort", "finish"]);
+const notActs: ReadonlySet<Decision["do"]> = new Set(["wait", "pause", "judge", "retreat", "reach", "abort", "finish"]);
 
 export function isAction(decision: Decision): decision is Action {
   return !notActs.has(decision.do);

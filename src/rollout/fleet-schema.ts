@@ -85,6 +85,17 @@ export const fleetSchema = {
       additionalProperties: false,
       properties: {
         synthetic: { type: "boolean", default: true },
+        canary: {
+          type: "object",
+          additionalProperties: false,
+          properties: {
+            window_seconds: seconds(1, 60),
+            requests_min: { type: "integer", minimum: 1, maximum: 1_000_000, default: 100 },
+            error_rate_max: { type: "number", minimum: 0, maximum: 1, default: 0.01 },
+            p99_ratio_max: { type: "number", minimum: 1, maximum: 1_000, default: 2 },
+            on_failure: { enum: ["pause", "rollback"], default: "pause" },
+          },
+        },
         token: text,
         deadline_seconds: seconds(1, 60),
       },

@@ -9,6 +9,7 @@ import type { SeenNode } from "../db/repositories/node-repository.ts";
 import { isReleaseId, type ReleaseId } from "../releases/catalogue.ts";
 import { backUpForRollout } from "./backup/back-up.ts";
 import type { Balancer } from "./balancers/balancer.ts";
+import { CanaryWatch } from "./canary/canary-watch.ts";
 import type { DatabaseView } from "./database-view.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Action, NodeStep } from "./decision.ts";
@@ -60,8 +61,16 @@ export class FleetWorld implements World {
   /** When a node that nobody of us told to stop was first seen to be stopping. */
   readonly #stoppingSinceMs = new Map<string, number>();
 
+  /** Only where the fleet asks for the comparison. */
+  readonly #canary: CanaryWatch | undefined;
+
   constructor(parts: FleetParts) {
     this.#parts = parts;
+    const { fleet, clock } = parts;
+    const addresses = new Map(fleet.nodes.map((node) => [node.name, node.address]));
+    this.#canary = fleet.gates.canary
+      ? new CanaryWatch({ target: fleet.target, clock, addressOf: (name) => addresses.get(name) })
+      : undefined;
   }
 
   async observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
@@ -91,7 +100,8 @@ export class FleetWorld implements World {
         return this.#toView(node, seen, healthy, view, sight.rows);
       });
       const { due, strangers, request } = sight;
-      return { nodes: views, due, backup: this.#backup(due), strangers, request, soakedMs: this.#soakedMs() };
+      const canary = (await this.#canary?.look(views, limit)) ?? null;
+      return { nodes: views, due, backup: this.#backup(due), strangers, request, soakedMs: this.#soakedMs(), canary };
     });
   }
 

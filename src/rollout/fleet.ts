@@ -7,6 +7,7 @@ import { parseDocument } from "yaml";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import { type BalancerText, type FleetBalancer, readBalancer } from "./balancers/balancer-schemas.ts";
+import type { CanaryRule } from "./canary/judge-canary.ts";
 import type { Strategy } from "./decide.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
@@ -31,9 +32,21 @@ export type Fleet = {
   readonly batches: readonly [number, ...number[]];
   readonly health: { readonly msMax: number; readonly minMs: number };
   readonly soakMs: number;
-  readonly gates: { readonly synthetic: boolean; readonly token?: string; readonly msMax: number };
+  readonly gates: {
+    readonly synthetic: boolean;
+    readonly token?: string;
+    readonly msMax: number;
+    readonly canary?: CanaryRule;
+  };
 };
 
+type CanaryText = {
+  window_seconds: number;
+  requests_min: number;
+  error_rate_max: number;
+  p99_ratio_max: number;
+  on_failure: CanaryRule["onFailure"];
+};
 type FleetText = {
   name: string;
   target: ReleaseId;
@@ -49,7 +62,7 @@ type FleetText = {
   batches: (number | string)[];
   health: { deadline_seconds: number; min_seconds: number };
   contract: { soak_seconds: number };
-  gates: { synthetic: boolean; token?: string; deadline_seconds: number };
+  gates: { synthetic: boolean; token?: string; deadline_seconds: number; canary?: CanaryText };
 };
 
 const ajv = new Ajv({ discriminator: true, verbose: true, useDefaults: true, allErrors: true });
@@ -117,7 +130,18 @@ function toFleet(file: string, text: FleetText): Fleet {
       synthetic: text.gates.synthetic,
       msMax: text.gates.deadline_seconds * 1000,
       ...(text.gates.token !== undefined && { token: text.gates.token }),
+      ...(text.gates.canary && { canary: readCanary(text.gates.canary) }),
     },
+  };
+}
+
+function readCanary(text: CanaryText): CanaryRule {
+  return {
+    windowMs: text.window_seconds * 1000,
+    requestsMin: text.requests_min,
+    errorRateMax: text.error_rate_max,
+    p99RatioMax: text.p99_ratio_max,
+    onFailure: text.on_failure,
   };
 }
 

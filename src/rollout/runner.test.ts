@@ -21,7 +21,15 @@ const node: NodeView = {
   gate: "untested",
 };
 type Seen = Omit<Snapshot, "memory">;
-const seen: Seen = { nodes: [node], due: "expand", backup: "verified", strangers: [], request: null, soakedMs: 0 };
+const seen: Seen = {
+  nodes: [node],
+  due: "expand",
+  backup: "verified",
+  strangers: [],
+  request: null,
+  soakedMs: 0,
+  canary: null,
+};
 const done: Seen = { ...seen, nodes: [{ ...node, release: "ocata" }], due: "nothing" };
 const failure = (code: ErrorCode, text = "no") => new ServiceError(code, text);
 
@@ -41,6 +49,7 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
       healthMsMax: 5_000,
       minHealthyMs: 0,
       soakMs: 0,
+      canary: null,
       startsMax: 2,
       failuresMax: 3,
       strangersMsMax: 1_000,
@@ -209,6 +218,7 @@ test("as far as it was asked to go, or given up: both end the run, and are in th
     healthMsMax: 1,
     minHealthyMs: 0,
     soakMs: 0,
+    canary: null,
     startsMax: 1,
     failuresMax: 1,
     strangersMsMax: 1,

@@ -28,6 +28,8 @@ export type RunEnd =
   | { readonly end: "finished" }
   /** As far as this run was asked to go; the rollout is not over. */
   | { readonly end: "reached"; readonly why: string }
+  /** What was moved does worse than what was not, and the fleet is to go back. */
+  | { readonly end: "retreat"; readonly why: string }
   /** An operator gave it up, and it is over. */
   | { readonly end: "aborted"; readonly why: string }
   /** It stands where it is and waits for a person. */
@@ -64,6 +66,7 @@ class Runner {
   /** The wait that was journaled last. */
   #told: { key: string; atMs: number; text: string } | null = null;
   /** Since when a node was seen to serve its release at every look. */
+  #judgedNodes = 0;
   readonly #serving = new Map<string, { release: string | null; sinceMs: number }>();
   #failed: RunMemory["failed"] = null;
   #blindSinceMs: number | null = null;
@@ -105,6 +108,14 @@ class Runner {
         await this.#journal("decision", decision, decision.why, { do: decision.do });
         return { end: decision.do === "reach" ? "reached" : "aborted", why: decision.why };
       }
+      if (decision.do === "judge" || decision.do === "retreat") {
+        const { figures } = decision;
+        const verdict = decision.do === "judge" ? "passed" : "failed";
+        await this.#journal("decision", decision, decision.why, { do: decision.do, verdict, figures });
+        if (decision.do === "retreat") return { end: "retreat", why: decision.why };
+        this.#judgedNodes = decision.nodes;
+        continue;
+      }
       if (decision.do === "pause") return this.#pause(decision);
       if (isAction(decision)) {
         const failed = await this.#act(decision, seen);
@@ -142,7 +153,12 @@ class Runner {
     }
     const serving = [...this.#serving].map(([name, { sinceMs }]) => [name, nowMs - sinceMs] as const);
     const waits = [...this.#waits].map(([key, sinceMs]) => [key, nowMs - sinceMs] as const);
-    return { waits: Object.fromEntries(waits), servingMs: Object.fromEntries(serving), failed: this.#failed };
+    return {
+      waits: Object.fromEntries(waits),
+      servingMs: Object.fromEntries(serving),
+      judgedNodes: this.#judgedNodes,
+      failed: this.#failed,
+    };
   }
 
   async #wait(decision: Extract<Decision, { do: "wait" }>): Promise<void> {
@@ -211,7 +227,10 @@ class Runner {
   }
 
   async #pause(decision: Extract<Decision, { do: "pause" }>): Promise<RunEnd> {
-    await this.#journal("decision", decision, `pause: ${decision.why}`, { do: "pause" });
+    await this.#journal("decision", decision, `pause: ${decision.why}`, {
+      do: "pause",
+      ...(decision.figures && { verdict: "failed", figures: decision.figures }),
+    });
     return { end: "paused", why: decision.why };
   }
 

@@ -1,6 +1,7 @@
 // What one look at the fleet found: the only thing a decision rests on. All of it is asked anew before each decision, so that a
 // rollout that was killed goes on from what is there. Only `memory` is this run's own, and losing it costs at most a wait or a probe.
 import type { ReleaseId } from "../releases/catalogue.ts";
+import type { CanaryFigures } from "./canary/judge-canary.ts";
 
 /** ready: gets new requests. drain: keeps those it has, gets no new ones. maint: out, and not health-checked. */
 export type RotationState = "ready" | "drain" | "maint";
@@ -11,6 +12,8 @@ export type RotationView = {
   readonly up: boolean;
   /** Requests the balancer has under way at this node. */
   readonly sessions: number;
+  /** Answers of class 5xx and broken ones that it had from this node since it began to count; absent where it does not tell. */
+  readonly failures?: number;
 };
 
 /** Uploads and downloads under way, as the node publishes them. */
@@ -79,6 +82,8 @@ export type Snapshot = {
   readonly request: OperatorRequest | null;
   /** Since a node was last changed by this rollout, as its journal tells, on whichever host. */
   readonly soakedMs: number;
+  /** New and old nodes in the same window; null where none is asked for, or there is nothing to compare. */
+  readonly canary: CanaryFigures | null;
   readonly memory: RunMemory;
 };
 
@@ -93,6 +98,8 @@ export type RunMemory = {
   readonly waits: Readonly<Record<string, number>>;
   /** How long this run has seen a node serve its release without a break, by its name. */
   readonly servingMs: Readonly<Record<string, number>>;
+  /** So many nodes served the target when this run last found them to do well. */
+  readonly judgedNodes: number;
   /** The last action when it failed: how often in a row, and its text. */
   readonly failed: { readonly key: string; readonly count: number; readonly text: string } | null;
 };

@@ -1,7 +1,7 @@
 // A rollout that leaves the contract for another day, and its way back from another folder, where only the database has its journal:
 // under traffic, with nothing failed, and the database at the end as it was.
 import assert from "node:assert/strict";
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,6 +14,13 @@ import { Recorder } from "../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../demo/traffic/traffic.ts";
 
 const projects = ["red", "green"];
+
+type Group = { nodes: string[]; requests: number; p99Ms: number | null };
+type Entry = {
+  kind: string;
+  node?: string;
+  data?: { do?: string; verdict?: string; figures?: { new: Group; old: Group } };
+};
 
 test("a planned rollout ends before its contract, and is rolled back from elsewhere without a failed request", {
   timeout: 900_000,
@@ -30,17 +37,27 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
     const actors = makeActors({ origin, recorder, samples, projects, seed: 7, count: 2 });
     const traffic = startTraffic({ actors, requestsPerSecond: 10 });
 
+    // The figures are what is tested, not what a busy machine makes of them: no comparison fails.
+    const canary = { window_seconds: 15, requests_min: 1, error_rate_max: 1, p99_ratio_max: 1_000 };
+    await changeGates(fleet.file, { canary });
     ok(await rollout("plan", "--fleet", fleet.file));
-    const changed = await elsewhere(fleet.file, join(folder, "changed"), { gates: { synthetic: false } });
+    const changed = await elsewhere(fleet.file, join(folder, "changed"));
+    await changeGates(changed, { synthetic: false });
     const refused = await rollout("run", "--fleet", changed, "--yes");
     assert.equal(refused.code, 8, refused.stderr);
     assert.match(refused.stderr, /gates changed in the fleet file/);
 
+    ok(await rollout("run", "--fleet", fleet.file, "--yes", "--canary"));
+    const first = JSON.parse((await rollout("report", "--fleet", fleet.file, "--json")).stdout);
+    const judged = (first.events as Entry[]).find((event) => event.data?.do === "judge")?.data;
+    assert.equal(judged?.verdict, "passed");
+    assert.deepEqual([judged.figures?.new.nodes, judged.figures?.old.nodes], [["n1"], ["n2"]]);
+    assert((judged.figures?.new.requests ?? 0) >= 1 && typeof judged.figures?.new.p99Ms === "number");
     ok(await rollout("run", "--fleet", fleet.file, "--yes", "--until", "nodes"));
     const status = JSON.parse((await rollout("status", "--fleet", fleet.file, "--json")).stdout);
     assert.deepEqual([status.state, status.contractPending], ["waiting", true]);
 
-    const file = await elsewhere(fleet.file, join(folder, "elsewhere"), {});
+    const file = await elsewhere(fleet.file, join(folder, "elsewhere"));
     ok(await rollout("rollback", "--fleet", file, "--yes"));
     await traffic.stop();
     for (const actor of actors) actor.client.close();
@@ -52,7 +69,7 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
     assert.equal(version.stdout.trim(), "mitaka02", version.stderr);
     const report = JSON.parse((await rollout("report", "--fleet", file, "--json")).stdout);
     assert.deepEqual([report.rollout, report.state, report.broken], [status.rollout, "rolled back", null]);
-    const steps = (report.events as { kind: string; node?: string; data?: { do?: string } }[])
+    const steps = (report.events as Entry[])
       .filter((event) => event.kind === "result" && event.data?.do === "drain")
       .map((event) => event.node);
     assert.deepEqual(steps, ["n1", "n2", "n2", "n1"], "forward, and back in reverse order");
@@ -63,13 +80,15 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
 });
 
 /** The same fleet, as another host would have its file: with a journal folder of its own. */
-async function elsewhere(file: string, folder: string, change: object): Promise<string> {
+async function elsewhere(file: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, "fleet.yaml");
-  await copyFile(file, path);
-  const tree = parse(await readFile(path, "utf8")) as { gates: object };
-  const gates = { ...tree.gates, ...("gates" in change ? (change.gates as object) : {}) };
-  const journal = "gates" in change ? {} : { journal: join(folder, "journal") };
-  await writeFile(path, stringify({ ...tree, ...journal, gates }));
+  const tree = parse(await readFile(file, "utf8")) as object;
+  await writeFile(path, stringify({ ...tree, journal: join(folder, "journal") }));
   return path;
+}
+
+async function changeGates(file: string, change: object): Promise<void> {
+  const tree = parse(await readFile(file, "utf8")) as { gates: object };
+  await writeFile(file, stringify({ ...tree, gates: { ...tree.gates, ...change } }));
 }

@@ -94,6 +94,7 @@ export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
     healthMsMax: fleet.health.msMax,
     minHealthyMs: fleet.health.minMs,
     soakMs: fleet.soakMs,
+    canary: fleet.gates.canary ?? null,
     startsMax: 3,
     failuresMax: 3,
     // Longer than a node's heartbeats count after its death.

@@ -39,7 +39,8 @@ export function addRollbackCommand(program: Command, run: (work: () => Promise<E
     .action((options: Options) => run(() => runRollback(options)));
 }
 
-async function runRollback(options: Options): Promise<ExitCode> {
+/** Throws what `failCommand` tells. */
+export async function runRollback(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
   if (!options.yes && !process.stdin.isTTY) {
     process.stderr.write("glance-rollout: nobody can be asked here; run it with --yes\n");

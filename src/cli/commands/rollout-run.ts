@@ -10,9 +10,10 @@ import { changesSince, type PlanFacts, planFacts, readPlan, type StoredPlan } fr
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { planOf, type RolloutParts } from "./rollout-parts.ts";
 import { planText } from "./rollout-plan.ts";
+import { runRollback } from "./rollout-rollback.ts";
 import { askToGoAhead, runSession } from "./rollout-session.ts";
 
-type Options = { fleet: string; yes?: true; json?: true; until?: Until };
+type Options = { fleet: string; yes?: true; json?: true; until?: Until; canary?: true };
 
 const help = `
 A rollout remembers nothing it could not find out again: run it once more after a pause, a signal or a crash, and it goes on from what
@@ -20,10 +21,11 @@ is there. SIGTERM or SIGINT stops it between two steps; nodes that are draining 
 
 Where a plan is stored (glance-rollout plan) a rollout that begins refuses if the fleet is not as it was then. With --until it ends
 after that phase, with exit code 0: backup; expand or migrate, while every node goes on serving what it serves; nodes, with the contract
-left for another day. A later run goes on.
+left for another day; canary (or --canary) after the first batch of nodes. A later run goes on.
 
 Examples:
   glance-rollout run --fleet /etc/glance/fleet.yaml
+  glance-rollout run --fleet /etc/glance/fleet.yaml --canary
   glance-rollout run --fleet /etc/glance/fleet.yaml --until nodes
   glance-rollout run --fleet /etc/glance/fleet.yaml --yes --json`;
 
@@ -37,6 +39,9 @@ export function addRunCommand(program: Command, run: (work: () => Promise<ExitCo
     .requiredOption("--fleet <file>", "the fleet file")
     .option("--yes", "do not ask before the first step")
     .addOption(new Option("--until <phase>", "end after this phase").choices(untils))
+    .addOption(
+      new Option("--canary", "end after the first batch and its comparison with the other nodes").conflicts("until"),
+    )
     .option("--json", "print the journal's entries, one JSON object a line")
     .addHelpText("after", help)
     .action((options: Options) => run(() => runRun(options)));
@@ -50,14 +55,18 @@ async function runRun(options: Options): Promise<ExitCode> {
     );
     return exitCodes.usage;
   }
-  return runSession({
+  const code = await runSession({
     fleet,
     rolloutTarget: fleet.target,
-    plan: { ...planOf(fleet), until: options.until ?? null },
+    plan: { ...planOf(fleet), until: options.canary ? "canary" : (options.until ?? null) },
     json: options.json === true,
     again: `glance-rollout run --fleet ${options.fleet}`,
     mayBegin: (parts, seen, signal) => mayBegin(parts, seen, options, signal),
   });
+  if (code !== exitCodes.rolledBack) return code;
+  // Not asked again: on_failure is the operator's word for it.
+  const back = await runRollback({ fleet: options.fleet, yes: true, ...(options.json && { json: true }) });
+  return back === exitCodes.ok ? code : back;
 }
 
 async function mayBegin(
@@ -66,6 +75,11 @@ async function mayBegin(
   options: Options,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if (parts.journaled().some((event) => event.data?.do === "retreat")) {
+    const message =
+      "the new nodes did worse than the old ones, and the fleet is going back: go on with glance-rollout rollback, or end it with glance-rollout abort";
+    throw new ServiceError("rollout.paused", message);
+  }
   const db = await parts.database.open(signal);
   const plan = await planRollout(parts.fleet, seen, db);
   if (plan.problems.length > 0) {

@@ -119,6 +119,9 @@ function tellEnd(end: RunEnd, screen: Screen, { json, again }: Session): ExitCod
     case "reached":
       if (!json) say(`${end.why}; go on with: ${again}`);
       return exitCodes.ok;
+    case "retreat":
+      say(`${end.why}; the fleet goes back`);
+      return exitCodes.rolledBack;
     case "aborted":
       say(end.why);
       return exitCodes.aborted;

@@ -15,6 +15,9 @@ function mergeView(views: readonly RotationView[]): RotationView {
     // In rotation is who gets requests from all of them.
     up: views.every((view) => view.up && view.state === state),
     sessions: views.reduce((sum, view) => sum + view.sessions, 0),
+    ...(views.every((view) => view.failures !== undefined) && {
+      failures: views.reduce((sum, view) => sum + (view.failures ?? 0), 0),
+    }),
   };
 }
 

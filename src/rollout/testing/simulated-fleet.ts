@@ -89,6 +89,7 @@ export class SimulatedFleet {
           }),
           request: null,
           soakedMs: this.nowMs - this.#changedMs,
+          canary: null,
         };
       },
       act: async (action) => {

@@ -72,7 +72,10 @@ function ask(
 
 function toView(server: unknown): RotationView | undefined {
   if (!isRecord(server) || !isRotationState(server.state)) return undefined;
-  return { state: server.state, up: server.up === true, sessions: Number(server.sessions) };
+  const broken = Number(server.failures ?? 0);
+  const errors = isRecord(server.responses) ? Number(server.responses["5xx"] ?? 0) : 0;
+  const sessions = Number(server.sessions);
+  return { state: server.state, up: server.up === true, sessions, failures: broken + errors };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

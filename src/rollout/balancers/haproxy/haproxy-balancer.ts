@@ -8,7 +8,7 @@ import type { Balancer } from "../balancer.ts";
 import type { HaproxyAt } from "../balancer-schemas.ts";
 import { allOrNamed, mergeViews } from "../merge-views.ts";
 import { askHaproxy } from "./runtime-api.ts";
-import { joinViews, parseServersState, parseSessions, type ServerState } from "./server-table.ts";
+import { joinViews, parseFailures, parseServersState, parseSessions, type ServerState } from "./server-table.ts";
 
 const readBackMsMax = 3_000;
 const readBackPollMs = 50;
@@ -48,7 +48,7 @@ class OneHaproxy {
     const answer = await askHaproxy(this.#socket, command, signal);
     const sessions = parseSessions(answer, this.#backend);
     if (!sessions) throw this.#refused(command, answer);
-    return joinViews(found, sessions);
+    return joinViews(found, sessions, parseFailures(answer, this.#backend));
   }
 
   /** Sets it until HAProxy says that it has it: a reload in between hands over to a process that may not know. */

@@ -45,9 +45,30 @@ export function parseSessions(text: string, backend: string): ReadonlyMap<string
   return sessions;
 }
 
+/** Answers of class 5xx and broken ones from each server of `backend` since HAProxy began to count. */
+export function parseFailures(text: string, backend: string): ReadonlyMap<string, number> {
+  const [header = "", ...lines] = text.split("\n");
+  const columns = header.slice(2).split(",");
+  const [proxy, server, errors, broken] = ["pxname", "svname", "hrsp_5xx", "eresp"].map((name) =>
+    columns.indexOf(name),
+  );
+  const failures = new Map<string, number>();
+  for (const line of lines) {
+    const fields = line.split(",");
+    const at = (index: number | undefined) => fields[index ?? -1] ?? "";
+    if (at(proxy) === backend) failures.set(at(server), Number(at(errors)) + Number(at(broken)));
+  }
+  return failures;
+}
+
 export function joinViews(
   states: ReadonlyMap<string, ServerState>,
   sessions: ReadonlyMap<string, number>,
+  failures: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, RotationView> {
-  return new Map([...states].map(([name, state]) => [name, { ...state, sessions: sessions.get(name) ?? 0 }]));
+  return new Map(
+    [...states].map(([name, state]) => {
+      return [name, { ...state, sessions: sessions.get(name) ?? 0, failures: failures.get(name) ?? 0 }];
+    }),
+  );
 }

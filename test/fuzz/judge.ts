@@ -42,6 +42,8 @@ export class Judge {
 
   #form(draft: Draft, answer: Received): string | null {
     const { status, headers } = answer;
+    // What is there for everybody answers whatever the method.
+    if (!draft.path.startsWith("/v2/") && draft.method !== "GET") return null;
     const contentType = String(headers["content-type"] ?? "");
     const isCall =
       this.#nodes[draft.node]?.description.paths[draft.path]?.[draft.method.toLowerCase()] !== undefined &&

@@ -5,11 +5,11 @@ import type { FuzzedNode } from "./service.ts";
 
 /** By how often they call. */
 export const callers = [
-  { token: "u:intruder:member", weight: 8, trusted: false },
-  { token: "u:intruder:reader", weight: 1, trusted: false },
-  { token: "u:guest:member", weight: 3, trusted: false },
-  { token: "s:intruder:service", weight: 1, trusted: false },
-  { token: "root:ops:admin", weight: 5, trusted: true },
+  { token: "u:intruder:member", weight: 24, trusted: false },
+  { token: "u:intruder:reader", weight: 3, trusted: false },
+  { token: "u:guest:member", weight: 9, trusted: false },
+  { token: "s:intruder:service", weight: 4, trusted: false },
+  { token: "root:ops:admin", weight: 20, trusted: true },
   { token: "nonsense", weight: 1, trusted: false },
   { token: "", weight: 1, trusted: false },
 ] as const;

@@ -212,7 +212,10 @@ function patchOf(values: Values, image: Schema, type: string): fc.Arbitrary<unkn
 /** Calls that make something are tried more often: the others need what they made. */
 const weights: readonly (readonly [RegExp, number])[] = [
   [/^(post \/v2\/images$|put .*\/(file|stage)$|patch)/, 9],
-  [/^post .*(import|locations|members)$/, 4],
+  [/^post .*(import|locations|members|tasks)$/, 5],
+  // All parts of a namespace, which others then would not find.
+  [/^delete .*\/(objects|properties|tags)$/, 0.4],
+  [/^(put|delete) .*\/(members|objects|properties)\/\{\w+\}$/, 3],
   [/^get \/v2\/images/, 3],
   [/^(post|put) \/v2\/metadefs/, 2],
   [/^delete \/v2\/(images|metadefs\/namespaces)\/\{\w+\}$/, 1],

@@ -79,6 +79,12 @@ export async function startFuzzedService(): Promise<FuzzedService> {
       folders: { stores: [at("fast"), at("slow")], staging: at("staging") },
       urls: [
         ...web,
+        // More often than the others, that something comes of it.
+        ...web.slice(0, 1),
+        ...web.slice(0, 1),
+        ...web.slice(0, 1),
+        ...web.slice(0, 1),
+        ...web.slice(0, 1),
         "http://127.0.0.1:1/",
         "http://localhost/",
         "http://[::1]/x",

@@ -2,7 +2,7 @@
 
 import { ContentCheck, type ImageContent } from "./images.ts";
 import { type Actor, adminToken, type LoadedSample } from "./traffic/actor.ts";
-import { HttpClient } from "./traffic/http-client.ts";
+import { HttpClient, type Tokens } from "./traffic/http-client.ts";
 import type { Recorder } from "./traffic/recorder.ts";
 
 export type ImageCheck = { readonly checked: number; readonly wrong: readonly string[] };
@@ -13,9 +13,10 @@ export async function checkImages(options: {
   recorder: Recorder;
   samples: readonly LoadedSample[];
   actors: readonly Actor[];
+  tokens?: Tokens;
   onChecked?: (count: number) => void;
 }): Promise<ImageCheck> {
-  const { origin, recorder, samples, actors, onChecked } = options;
+  const { origin, recorder, samples, actors, tokens, onChecked } = options;
   const own = actors.flatMap((actor) =>
     actor.own.flatMap(({ id, name, data }) => (data ? [{ id, name, ...data }] : [])),
   );
@@ -23,7 +24,7 @@ export async function checkImages(options: {
   const wrong: string[] = [];
   let checked = 0;
   const worker = async () => {
-    const client = new HttpClient(origin, recorder);
+    const client = new HttpClient(origin, recorder, tokens);
     for (let image = waiting.pop(); image; image = waiting.pop()) {
       const { id, name, content, md5 } = image;
       const check = new ContentCheck(content);

@@ -13,8 +13,10 @@ export function nodeConfig(options: {
   /** Where all nodes keep image data. */
   imageFolder: string;
   release: ReleaseId;
+  /** Further lines, which go before those here where they say something else. */
+  more?: string;
 }): string {
-  const { node, connection, imageFolder, release } = options;
+  const { node, connection, imageFolder, release, more = "" } = options;
   const [host, port] = node.address.split(":");
   return `[DEFAULT]
 bind_host = ${host}
@@ -43,7 +45,7 @@ pid_file = ${join(node.folder, "glance-api.pid")}
 heartbeat_seconds = 1
 drain_settle_seconds = 1
 upload_lease_seconds = 6
-`;
+${more}`;
 }
 
 export type BalancerFile =
@@ -57,8 +59,10 @@ export function fleetFile(options: {
   balancer: BalancerFile;
   target: ReleaseId;
   strategy: Strategy;
+  /** Of the synthetic image's owner. */
+  token?: string;
 }): string {
-  const { folder, nodes, connection, balancer, target, strategy } = options;
+  const { folder, nodes, connection, balancer, target, strategy, token = "probe:operations:admin" } = options;
   return stringify({
     name: "demo",
     target,
@@ -76,6 +80,6 @@ export function fleetFile(options: {
     strategy,
     // Slow transfers are not cut: a drained node is waited for, and one that handed over leaves no more than the contract to be waited for.
     drain: strategy === "drain" ? { deadline_seconds: 120, policy: "wait" } : { deadline_seconds: 3, policy: "pause" },
-    gates: { synthetic: true, token: "probe:operations:admin" },
+    gates: { synthetic: true, token },
   });
 }

@@ -33,6 +33,10 @@ export type FleetOptions = {
   /** Where rollouts and glance-manage lead. Default ocata. */
   to?: ReleaseId;
   keep?: boolean;
+  /** Lines of every node's glance-api.conf that make it another than the demo's. */
+  more?: string;
+  /** By which rollouts try nodes out. Absent: one of flavor fakeauth. */
+  probeToken?: string;
   /** Says what is being done, for people who wait. */
   progress?: (text: string) => void;
 };
@@ -83,6 +87,8 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   await mkdir(imageFolder, { recursive: true });
   const connections = options.connections ?? [await ownDatabase(options, servers)];
   const connection = connections.at(-1) ?? assert.fail("a fleet has a database");
+  const settings = options.more === undefined ? {} : { more: options.more };
+  const token = options.probeToken === undefined ? {} : { token: options.probeToken };
   const ports = await freePorts(options.nodes + 1);
   const nodes = await Promise.all(
     ports.slice(1).map(async (port, index) => {
@@ -95,6 +101,7 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
           connection: connections[index % connections.length] ?? connection,
           imageFolder,
           release: from,
+          ...settings,
         }),
       );
       return node;
@@ -107,9 +114,9 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   const aim = async (target: ReleaseId, via = current) => {
     current = via;
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
-    await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target }));
+    await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target, ...settings }));
     if (!balancer) return;
-    const text = fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target, strategy });
+    const text = fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target, strategy, ...token });
     await writeFile(file, text);
   };
   await aim(to);

@@ -32,7 +32,10 @@ const notUnit = [
 ];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
-const matrices = ["test/upgrade/{kill,mixed,pairs,galera}/**/*.test.ts", "test/compat/reference-manage.test.ts"];
+const matrices = [
+  "test/upgrade/{kill,mixed,pairs,galera,keystone}/**/*.test.ts",
+  "test/compat/reference-manage.test.ts",
+];
 const memoryBytesMin = 4 * 2 ** 30;
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;

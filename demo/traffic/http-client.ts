@@ -30,16 +30,22 @@ export type Call = {
   readonly timeoutMs?: number;
 };
 
+/** Of an identity service, by those of flavor fakeauth for the same caller. */
+export type Tokens = ReadonlyMap<string, string>;
+
 const bodyBytesMax = 8 * 1_048_576;
 
 export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #origin: URL;
   readonly #recorder: Recorder;
+  readonly #tokens: Tokens;
   /** How many were made so far. */
   calls = 0;
 
-  constructor(origin: string, recorder: Recorder) {
+  /** `tokens`: what is sent in the place of a token of flavor fakeauth. */
+  constructor(origin: string, recorder: Recorder, tokens: Tokens = new Map()) {
+    this.#tokens = tokens;
     this.#origin = new URL(origin);
     this.#recorder = recorder;
   }
@@ -86,7 +92,7 @@ export class HttpClient {
   async #exchange(call: Call): Promise<Answer> {
     const json = call.json === undefined ? undefined : Buffer.from(JSON.stringify(call.json));
     const headers: Record<string, string | number> = { ...(json ? jsonHeaders(json) : {}), ...call.headers };
-    if (call.token !== undefined) headers["X-Auth-Token"] = call.token;
+    if (call.token !== undefined) headers["X-Auth-Token"] = this.#tokens.get(call.token) ?? call.token;
     const signal = AbortSignal.timeout(call.timeoutMs ?? 60_000);
     const outgoing = request({
       ...target(this.#origin),

@@ -1,7 +1,7 @@
 // Loads the sample images through the API, as clients would: created, filled, shared and accepted.
 import { contentMd5, contentStream, type SampleImage } from "../images.ts";
 import { adminToken, type LoadedSample, memberToken } from "./actor.ts";
-import { HttpClient } from "./http-client.ts";
+import { HttpClient, type Tokens } from "./http-client.ts";
 import { parseImage } from "./image-json.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -11,11 +11,12 @@ export async function loadSamples(
   recorder: Recorder,
   images: readonly SampleImage[],
   onLoaded: (count: number) => void = () => undefined,
+  tokens?: Tokens,
 ): Promise<LoadedSample[]> {
   const loaded: LoadedSample[] = [];
   const waiting = [...images];
   const worker = async () => {
-    const client = new HttpClient(origin, recorder);
+    const client = new HttpClient(origin, recorder, tokens);
     for (let image = waiting.shift(); image; image = waiting.shift()) {
       loaded.push(await loadOne(client, recorder, image));
       onLoaded(loaded.length);

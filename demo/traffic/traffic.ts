@@ -5,7 +5,7 @@ import { type Actor, type Kind, type LoadedSample, seededRandom } from "./actor.
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
 import { download, range } from "./download.ts";
-import { HttpClient } from "./http-client.ts";
+import { HttpClient, type Tokens } from "./http-client.ts";
 import { list, listAll } from "./list.ts";
 import { members } from "./members.ts";
 import { patch, publish } from "./patch.ts";
@@ -44,10 +44,11 @@ export function makeActors(options: {
   projects: readonly string[];
   seed: number;
   count: number;
+  tokens?: Tokens;
 }): Actor[] {
-  const { origin, recorder, samples, projects, seed, count } = options;
+  const { origin, recorder, samples, projects, seed, count, tokens } = options;
   return Array.from({ length: count }, (_, index) => ({
-    client: new HttpClient(origin, recorder),
+    client: new HttpClient(origin, recorder, tokens),
     project: projects[index % projects.length] ?? "demo",
     otherProject: projects[(index + 1) % projects.length] ?? "other",
     samples,
@@ -57,11 +58,18 @@ export function makeActors(options: {
   }));
 }
 
-export function startTraffic(options: { actors: readonly Actor[]; requestsPerSecond: number }): Traffic {
-  const { actors, requestsPerSecond } = options;
+/** `mix`: what the actors do. Absent: all kinds. */
+export function startTraffic(options: {
+  actors: readonly Actor[];
+  requestsPerSecond: number;
+  mix?: readonly Kind[];
+}): Traffic {
+  const { actors, requestsPerSecond, mix = kinds } = options;
   const stopping = new AbortController();
   const everyMs = (actors.length * 1_000) / requestsPerSecond;
-  const loops = actors.map((actor, index) => work(actor, (index * everyMs) / actors.length, everyMs, stopping.signal));
+  const loops = actors.map((actor, index) =>
+    work({ actor, mix }, (index * everyMs) / actors.length, everyMs, stopping.signal),
+  );
   // Looked at by stop(); a crash before must not end the process in between.
   for (const loop of loops) loop.catch(() => undefined);
   return {
@@ -73,21 +81,23 @@ export function startTraffic(options: { actors: readonly Actor[]; requestsPerSec
   };
 }
 
-async function work(actor: Actor, offsetMs: number, everyMs: number, stopping: AbortSignal): Promise<void> {
+type Working = { readonly actor: Actor; readonly mix: readonly Kind[] };
+
+async function work({ actor, mix }: Working, offsetMs: number, everyMs: number, stopping: AbortSignal): Promise<void> {
   let due = performance.now() + offsetMs;
   while (!stopping.aborted) {
     const waitMs = due - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping }).catch(() => undefined);
     if (stopping.aborted) return;
     const before = actor.client.calls;
-    await choose(actor).run(actor);
+    await choose(actor, mix).run(actor);
     // A turn of several requests uses up as many places of the rate.
     due = Math.max(due + everyMs * (actor.client.calls - before), performance.now() - everyMs);
   }
 }
 
-function choose(actor: Actor): Kind {
-  const ready = kinds.filter((kind) => kind.ready(actor));
+function choose(actor: Actor, mix: readonly Kind[]): Kind {
+  const ready = mix.filter((kind) => kind.ready(actor));
   let left = actor.random() * ready.reduce((sum, kind) => sum + kind.weight, 0);
   for (const kind of ready) {
     left -= kind.weight;

@@ -3,18 +3,22 @@ import assert from "node:assert/strict";
 import type { RunningFleet } from "../../demo/fleet.ts";
 import { adminToken } from "../../demo/traffic/actor.ts";
 import { openDatabase } from "../../src/db/connect.ts";
-import { noFeatures } from "../../src/releases/api-versions.ts";
+import { type ApiFeatures, noFeatures } from "../../src/releases/api-versions.ts";
 import { type ReleaseId, releaseOf } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 
 /** Every node serves `target`, the schema is contracted and complete, and no upload that died with its node is left in `saving`. */
-export async function assertUpgraded(fleet: RunningFleet, target: ReleaseId = "ocata"): Promise<void> {
+export async function assertUpgraded(
+  fleet: RunningFleet,
+  target: ReleaseId = "ocata",
+  { features = noFeatures, token = adminToken }: { features?: ApiFeatures; token?: string } = {},
+): Promise<void> {
   const release = releaseOf(target);
   for (const node of fleet.nodes) {
     const response = await fetch(`http://${node.address}/versions`);
     const { versions } = (await response.json()) as { versions: readonly { id: string; status: string }[] };
     const announced = versions.map(({ id, status }) => ({ id, status }));
-    assert.deepEqual(announced, release.apiVersions(noFeatures), `${node.name} announces ${target}`);
+    assert.deepEqual(announced, release.apiVersions(features), `${node.name} announces ${target}`);
   }
   const version = await fleet.manage("db", "version");
   assert.equal(version.stdout.trim(), release.heads.contracted, version.stderr);
@@ -33,10 +37,10 @@ export async function assertUpgraded(fleet: RunningFleet, target: ReleaseId = "o
   } finally {
     await database.close();
   }
-  await eventually("no image is left in saving", () => nothingSaving(fleet), { msMax: 120_000, everyMs: 200 });
+  await eventually("no image is left in saving", () => nothingSaving(fleet, token), { msMax: 120_000, everyMs: 200 });
 }
 
-async function nothingSaving(fleet: RunningFleet): Promise<boolean> {
-  const response = await fetch(`${fleet.origin}/v2/images?status=saving`, { headers: { "X-Auth-Token": adminToken } });
+async function nothingSaving(fleet: RunningFleet, token: string): Promise<boolean> {
+  const response = await fetch(`${fleet.origin}/v2/images?status=saving`, { headers: { "X-Auth-Token": token } });
   return ((await response.json()) as { images: unknown[] }).images.length === 0;
 }

@@ -6,20 +6,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkImages } from "../../../demo/check-images.ts";
 import type { DatabaseKind } from "../../../demo/database.ts";
-import { type RunningFleet, startFleet } from "../../../demo/fleet.ts";
+import { type FleetOptions, type RunningFleet, startFleet } from "../../../demo/fleet.ts";
 import { sampleImages } from "../../../demo/images.ts";
 import { startRollout } from "../../../demo/rollout-process.ts";
-import type { Actor, LoadedSample } from "../../../demo/traffic/actor.ts";
+import type { Actor, Kind, LoadedSample } from "../../../demo/traffic/actor.ts";
+import type { Tokens } from "../../../demo/traffic/http-client.ts";
 import { loadSamples } from "../../../demo/traffic/load.ts";
 import { Recorder } from "../../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic, type Traffic } from "../../../demo/traffic/traffic.ts";
+import type { ApiFeatures } from "../../../src/releases/api-versions.ts";
 import type { ReleaseId } from "../../../src/releases/catalogue.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
 import { assertUpgraded } from "../upgraded.ts";
 
-const projects = ["red", "green", "blue"];
+const usualProjects = ["red", "green", "blue"];
 /** What the servers of all processes spend on traffic is missing to the rollouts: sixty of these run in the full run. */
 const requestsPerSecond = 20;
+const mixPerSecond = 10;
 /** Requests that both releases answer side by side, before the second node goes too. */
 const mixedRequests = 60;
 const mixedMsMax = 60_000;
@@ -32,12 +35,25 @@ export type Leg = {
   readonly repair?: (said: string) => Promise<void>;
 };
 
+/** What makes a fleet and its clients others than the demo's. */
+export type Special = {
+  readonly fleet?: Pick<FleetOptions, "more" | "probeToken" | "balancer">;
+  readonly projects?: readonly string[];
+  readonly tokens?: Tokens;
+  readonly features?: ApiFeatures;
+  /** Two clients more, which do nothing but this. */
+  readonly mix?: readonly Kind[];
+  /** Both releases serve side by side until it resolves, at least. */
+  readonly whileMixed?: () => Promise<unknown>;
+};
+
 type Parts = {
+  readonly special: Special;
   readonly fleet: RunningFleet;
   readonly recorder: Recorder;
   readonly samples: readonly LoadedSample[];
   readonly actors: readonly Actor[];
-  readonly traffic: Traffic;
+  readonly traffics: readonly Traffic[];
 };
 
 export class TravellingFleet {
@@ -49,27 +65,47 @@ export class TravellingFleet {
 
   /** Starts the fleet at `from` under traffic, gives it to `travel`, and then holds everything against what must have come of it. */
   static async run(
-    options: { database: DatabaseKind; connections?: readonly string[]; from: ReleaseId; seed: number },
+    options: {
+      database: DatabaseKind;
+      connections?: readonly string[];
+      from: ReleaseId;
+      seed: number;
+      special?: Special;
+    },
     travel: (fleet: TravellingFleet) => Promise<void>,
   ): Promise<{ readonly requests: number }> {
-    const { seed } = options;
+    const { seed, special = {} } = options;
+    const { tokens, projects = usualProjects, mix } = special;
+    const known = tokens ? { tokens } : {};
     const folder = await mkdtemp(join(tmpdir(), "perennial-pairs-"));
-    const fleet = await startFleet({ ...options, folder, nodes: 2, balancer: "builtin" });
+    const fleet = await startFleet({ ...options, folder, nodes: 2, balancer: "builtin", ...special.fleet });
     const recorder = new Recorder();
     const { origin } = fleet;
-    let traffic: Traffic | undefined;
+    const traffics: Traffic[] = [];
     try {
       // Without the three large ones: they are the demo's.
-      const samples = await loadSamples(origin, recorder, sampleImages({ seed, count: 9, projects }).slice(3));
-      const actors = makeActors({ origin, recorder, samples, projects, seed, count: 6 });
-      traffic = startTraffic({ actors, requestsPerSecond });
-      const travelling = new TravellingFleet({ fleet, recorder, samples, actors, traffic });
+      const samples = await loadSamples(
+        origin,
+        recorder,
+        sampleImages({ seed, count: 9, projects }).slice(3),
+        undefined,
+        tokens,
+      );
+      const common = { origin, recorder, samples, projects, ...known };
+      const actors = makeActors({ ...common, seed, count: 6 });
+      traffics.push(startTraffic({ actors, requestsPerSecond }));
+      if (mix) {
+        const others = makeActors({ ...common, seed: seed + 1_000, count: 2 });
+        actors.push(...others);
+        traffics.push(startTraffic({ actors: others, requestsPerSecond: mixPerSecond, mix }));
+      }
+      const travelling = new TravellingFleet({ special, fleet, recorder, samples, actors, traffics });
       await travel(travelling);
       await travelling.#arrive();
       return { requests: recorder.requests };
     } finally {
       // Where something failed it is still under way, and would never end by itself.
-      const ending = traffic?.stop();
+      const ending = Promise.all(traffics.map((traffic) => traffic.stop()));
       await fleet.stop();
       await ending;
       await rm(folder, { recursive: true, force: true });
@@ -82,7 +118,7 @@ export class TravellingFleet {
 
   /** One rollout, and where it has to be repaired further ones that go on with it. */
   async rollTo(target: ReleaseId, { onEvent = () => undefined, repair }: Leg = {}): Promise<void> {
-    const { fleet, recorder } = this.#parts;
+    const { fleet, recorder, special } = this.#parts;
     await fleet.aim(target);
     const before = recorder.requests;
     let stood: Promise<void> | undefined;
@@ -94,7 +130,10 @@ export class TravellingFleet {
           if (event.kind !== "result" || event.data?.do !== "enable" || stood) return;
           // The rollout stands still while the two releases serve side by side.
           rollout.kill("SIGSTOP");
-          stood = recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax)).finally(() => rollout.kill("SIGCONT"));
+          const some = recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax));
+          stood = Promise.all([some, special.whileMixed?.()])
+            .then(() => undefined)
+            .finally(() => rollout.kill("SIGCONT"));
           stood.catch(() => undefined);
         },
       });
@@ -109,13 +148,18 @@ export class TravellingFleet {
     await (stood ?? assert.fail(`to ${target} the releases never served side by side`));
     assert.deepEqual(recorder.failures, [], `failed on the way to ${target}`);
     assert(recorder.requests - before > mixedRequests, "there was traffic");
-    await assertUpgraded(fleet, target);
+    const { features, fleet: own } = special;
+    await assertUpgraded(fleet, target, {
+      ...(features ? { features } : {}),
+      ...(own?.probeToken === undefined ? {} : { token: own.probeToken }),
+    });
   }
 
   async #arrive(): Promise<void> {
-    const { fleet, recorder, samples, actors, traffic } = this.#parts;
-    await traffic.stop();
-    const { wrong } = await checkImages({ origin: fleet.origin, recorder, samples, actors });
+    const { fleet, recorder, samples, actors, traffics, special } = this.#parts;
+    await Promise.all(traffics.map((traffic) => traffic.stop()));
+    const known = special.tokens ? { tokens: special.tokens } : {};
+    const { wrong } = await checkImages({ origin: fleet.origin, recorder, samples, actors, ...known });
     for (const actor of actors) actor.client.close();
     assert.deepEqual(wrong, []);
     assert.deepEqual(recorder.failures, []);

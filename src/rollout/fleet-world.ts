@@ -140,7 +140,7 @@ export class FleetWorld implements World {
       // It may have ended, or been started, between the two looks; whoever still answers then is not ours to know.
       const again = await driver.observe(signal);
       if (again.process === "gone" && (await askHealth(node.address, signal)).answered) {
-        const message = `${node.name}: somebody answers at ${node.address}, but the node's pid file names no process; give its configuration [perennial] pid_file, or stop what runs there`;
+        const message = `${node.name}: somebody answers at ${node.address}, but the driver ${node.driver} sees no process of it; stop what runs there${node.driver === "local" ? ", or give its configuration [perennial] pid_file" : ""}`;
         throw new ServiceError("rollout.driver_failed", message, { facts: { node: node.name } });
       }
       return { node, seen: again, health: await askHealth(node.address, signal) };

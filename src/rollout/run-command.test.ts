@@ -1,6 +1,6 @@
 // Commands of the operator: what they print is read whole, and how they fail is told in one line.
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -54,6 +54,28 @@ test("commands: one that does not end, or writes without end, is ended with what
     stop.abort(new Error("enough"));
     await refused;
     await eventually("what it started is gone", () => findProcess(pid) === undefined);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("commands: so many at once and no more, and those that wait for their turn can be given up", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "perennial-command-"));
+  try {
+    const stop = new AbortController();
+    const wait = `: > "$0/$$"; while [ ! -e "$0/go" ]; do sleep 0.05; done`;
+    const about = { what: "look", msMax: 120_000 };
+    const all = Array.from({ length: 40 }, (_, index) =>
+      runCommand(["/bin/sh", "-c", wait, folder], { ...about, signal: index < 36 ? signal : stop.signal }),
+    );
+    await eventually("32 run", async () => (await readdir(folder)).length === 32, { msMax: 120_000 });
+    const givenUp = Promise.all(all.slice(36).map((one) => assert.rejects(one, { message: /was not waited for/ })));
+    stop.abort(new Error("enough"));
+    await givenUp;
+    assert.equal((await readdir(folder)).length, 32);
+    await writeFile(join(folder, "go"), "");
+    await Promise.all(all.slice(0, 36));
+    assert.equal((await readdir(folder)).length, 37);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { errorText, ServiceError } from "../core/errors.ts";
+import { Slots } from "../core/slots.ts";
 
 export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -19,6 +20,8 @@ export type CommandOptions = {
   readonly answers?: readonly number[];
 };
 
+/** A look at a fleet of hundreds asks of all its nodes at once, which is more programs than this machine should hold. */
+const slots = new Slots(32);
 const outputBytesMax = 4_000_000;
 /** From the command's end until what it started has let go of its output. */
 const lettingGoMsMax = 1_000;
@@ -28,8 +31,22 @@ export function fillIn(words: readonly string[], values: Readonly<Record<string,
   return words.map((word) => word.replace(/\{(\w+)\}/g, (match, name: string) => values[name] ?? match));
 }
 
-/** Throws rollout.driver_failed where it cannot be started, takes too long, says too much, or ends with another code than `answers`. */
-export function runCommand(words: readonly string[], options: CommandOptions): Promise<CommandResult> {
+/**
+ * Throws rollout.driver_failed where it cannot be started, takes too long, says too much, or ends with another code than `answers`. `msMax`
+ * begins when it is started.
+ */
+export async function runCommand(words: readonly string[], options: CommandOptions): Promise<CommandResult> {
+  const giveBack = await slots.take(options.signal).catch((error: unknown) => {
+    throw failed(options, words, "was not waited for", error);
+  });
+  try {
+    return await runNow(words, options);
+  } finally {
+    giveBack();
+  }
+}
+
+function runNow(words: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const [program = "", ...args] = words;
   const { msMax, signal, answers = [0] } = options;
   return new Promise((resolve, reject) => {

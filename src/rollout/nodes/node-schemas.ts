@@ -86,7 +86,7 @@ const byRelease = {
   additionalProperties: false,
   properties: Object.fromEntries(releaseIds.map((id) => [id, text])),
 } as const;
-const listed = (fallback: readonly string[]) => ({ type: "array", items: text, default: fallback });
+const wordsOr = (fallback: readonly string[]) => ({ ...words, default: fallback });
 
 const local = {
   type: "object",
@@ -127,10 +127,10 @@ const install = {
   properties: {
     npm: byRelease,
     root: { ...text, default: "/opt/perennial" },
-    npm_command: listed(["npm"]),
+    npm_command: wordsOr(["npm"]),
     debian: byRelease,
     keep: { ...text, default: "/var/cache/perennial" },
-    apt_command: listed(["apt-get", "install", "-q", "-y", "--allow-downgrades", "--reinstall"]),
+    apt_command: wordsOr(["apt-get", "install", "-q", "-y", "--allow-downgrades", "--reinstall"]),
     command: words,
   },
 } as const;
@@ -149,7 +149,7 @@ const ssh = {
       pattern: "^[A-Za-z0-9_\\[][^\\s]*$",
       description: "host, user@host, or a Host of ssh's configuration",
     },
-    ssh_options: listed([]),
+    ssh_options: { type: "array", items: text, default: [] },
     sudo: { type: "boolean", default: false },
     unit: {
       type: "string",
@@ -158,8 +158,8 @@ const ssh = {
       description: "a unit's name, ending in .service",
     },
     config: { type: "string", pattern: "^/", description: "an absolute path on the host" },
-    systemctl: listed(["systemctl"]),
-    journalctl: listed(["journalctl"]),
+    systemctl: wordsOr(["systemctl"]),
+    journalctl: wordsOr(["journalctl"]),
     install,
     install_deadline_seconds: seconds(1, 900),
   },

@@ -4,13 +4,14 @@ import { Command } from "commander";
 import { type Bench, type Figure, keepsBound } from "./bench.ts";
 import { expandContract } from "./expand-contract.ts";
 import { fuzz } from "./fuzz.ts";
+import { handOver } from "./hand-over.ts";
 import { listShow } from "./list-show.ts";
 import { migrate } from "./migrate.ts";
 import { pageCost } from "./page-cost.ts";
 import { transfer } from "./transfer.ts";
 import { triggerCost } from "./triggers.ts";
 
-const benches: readonly Bench[] = [listShow, pageCost, transfer, migrate, triggerCost, expandContract, fuzz];
+const benches: readonly Bench[] = [listShow, pageCost, transfer, migrate, triggerCost, expandContract, handOver, fuzz];
 
 const command = new Command("npm run bench --")
   .argument("[names...]", `which to run, all when none is given: ${benches.map((bench) => bench.name).join(", ")}`)

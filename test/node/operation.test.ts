@@ -13,6 +13,7 @@ import { freePort } from "../servers/free-port.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { BreakableProxy } from "./breakable-proxy.ts";
 import { NodeProcess, Site } from "./node-process.ts";
+import { commandOf } from "./worker-processes.ts";
 
 const site = new Site();
 before(() => site.createDatabase(newestRelease.id));
@@ -56,7 +57,7 @@ test("operation: a node serves on the socket a service manager hands over, and l
   socket.close();
 });
 
-test("operation: systemd is told when the node is ready, reloads and stops", async (t) => {
+test("operation: systemd is told when the node is ready, reloads, hands over to another process, and stops", async (t) => {
   const path = join(site.folder, "notify");
   const manager = spawn("python3", ["-u", "-c", receiver, path], { stdio: ["ignore", "pipe", "inherit"] });
   t.after(() => manager.kill());
@@ -75,9 +76,15 @@ test("operation: systemd is told when the node is ready, reloads and stops", asy
   node.signal("SIGHUP");
   await told(/(?=.*RELOADING=1).*MONOTONIC_USEC=\d+/);
   await eventually("ready again", () => messages.filter((line) => line.includes("READY=1")).length === 2);
-  node.signal("SIGTERM");
-  await told(/STOPPING=1/);
+  node.signal("SIGUSR2");
+  const successor = Number(/"successor":(\d+)/.exec(await node.said(/handed over/))?.[1]);
+  t.after(() => isRunning(successor) && process.kill(successor, "SIGKILL"));
+  await told(new RegExp(`(?=.*READY=1).*MAINPID=${successor}\\b`));
   assert.equal((await node.exited).code, 0);
+  assert(!messages.some((line) => line.includes("STOPPING=1")), "the node goes on");
+  process.kill(successor, "SIGTERM");
+  await told(/STOPPING=1/);
+  await eventually("the node is gone", () => !isRunning(successor), { msMax: 60_000 });
 });
 
 test("operation: a node whose database is contracted past its release leaves rotation, and returns when it may serve again", async () => {
@@ -136,6 +143,10 @@ test("operation: after logrotate has moved the log away, USR1 opens it anew", as
   await end(node);
   assert.match(readFileSync(log, "utf8"), /draining/);
 });
+
+function isRunning(pid: number): boolean {
+  return commandOf(pid).startsWith("glance-api");
+}
 
 /** Prints each datagram on one line. */
 const receiver = `

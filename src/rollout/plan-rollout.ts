@@ -4,7 +4,7 @@ import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Database } from "../db/database.ts";
 import { type PlannedStep, planPhases } from "../db/schema/plan.ts";
-import { readFindings } from "../db/schema/schema-tools.ts";
+import { findingsFor } from "../db/schema/preflight.ts";
 import { releaseOf } from "../releases/catalogue.ts";
 import { isServing } from "./decide-node.ts";
 import type { Fleet } from "./fleet.ts";
@@ -32,7 +32,8 @@ export async function planRollout(fleet: Fleet, seen: Omit<Snapshot, "memory">, 
   const behind = seen.nodes.filter((node) => (node.release ?? node.configRelease) !== target || !isServing(node));
   if (behind.length === 0 && seen.due === "nothing") return { target, steps: [], problems: [], notes: [] };
   const planned = (await planPhases(db, releaseOf(target))).filter((step) => !step.applied);
-  const findings = seen.due === "expand" ? await readFindings(db, "expand") : { problems: [], notes: [] };
+  const findings =
+    seen.due === "expand" ? await findingsFor(db, "expand", releaseOf(target)) : { problems: [], notes: [] };
   const nodes = nodeSteps(fleet, behind, planned);
   return {
     target,

@@ -62,6 +62,8 @@ export type TriggerDefinition = {
   readonly table: string;
   /** PostgreSQL: the function first, which goes by `functionOf(name)`. */
   readonly sql: PerDialect<readonly string[]>;
+  /** Fingerprints (definitions.ts) of others that do the same: the reference's, and those of earlier versions of this package. */
+  readonly known?: Partial<PerDialect<readonly string[]>>;
 };
 
 /** PostgreSQL's triggers call functions; those of ours carry our prefix. */

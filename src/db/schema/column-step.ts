@@ -1,5 +1,6 @@
 // Expand steps that most releases consist of: a column more, an index more.
 import { addColumn, addIndex, dropColumn, dropIndex } from "./changes.ts";
+import { columnDifference, indexDifference } from "./definitions.ts";
 import type { ExpandStep, PerDialect } from "./step.ts";
 
 /** `type` as in `addColumn` of changes.ts. */
@@ -10,6 +11,7 @@ export function columnStep(table: string, name: string, type: PerDialect<string>
     isReverted: (schema) => !schema.hasColumn(table, name),
     changes: addColumn(table, name, type),
     revert: dropColumn(table, name),
+    difference: (schema, dialect) => columnDifference(schema, table, name, type[dialect]),
   };
 }
 
@@ -26,5 +28,6 @@ export function indexStep(table: string, name: string, columns: readonly string[
     isReverted: (schema) => !schema.hasIndex(table, name),
     changes: addIndex(table, name, columns),
     revert: dropIndex(table, name),
+    difference: (schema) => indexDifference(schema, table, name, columns),
   };
 }

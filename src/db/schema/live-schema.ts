@@ -21,12 +21,18 @@ export type LiveTable = {
   readonly createSql: string | null;
 };
 
+export type LiveTrigger = {
+  readonly table: string;
+  /** When it fires and what it does, as the database shows it; null where it does not. */
+  readonly definition: string | null;
+  readonly enabled: boolean;
+};
+
 export class LiveSchema {
   readonly #tables: ReadonlyMap<string, LiveTable>;
-  readonly #triggers: ReadonlyMap<string, string>;
+  readonly #triggers: ReadonlyMap<string, LiveTrigger>;
 
-  /** `triggers`: name to table. */
-  constructor(tables: ReadonlyMap<string, LiveTable>, triggers: ReadonlyMap<string, string>) {
+  constructor(tables: ReadonlyMap<string, LiveTable>, triggers: ReadonlyMap<string, LiveTrigger>) {
     this.#tables = tables;
     this.#triggers = triggers;
   }
@@ -57,6 +63,10 @@ export class LiveSchema {
 
   hasTrigger(name: string): boolean {
     return this.#triggers.has(name);
+  }
+
+  trigger(name: string): LiveTrigger | undefined {
+    return this.#triggers.get(name);
   }
 
   /** Names of the CHECK constraints whose condition is about this column. */

@@ -1,6 +1,7 @@
 // What a release says about the database: named steps per phase, each able to tell from the live schema that it is applied.
 // Steps only describe changes; executors (mysql/, sqlite/) carry them out under the lock guard, so that a plan can price them.
 import type { Dialect, Queryable } from "../database.ts";
+import type { Difference } from "./definitions.ts";
 import type { LiveSchema } from "./live-schema.ts";
 
 export type PhaseName = "expand" | "migrate" | "contract";
@@ -70,6 +71,8 @@ export type ExpandStep = SchemaStep & {
   /** Leads back; the steps of a phase are reverted last first. */
   readonly revert: Changes;
   isReverted(schema: LiveSchema): boolean;
+  /** What stands under the name of what it makes, where that is something else; null also where nothing stands there. */
+  difference?(schema: LiveSchema, dialect: Dialect["name"]): Difference | null;
   /** Serves only a fleet of two releases: left out by `db sync`, which runs while nobody serves. */
   readonly mixedFleetOnly?: true;
   /**

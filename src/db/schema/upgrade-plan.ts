@@ -6,7 +6,7 @@ import { type CheckResult, check } from "./check.ts";
 import { olderNodes, unknownConnections } from "./contract-blockers.ts";
 import { type Findings, nothingFound } from "./findings.ts";
 import { type PlannedStep, planPhases } from "./plan.ts";
-import { readFindings } from "./schema-tools.ts";
+import { findingsFor } from "./preflight.ts";
 
 export type UpgradePlan = CheckResult & {
   readonly steps: readonly PlannedStep[];
@@ -26,8 +26,8 @@ export async function planUpgrade(db: Database, target: Release): Promise<Upgrad
   const { due } = standing;
   const steps = await planPhases(db, target);
   const findings = {
-    expand: due === "expand" ? await readFindings(db, "expand") : nothingFound,
-    contract: due === "nothing" ? nothingFound : await readFindings(db, "contract"),
+    expand: due === "expand" ? await findingsFor(db, "expand", target) : nothingFound,
+    contract: due === "nothing" ? nothingFound : await findingsFor(db, "contract", target),
   };
   const contractBlockers = due === "nothing" ? [] : await blockers(db, target, steps);
   const hindrances =

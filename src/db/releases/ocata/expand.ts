@@ -10,6 +10,7 @@ import {
   type TriggerDefinition,
 } from "../../schema/changes.ts";
 import { columnStep, indexStep } from "../../schema/column-step.ts";
+import { triggerDifference } from "../../schema/definitions.ts";
 import type { LiveSchema } from "../../schema/live-schema.ts";
 import type { Change, Changes, ExpandStep } from "../../schema/step.ts";
 import { shareProgressName } from "./migrate.ts";
@@ -63,6 +64,7 @@ const triggerStep = (trigger: TriggerDefinition): ExpandStep => ({
   changes: createTrigger(trigger),
   revert: dropTrigger(trigger),
   isReverted: (schema) => !schema.hasTrigger(trigger.name),
+  difference: (schema, dialect) => triggerDifference(schema, dialect, trigger),
   mixedFleetOnly: true,
 });
 

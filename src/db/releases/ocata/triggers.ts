@@ -114,10 +114,19 @@ WHEN NEW.deleted = 0 BEGIN ${shareSqlite}; END`;
 const memberUpdateSqlite = `CREATE TRIGGER perennial_update_member AFTER UPDATE OF deleted ON image_members FOR EACH ROW
 WHEN NEW.deleted = 0 AND OLD.deleted <> 0 BEGIN ${shareSqlite}; END`;
 
+/** Of earlier versions of this package, and the reference's two, which are the same in all its releases. */
+const known = {
+  insert_visibility: { mysql: ["0dcc7eea5ac44e16"] },
+  update_visibility: { mysql: ["b78e1a47e514f331", "c24ce9404d12b898"] },
+  perennial_insert_member: { mysql: ["987c03b53e2b4fd4"] },
+  perennial_update_member: { mysql: ["8b273a8e5d0598f9"] },
+} as const;
+
 export const imageTriggers: readonly TriggerDefinition[] = [
   {
     name: "insert_visibility",
     table: "images",
+    known: known.insert_visibility,
     sql: {
       mysql: [insertMysql],
       sqlite: [insertSqlite],
@@ -127,6 +136,7 @@ export const imageTriggers: readonly TriggerDefinition[] = [
   {
     name: "update_visibility",
     table: "images",
+    known: known.update_visibility,
     sql: {
       mysql: [updateMysql],
       sqlite: [updateSqlite],
@@ -145,6 +155,7 @@ export const memberTriggers: readonly TriggerDefinition[] = [
   {
     name: "perennial_insert_member",
     table: "image_members",
+    known: known.perennial_insert_member,
     sql: {
       mysql: [memberInsertMysql],
       sqlite: [memberInsertSqlite],
@@ -154,6 +165,7 @@ export const memberTriggers: readonly TriggerDefinition[] = [
   {
     name: "perennial_update_member",
     table: "image_members",
+    known: known.perennial_update_member,
     sql: {
       mysql: [memberUpdateMysql],
       sqlite: [memberUpdateSqlite],

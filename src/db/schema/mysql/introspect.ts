@@ -33,11 +33,18 @@ export async function readMysqlSchema(db: Queryable): Promise<LiveSchema> {
     indexes.set(row.i, [...(indexes.get(row.i) ?? []), row.c]);
   }
   for (const row of await readChecks(db)) draftOf(row.t).checks.push({ name: row.name, clause: row.clause });
-  const triggers = await db.query<{ name: string; t: string }>(
-    `SELECT trigger_name AS name, event_object_table AS t FROM information_schema.triggers WHERE trigger_schema = DATABASE()`,
+  const triggers = await db.query<{ name: string; t: string; moment: string; body: string | null }>(
+    `SELECT trigger_name AS name, event_object_table AS t, CONCAT(action_timing, ' ', event_manipulation) AS moment, action_statement AS body
+     FROM information_schema.triggers WHERE trigger_schema = DATABASE()`,
   );
   const tables = new Map<string, LiveTable>([...drafts].map(([name, draft]) => [name, { ...draft, createSql: null }]));
-  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, row.t])));
+  const triggerOf = (row: (typeof triggers)[number]) => ({
+    table: row.t,
+    // Without the privilege its body is empty.
+    definition: row.body ? `${row.moment} ${row.body}` : null,
+    enabled: true,
+  });
+  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, triggerOf(row)])));
 }
 
 /** MySQL before 8.0.16 and MariaDB before 10.2 parse CHECK and forget it, so there the view is missing. */

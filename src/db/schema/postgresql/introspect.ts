@@ -49,9 +49,14 @@ export async function readPostgresqlSchema(db: Queryable): Promise<LiveSchema> {
      FROM pg_constraint o ${ofTables("o.conrelid")} WHERE o.contype = 'c' ORDER BY 1, 2`,
   ))
     drafts.get(row.t)?.checks.push({ name: row.name, clause: row.clause });
-  const triggers = await db.query<{ name: string; t: string }>(
-    `SELECT g.tgname AS name, c.relname AS t FROM pg_trigger g ${ofTables("g.tgrelid")} WHERE NOT g.tgisinternal`,
+  const triggers = await db.query<{ name: string; t: string; made: string; body: string; fires: string }>(
+    `SELECT g.tgname AS name, c.relname AS t, pg_get_triggerdef(g.oid) AS made, p.prosrc AS body, g.tgenabled AS fires
+     FROM pg_trigger g ${ofTables("g.tgrelid")} JOIN pg_proc p ON p.oid = g.tgfoid WHERE NOT g.tgisinternal`,
   );
   const tables = new Map<string, LiveTable>([...drafts].map(([name, draft]) => [name, { ...draft, createSql: null }]));
-  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, row.t])));
+  const triggerOf = (row: (typeof triggers)[number]) => {
+    const moment = / (BEFORE|AFTER|INSTEAD OF) (.*?) ON /.exec(row.made)?.slice(1).join(" ");
+    return { table: row.t, definition: moment ? `${moment} ${row.body}` : null, enabled: row.fires !== "D" };
+  };
+  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, triggerOf(row)])));
 }

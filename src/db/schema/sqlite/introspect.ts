@@ -1,5 +1,6 @@
 // Reads the live schema of SQLite from sqlite_master and its table-valued pragmas.
 import type { Queryable } from "../../database.ts";
+import { triggerTextOf } from "../definitions.ts";
 import { type LiveColumn, LiveSchema, type LiveTable } from "../live-schema.ts";
 
 export async function readSqliteSchema(db: Queryable): Promise<LiveSchema> {
@@ -27,7 +28,12 @@ export async function readSqliteSchema(db: Queryable): Promise<LiveSchema> {
     });
   }
   const triggers = masters.filter((row) => row.type === "trigger");
-  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, row.t])));
+  const triggerOf = (row: (typeof triggers)[number]) => ({
+    table: row.t,
+    definition: triggerTextOf(row.sql ?? "") ?? null,
+    enabled: true,
+  });
+  return new LiveSchema(tables, new Map(triggers.map((row) => [row.name, triggerOf(row)])));
 }
 
 function columnOf(row: { c: string; ty: string; required: number; d: string | null }): LiveColumn {

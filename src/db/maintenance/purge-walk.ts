@@ -2,12 +2,18 @@
 // the order of their keys. A kill loses nothing but the rest; two walks at once share the work.
 import { systemClock } from "../../core/clock.ts";
 import type { Database, SqlCondition, SqlValue } from "../database.ts";
-import { defaultBackfillLimits, nextBatchRows } from "../schema/backfill-limits.ts";
+import { type BackfillLimits, defaultBackfillLimits, nextBatchRows } from "../schema/backfill-limits.ts";
 import { type BatchDialect, batchDialectOf } from "../schema/batch-dialect.ts";
 import type { EngineOptions } from "../schema/engine-run.ts";
 import { ProgressReport } from "../schema/progress-report.ts";
 import { Throttle } from "../schema/throttle.ts";
 import { deleteByKey } from "./delete-rows.ts";
+
+/**
+ * Smaller than those of a data migration, which is waited for: on MySQL the foreign keys of a deleted row lock the gap where its children
+ * would stand, and with it the children of its neighbours, until the batch ends.
+ */
+const purgeLimits: BackfillLimits = { ...defaultBackfillLimits, targetMs: 20, batchRows: 50, batchRowsMax: 500 };
 
 export type PurgeTable = {
   readonly table: string;
@@ -45,7 +51,7 @@ export function purgeable({ staysWhere }: PurgeTable, cutoff: string): SqlCondit
 export async function purgeTable(options: PurgeOptions, subject: PurgeTable, cutoff: string): Promise<Purged[]> {
   const { db, signal, on = () => undefined } = options;
   const batches = await batchDialectOf(db);
-  const limits = defaultBackfillLimits;
+  const limits = purgeLimits;
   const throttle = new Throttle(() => batches.pressure(limits));
   const { condition, rowsTotal } = await selection(db, subject, cutoff, options.rowsMax);
   const purged = (rows: number, dependents: number) => [

@@ -137,7 +137,7 @@ function purgeBatch(
 ): Promise<{ rows: number; dependents: number }> {
   const { dialect } = db;
   return db.transaction(async (tx) => {
-    const { lockFreeRows } = await batches.begin(tx);
+    const { lockFreeRows } = await batches.begin(tx, null);
     const locked = await tx.query<{ id: string | number }>(
       `SELECT t.id AS id FROM ${table} t${dialect.byPrimaryKey} WHERE t.id IN (${ids.map(() => "?").join(", ")}) AND ${condition.sql}
        ORDER BY t.id ${lockFreeRows}`,

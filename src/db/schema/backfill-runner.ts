@@ -10,6 +10,12 @@ import { Pace, type Replica } from "./pace.ts";
 import { ProgressReport } from "./progress-report.ts";
 import type { Backfill, ProgressStore } from "./step.ts";
 
+/**
+ * A statement that takes this many times what a batch should is given up, and done again in smaller parts: after a checkpoint of PostgreSQL
+ * the same rows take several times as long, and whoever updates one of them waits for the whole batch. The smallest batch takes its time.
+ */
+const patience = 3;
+
 export type BackfillResult = { readonly rows: number; readonly complete: boolean };
 
 /**
@@ -51,13 +57,22 @@ export async function runBackfill(
       continue;
     }
     const batchStartMs = performance.now();
-    const changed = await run.db.transaction(async (tx) => {
-      const { lockFreeRows } = await dialect.begin(tx);
-      const count = await batch.apply(tx, { dialect: run.db.dialect, lockFreeRows });
-      const rowsDone = (stored?.rowsDone ?? 0) + rows + count;
-      await progress.save(backfill.name, { cursor: batch.last, rowsDone, finished: false }, tx);
-      return count;
-    });
+    const statementMsMax = batch.rows > pace.limits.batchRowsMin ? pace.limits.targetMs * patience : null;
+    let changed: number;
+    try {
+      changed = await run.db.transaction(async (tx) => {
+        const { lockFreeRows } = await dialect.begin(tx, statementMsMax);
+        const count = await batch.apply(tx, { dialect: run.db.dialect, lockFreeRows });
+        const rowsDone = (stored?.rowsDone ?? 0) + rows + count;
+        await progress.save(backfill.name, { cursor: batch.last, rowsDone, finished: false }, tx);
+        return count;
+      });
+    } catch (error) {
+      if (!dialect.tookTooLong(error)) throw error;
+      batchRows = Math.max(pace.limits.batchRowsMin, Math.floor(batch.rows / 4));
+      report.tell(rows, batchRows, `a batch of ${batch.rows} rows took too long and was given up`);
+      continue;
+    }
     const tookMs = performance.now() - batchStartMs;
     cursor = batch.last;
     rows += changed;

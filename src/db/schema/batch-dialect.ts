@@ -7,11 +7,14 @@ import {
   limitBatch,
   readReplicaLag as readPostgresqlLag,
   readPressure as readPostgresqlPressure,
+  tookTooLong,
 } from "./postgresql/batch.ts";
 
 export type BatchDialect = {
-  /** First in each batch's transaction. */
-  begin(tx: Queryable): Promise<{ lockFreeRows: string }>;
+  /** First in each batch's transaction. `statementMsMax`: after this a statement is given up, where the server can; null: never. */
+  begin(tx: Queryable, statementMsMax: number | null): Promise<{ lockFreeRows: string }>;
+  /** The batch was given up for that; it has changed nothing. */
+  tookTooLong(error: unknown): boolean;
   /** Why the server should be left alone for a moment, or null. */
   pressure(limits: BackfillLimits): Promise<string | null>;
   /** How far `replica` is behind; null where it does not replicate. Throws db errors. */
@@ -30,6 +33,7 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
         await tx.run("SET SESSION innodb_lock_wait_timeout = 1");
         return { lockFreeRows: "FOR UPDATE" };
       },
+      tookTooLong: () => false,
       pressure: pressureReader(db),
       replicaLag: readReplicaLag,
       pauseRatio: 0,
@@ -37,11 +41,12 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
   },
   async postgresql(db) {
     return {
-      async begin(tx) {
-        await limitBatch(tx);
+      async begin(tx, statementMsMax) {
+        await limitBatch(tx, statementMsMax);
         // Not FOR UPDATE: whoever adds a property, a location or a member only asks that the image's key stays, and need not wait.
         return { lockFreeRows: "FOR NO KEY UPDATE SKIP LOCKED" };
       },
+      tookTooLong,
       pressure: (limits) => readPostgresqlPressure(db, limits),
       replicaLag: readPostgresqlLag,
       pauseRatio: 0,
@@ -49,6 +54,7 @@ const makers: Record<Dialect["name"], (db: Database) => Promise<BatchDialect>> =
   },
   sqlite: async () => ({
     begin: async () => ({ lockFreeRows: "" }),
+    tookTooLong: () => false,
     pressure: async () => null,
     replicaLag: async () => null,
     pauseRatio: 1,

@@ -145,3 +145,21 @@ if (testDialects.includes("mysql"))
       await contracted;
       assert.deepEqual(await visibilityById(db), migratedRows(rows));
     }));
+
+if (testDialects.includes("postgresql"))
+  test("controls: a batch that takes too long is given up and done in smaller parts (postgresql)", () =>
+    withTestDatabase("postgresql", "newton", async ({ db }) => {
+      const many = 4_000;
+      await fillNewton(db, many);
+      await expand({ db, target: ocata });
+      const { on, details } = listen(/given up/);
+      // No server updates so many rows in 3 ms.
+      const backfill = { batchRows: many, batchRowsMax: many, targetMs: 1 };
+      assert.deepEqual(await migrate({ db, target: ocata, on, backfill }), {
+        outcome: "migrated",
+        rows: many,
+        complete: true,
+      });
+      assert.match(details.join("; "), /a batch of 4000 rows took too long and was given up/);
+      assert.deepEqual(await visibilityById(db), migratedRows(many));
+    }));

@@ -1,5 +1,6 @@
 // What the batches of a data migration need of PostgreSQL: limits on what they may wait for, and how busy the server is.
 import type { Queryable } from "../../database.ts";
+import { sqlStateOf } from "../driver-error.ts";
 
 type PressureLimits = { readonly threadsRunningMax: number; readonly replicaLagSecondsMax: number };
 
@@ -7,8 +8,14 @@ type PressureLimits = { readonly threadsRunningMax: number; readonly replicaLagS
 const lockMsMax = 1_000;
 
 /** For the transaction alone. What a statement may take is limited for every connection of the pool. */
-export async function limitBatch(tx: Queryable): Promise<void> {
+export async function limitBatch(tx: Queryable, statementMsMax: number | null): Promise<void> {
   await tx.run(`SET LOCAL lock_timeout = ${lockMsMax}`);
+  if (statementMsMax !== null) await tx.run(`SET LOCAL statement_timeout = ${Math.ceil(statementMsMax)}`);
+}
+
+/** By statement_timeout. */
+export function tookTooLong(error: unknown): boolean {
+  return sqlStateOf(error) === "57014";
 }
 
 /**

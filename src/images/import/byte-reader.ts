@@ -51,6 +51,19 @@ export class ByteReader {
     } while (await this.#more());
   }
 
+  /** The next piece, whatever its length; empty at the end. */
+  async piece(): Promise<Buffer> {
+    if (this.#held.length === 0) await this.#more();
+    const piece = this.#held;
+    this.#held = Buffer.alloc(0);
+    return piece;
+  }
+
+  /** Bytes that were read last, to be read again. */
+  unread(bytes: Buffer): void {
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([bytes, this.#held]);
+  }
+
   async #more(): Promise<boolean> {
     if (this.#ended) return false;
     const { value, done } = await this.#pieces.next();

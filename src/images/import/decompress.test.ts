@@ -21,11 +21,15 @@ async function unpack(packed: Buffer, pieceBytes = 1_009): Promise<Buffer> {
   return buffer((await unpackedSource({ open, staged: false }).open(signal)).stream);
 }
 
-/** By Python's own library. */
-function zip(files: readonly Buffer[], method = "ZIP_DEFLATED"): Buffer {
+/** By Python's own library. `streamed`: as into a pipe, where lengths come behind what they are of. */
+function zip(files: readonly Buffer[], method = "ZIP_DEFLATED", streamed = false): Buffer {
   const program = `import sys, zipfile, io
 sizes = [int(one) for one in sys.argv[1:]]
-out = io.BytesIO()
+class Pipe(io.BytesIO):
+    def seekable(self): return False
+    def seek(self, *_): raise io.UnsupportedOperation()
+    def tell(self): raise io.UnsupportedOperation()
+out = ${streamed ? "Pipe" : "io.BytesIO"}()
 with zipfile.ZipFile(out, "w", zipfile.${method}) as archive:
     for n, size in enumerate(sizes): archive.writestr("file%d" % n, sys.stdin.buffer.read(size))
 sys.stdout.buffer.write(out.getvalue())`;
@@ -41,6 +45,27 @@ test("decompression: gzip and zip give what was packed, other data stays as it i
     }
   for (const plain of [data, Buffer.from("PK"), Buffer.from([0x1f, 0x8b, 7, 1, 2]), Buffer.alloc(0)])
     assert(plain.equals(await unpack(plain)));
+});
+
+test("decompression: an archive that was made as a stream is unpacked, of one whole file", async () => {
+  const whole = zip([data], "ZIP_DEFLATED", true);
+  assert(whole.readUInt16LE(6) & 8, "its lengths come behind");
+  for (const pieceBytes of [101, 1_009, 65_536, whole.length]) assert(data.equals(await unpack(whole, pieceBytes)));
+  assert.equal((await unpack(zip([Buffer.alloc(0)], "ZIP_DEFLATED", true))).length, 0);
+  const signed = whole.indexOf(Buffer.from([0x50, 0x4b, 7, 8]), 200_000);
+  const unsigned = Buffer.concat([whole.subarray(0, signed), whole.subarray(signed + 4)]);
+  assert(data.equals(await unpack(unsigned)), "the signature is optional");
+  const damaged = Buffer.from(whole);
+  damaged.writeUInt8(damaged.readUInt8(signed + 4) ^ 0xff, signed + 4);
+  for (const [name, packed] of Object.entries({
+    damaged,
+    "two files": zip([data, data], "ZIP_DEFLATED", true),
+    "not compressed": zip([data], "ZIP_STORED", true),
+    "cut in the file": whole.subarray(0, 100_000),
+    "cut in the lengths": whole.subarray(0, signed + 6),
+    "no directory": whole.subarray(0, signed + 16),
+  }))
+    await assert.rejects(unpack(packed), (error) => isServiceError(error, "images.unfit_data"), name);
 });
 
 test("decompression: archives that are damaged, cut, or of several files are refused", async () => {

@@ -6,7 +6,7 @@ import { ServiceError } from "../../core/errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ImportSource } from "./import-work.ts";
 
-const signatures = { localFile: 0x04034b50, centralFile: 0x02014b50, end: 0x06054b50 } as const;
+const signatures = { localFile: 0x04034b50, descriptor: 0x08074b50, centralFile: 0x02014b50, end: 0x06054b50 } as const;
 /** Of what follows the file: the directory of an archive of one file, and a comment. */
 const directoryBytesMax = 262_144;
 const zip64Size = 0xffff_ffff;
@@ -50,13 +50,71 @@ async function* told(unpacker: Transform): AsyncGenerator<Buffer> {
 
 async function* unzip(reader: ByteReader): AsyncGenerator<Buffer> {
   const { packedBytes, stored } = await readLocalHeader(reader);
+  const open: Open = { packedBytes: 0 };
   let check = 0;
-  const packed = reader.take(packedBytes);
-  for await (const chunk of stored ? packed : told(inflated(packed))) {
+  for await (const chunk of contentOf(reader, packedBytes, { stored, open })) {
     check = crc32(chunk, check);
     yield chunk;
   }
+  if (packedBytes === null) await readDescriptor(reader, open.packedBytes, check);
   await requireOneFile(reader, check);
+}
+
+/** Of a file whose length is not said before it: what it took. */
+type Open = { packedBytes: number };
+
+function contentOf(
+  reader: ByteReader,
+  packedBytes: number | null,
+  { stored, open }: { readonly stored: boolean; readonly open: Open },
+): AsyncIterable<Buffer> {
+  if (packedBytes === null) return inflatedOpen(reader, open);
+  const packed = reader.take(packedBytes);
+  return stored ? packed : told(inflated(packed));
+}
+
+/** Packed data ends by itself; what was given to be unpacked beyond its end is read again. */
+async function* inflatedOpen(reader: ByteReader, open: Open): AsyncGenerator<Buffer> {
+  const inflate = createInflateRaw();
+  let given = 0;
+  let last: Buffer = Buffer.alloc(0);
+  const feed = async () => {
+    while (!inflate.readableEnded && !inflate.destroyed) {
+      const piece = await reader.piece();
+      if (piece.length === 0) break;
+      last = piece;
+      given += piece.length;
+      // Piece by piece, so that no more than the last one can be left over.
+      await new Promise<void>((written) => inflate.write(piece, () => written()));
+      if (inflate.bytesWritten < given) break;
+    }
+    inflate.end();
+  };
+  const fed = feed().catch((error: unknown) => void inflate.destroy(error as Error));
+  yield* told(inflate);
+  await fed;
+  open.packedBytes = inflate.bytesWritten;
+  reader.unread(last.subarray(last.length - (given - inflate.bytesWritten)));
+}
+
+/** What follows such a file: its checksum and its lengths, of four or of eight bytes, behind a signature or not. */
+async function readDescriptor(reader: ByteReader, packedBytes: number, check: number): Promise<void> {
+  const ahead = await reader.peek(28);
+  for (const [bytes, signed, wide] of [
+    [16, 4, false],
+    [24, 4, true],
+    [12, 0, false],
+    [20, 0, true],
+  ] as const) {
+    if (ahead.length < bytes + 4 || ahead.readUInt32LE(bytes) !== signatures.centralFile) continue;
+    if (signed > 0 && ahead.readUInt32LE(0) !== signatures.descriptor) continue;
+    const length = wide ? Number(ahead.readBigUInt64LE(signed + 4)) : ahead.readUInt32LE(signed + 4);
+    if (length !== packedBytes || ahead.readUInt32LE(signed) !== check) throw broken("its file is damaged");
+    await reader.read(bytes);
+    return;
+  }
+  // Another file, or nothing that belongs there.
+  throw broken("what follows its first file is no directory");
 }
 
 function inflated(packed: AsyncIterable<Buffer>): Transform {
@@ -65,7 +123,8 @@ function inflated(packed: AsyncIterable<Buffer>): Transform {
   return inflate;
 }
 
-async function readLocalHeader(reader: ByteReader): Promise<{ packedBytes: number; stored: boolean }> {
+/** `packedBytes`: null where the archive was made as a stream, and does not say it before the file. */
+async function readLocalHeader(reader: ByteReader): Promise<{ packedBytes: number | null; stored: boolean }> {
   const header = await reader.read(30);
   const flags = header.readUInt16LE(6);
   const method = header.readUInt16LE(8);
@@ -73,7 +132,10 @@ async function readLocalHeader(reader: ByteReader): Promise<{ packedBytes: numbe
   const extra = await reader.read(header.readUInt16LE(28));
   if (flags & 1) throw broken("it is encrypted");
   if (method !== 0 && method !== 8) throw broken(`it is compressed by method ${method}; deflate is known`);
-  if (flags & 8) throw broken("it was made as a stream, without the size of its file; make it again as a file");
+  if (flags & 8) {
+    if (method === 8) return { packedBytes: null, stored: false };
+    throw broken("its file is not compressed, and nothing says where it ends");
+  }
   const packedBytes = header.readUInt32LE(18);
   const unpackedBytes = header.readUInt32LE(22);
   const size = packedBytes === zip64Size ? zip64PackedBytes(extra, unpackedBytes === zip64Size) : packedBytes;

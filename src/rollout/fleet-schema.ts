@@ -3,7 +3,14 @@ import { releaseIds } from "../releases/catalogue.ts";
 import { balancerSchemas } from "./balancers/balancer-schemas.ts";
 import { strategies } from "./decide.ts";
 import { nodeSchemas } from "./nodes/node-schemas.ts";
-import { seconds, text } from "./schema-parts.ts";
+import { seconds, text, words } from "./schema-parts.ts";
+
+const eventKinds = {
+  type: "array",
+  minItems: 1,
+  items: { enum: ["decision", "action", "result", "observation"] },
+  default: ["decision", "result"],
+} as const;
 
 export const fleetSchema = {
   type: "object",
@@ -43,6 +50,39 @@ export const fleetSchema = {
       type: "object",
       additionalProperties: false,
       properties: { serving_min: { type: "integer", minimum: 0, maximum: 500 } },
+    },
+    events: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        webhook: {
+          type: "object",
+          additionalProperties: false,
+          required: ["url"],
+          properties: {
+            url: { type: "string", pattern: "^https?://[^/]", description: "an http or https URL" },
+            headers: { type: "object", additionalProperties: text, default: {} },
+            kinds: eventKinds,
+          },
+        },
+        hooks: {
+          type: "array",
+          maxItems: 20,
+          default: [],
+          items: {
+            type: "object",
+            additionalProperties: false,
+            required: ["command"],
+            properties: { command: words, kinds: eventKinds },
+          },
+        },
+      },
+    },
+    metrics: {
+      type: "object",
+      additionalProperties: false,
+      required: ["file"],
+      properties: { file: text },
     },
     batches: {
       type: "array",

@@ -49,6 +49,19 @@ test("a fleet file is read with its defaults, paths relative to the file", () =>
   assert.equal(fleet.balancer.driver === "builtin" && fleet.balancer.admin, join(folder, "balancer.sock"));
 });
 
+test("events and metrics: who is told, with defaults; nobody and nowhere where the file says nothing", () => {
+  const hook = { command: ["told"] };
+  const fleet = load({
+    ...right(),
+    events: { webhook: { url: "http://h/x" }, hooks: [hook] },
+    metrics: { file: "m.prom" },
+  });
+  const kinds = ["decision", "result"];
+  assert.deepEqual(fleet.events, { webhook: { url: "http://h/x", headers: {}, kinds }, hooks: [{ ...hook, kinds }] });
+  assert.equal(fleet.metricsFile, join(folder, "m.prom"));
+  assert.deepEqual([load(right()).events, load(right()).metricsFile], [{ hooks: [] }, null]);
+});
+
 test("batches are numbers of nodes or shares of the fleet; the floor leaves room for the largest, unless it is given", () => {
   const four = [1, 2, 3, 4].map((index) => ({ ...node(`n${Math.min(index, 3)}`, 9300 + index), name: `m${index}` }));
   const nodes = four.map((one, index) => ({ ...one, config: `n${index}/glance-api.conf`, directory: "n1" }));
@@ -97,6 +110,11 @@ test("nodes on hosts of their own may have their configuration at the same path;
 });
 
 const wrong: [string, (tree: Tree) => unknown, RegExp][] = [
+  [
+    "a webhook without a scheme",
+    (tree) => ({ ...tree, events: { webhook: { url: "chat.example.org" } } }),
+    /events\.webhook\.url is "chat\.example\.org"; allowed: an http or https URL/,
+  ],
   [
     "a batch of nothing",
     (tree) => ({ ...tree, batches: [1, "0%"] }),

@@ -9,6 +9,7 @@ import type { ReleaseId } from "../releases/catalogue.ts";
 import { type BalancerText, type FleetBalancer, readBalancer } from "./balancers/balancer-schemas.ts";
 import type { CanaryRule } from "./canary/judge-canary.ts";
 import type { Strategy } from "./decide.ts";
+import type { EventsAt, HookAt } from "./events/destinations.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
 import { type FleetNode, type NodeText, readNode } from "./nodes/node-schemas.ts";
@@ -32,6 +33,10 @@ export type Fleet = {
   readonly batches: readonly [number, ...number[]];
   readonly health: { readonly msMax: number; readonly minMs: number };
   readonly soakMs: number;
+  /** Who is told of the journal's entries. */
+  readonly events: EventsAt;
+  /** Where the rollout's figures for Prometheus are written; null: nowhere. */
+  readonly metricsFile: string | null;
   readonly gates: {
     readonly synthetic: boolean;
     readonly token?: string;
@@ -62,6 +67,8 @@ type FleetText = {
   batches: (number | string)[];
   health: { deadline_seconds: number; min_seconds: number };
   contract: { soak_seconds: number };
+  events: { webhook?: EventsAt["webhook"]; hooks: HookAt[] };
+  metrics?: { file: string };
   gates: { synthetic: boolean; token?: string; deadline_seconds: number; canary?: CanaryText };
 };
 
@@ -102,7 +109,7 @@ function parseYaml(file: string): unknown {
 /** Sections that may be left out altogether still have defaults inside. */
 function withSections(parsed: unknown): unknown {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return parsed;
-  return { capacity: {}, drain: {}, start: {}, health: {}, contract: {}, gates: {}, ...parsed };
+  return { capacity: {}, drain: {}, start: {}, health: {}, contract: {}, gates: {}, events: {}, ...parsed };
 }
 
 function toFleet(file: string, text: FleetText): Fleet {
@@ -126,6 +133,8 @@ function toFleet(file: string, text: FleetText): Fleet {
     batches,
     health: { msMax: text.health.deadline_seconds * 1000, minMs: text.health.min_seconds * 1000 },
     soakMs: text.contract.soak_seconds * 1000,
+    events: { hooks: text.events.hooks, ...(text.events.webhook && { webhook: text.events.webhook }) },
+    metricsFile: text.metrics ? at(text.metrics.file) : null,
     gates: {
       synthetic: text.gates.synthetic,
       msMax: text.gates.deadline_seconds * 1000,

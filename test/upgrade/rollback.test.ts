@@ -17,6 +17,7 @@ const projects = ["red", "green"];
 
 type Group = { nodes: string[]; requests: number; p99Ms: number | null };
 type Entry = {
+  seq: number;
   kind: string;
   node?: string;
   data?: { do?: string; verdict?: string; figures?: { new: Group; old: Group } };
@@ -40,6 +41,8 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
     // The figures are what is tested, not what a busy machine makes of them: no comparison fails.
     const canary = { window_seconds: 15, requests_min: 1, error_rate_max: 1, p99_ratio_max: 1_000 };
     await changeGates(fleet.file, { canary });
+    const [told, figures] = [join(folder, "told.jsonl"), join(folder, "rollout.prom")];
+    await changeFile(fleet.file, { events: { hooks: [{ command: ["tee", "-a", told] }] }, metrics: { file: figures } });
     ok(await rollout("plan", "--fleet", fleet.file));
     const changed = await elsewhere(fleet.file, join(folder, "changed"));
     await changeGates(changed, { synthetic: false });
@@ -73,6 +76,19 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
       .filter((event) => event.kind === "result" && event.data?.do === "drain")
       .map((event) => event.node);
     assert.deepEqual(steps, ["n1", "n2", "n2", "n1"], "forward, and back in reverse order");
+    const heard = (await readFile(told, "utf8")).trimEnd().split("\n");
+    const wanted = (report.events as Entry[])
+      .filter(({ kind }) => kind !== "action" && kind !== "observation")
+      .map(({ seq }) => seq);
+    // A run does not wait for ever for those it tells, and the next one was on another host: the last ones may be missing.
+    const seqs = heard.map((line) => JSON.parse(line).seq as number);
+    assert(seqs.length > 0 && seqs.every((seq) => wanted.includes(seq)), "a hook is told of decisions and results");
+    assert.deepEqual(
+      [...new Set(seqs)].sort((a, b) => a - b),
+      seqs,
+      "in order, and once where nothing was killed",
+    );
+    assert.match(await readFile(figures, "utf8"), /perennial_rollout_running 0\n/);
   } finally {
     await fleet.stop();
     await rm(folder, { recursive: true, force: true });
@@ -86,6 +102,10 @@ async function elsewhere(file: string, folder: string): Promise<string> {
   const tree = parse(await readFile(file, "utf8")) as object;
   await writeFile(path, stringify({ ...tree, journal: join(folder, "journal") }));
   return path;
+}
+
+async function changeFile(file: string, change: object): Promise<void> {
+  await writeFile(file, stringify({ ...(parse(await readFile(file, "utf8")) as object), ...change }));
 }
 
 async function changeGates(file: string, change: object): Promise<void> {

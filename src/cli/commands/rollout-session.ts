@@ -14,6 +14,7 @@ import { askYesNo } from "../ask.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { createScreen, type Screen } from "./rollout-screen.ts";
+import { openTellers, type Tellers } from "./rollout-tellers.ts";
 
 const pollMs = 200;
 const blindMsMax = 60_000;
@@ -43,6 +44,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
   const lock = acquireFleetLock(fleet.journal, fleet.name);
   const screen = createScreen({ json: session.json, way: plan.way });
   const database = databaseOf(fleet, plan.way);
+  let tellers: Tellers | undefined;
   try {
     await database.hold(stop.signal);
     // One from before we had the fleet was for a rollout that is over.
@@ -53,13 +55,19 @@ export async function runSession(session: Session): Promise<ExitCode> {
       fleet: fleet.name,
       target: session.rolloutTarget,
       clock: systemClock,
-      onEvent: (event) => screen.event(event),
+      onEvent: (event) => {
+        screen.event(event);
+        tellers?.event(event);
+      },
       store: database.journalStore(),
     });
     try {
       const parts = wireRollout(fleet, {
         rolloutId: journal.rolloutId,
-        onLook: (seen) => screen.look(seen),
+        onLook: (seen) => {
+          screen.look(seen);
+          tellers?.look(seen.nodes);
+        },
         database,
         journaled: () => journal.events,
         engineRelease: session.rolloutTarget,
@@ -71,6 +79,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
         process.stderr.write("glance-rollout: nothing was changed\n");
         return exitCodes.failed;
       }
+      tellers = openTellers(fleet, journal);
       if (journal.events.length === 0) await journalBegin(journal, seen);
       const { signal } = stop;
       const end = await runRollout({
@@ -87,6 +96,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
       if (end.end === "aborted") await requests.takeBack("abort");
       return tellEnd(end, screen, session);
     } finally {
+      await tellers?.close();
       await journal.close();
     }
   } finally {

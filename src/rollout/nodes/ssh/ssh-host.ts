@@ -31,7 +31,8 @@ export function sshHost(at: Pick<SshNodeAt, "name" | "host" | "sshOptions" | "su
   return {
     async run(script, args, { what, signal, msMax = remoteMsMax, input, answers = [0] }) {
       const remote = `${become}sh -c ${[script, "glance-rollout", ...args].map(quote).join(" ")}`;
-      const words = ["ssh", ...options(), ...at.sshOptions, "--", at.host, remote];
+      // To ssh the first of two values counts: the operator's go before ours.
+      const words = ["ssh", ...at.sshOptions, ...options(), "--", at.host, remote];
       // Every code is looked at here: the words, with the whole script, are not for people.
       const all = Array.from({ length: 256 }, (_, code) => code);
       let result: CommandResult;

@@ -94,7 +94,6 @@ function contentOf(body: Readonly<Record<string, Schema>>): Schema {
 function answerOf(status: number, body: AnswerBody): Schema {
   const description = titleOf(status);
   if (body === null) return { description };
-  const { mediaType } = body;
-  const content = typeof mediaType === "string" ? { [mediaType]: {} } : { "application/json": { schema: body } };
-  return { description, content };
+  const forms = "forms" in body ? (body.forms as Readonly<Record<string, Schema>>) : { "application/json": body };
+  return { description, content: contentOf(forms) };
 }

@@ -1,7 +1,19 @@
 // Calls on images, their data, members, tags and locations, as the API's description shows them.
 import type { Capabilities } from "../../releases/capabilities.ts";
-import { bytes, json, type Operations, oneOf, type Parameter, parameter, ref, text, whole } from "./operation.ts";
+import {
+  anything,
+  bytes,
+  json,
+  type Operations,
+  oneOf,
+  type Parameter,
+  parameter,
+  ref,
+  text,
+  whole,
+} from "./operation.ts";
 
+const data = anything("application/octet-stream");
 const storeHeader = parameter("X-Image-Meta-Store", text, "Store the data goes to, where there are several.");
 const sizeHeader = parameter("X-OpenStack-Image-Size", whole, "Bytes of the data; goes before Content-Length.");
 export const page: readonly Parameter[] = [
@@ -85,9 +97,9 @@ export function imageOperations(capabilities: Capabilities): Operations {
         parameter("Content-Range", text, "The same, as older clients ask for it."),
       ],
       answers: {
-        200: { mediaType: "application/octet-stream" },
+        200: data,
         204: null,
-        206: { mediaType: "application/octet-stream" },
+        206: data,
       },
       errors: [416],
     },

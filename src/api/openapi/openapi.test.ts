@@ -106,6 +106,8 @@ test("openapi: answers are what the description says, good ones and refusals", a
     const answer = { status: response.status, contentType: response.headers.get("content-type") ?? "", body: last };
     assert.equal(contract.mistake(method, path, answer), null, `${method} ${url}: ${last}`);
   };
+  for (const accept of ["application/json", "text/html", "text/plain"])
+    await call("GET", "/healthcheck", [], { accept });
   const image = "/v2/images/{imageId}";
   const formats = { disk_format: "raw", container_format: "bare" };
   await call("POST", "/v2/images", [], { body: { name: "n", k: "v", tags: ["t"], ...formats }, expect: 201 });

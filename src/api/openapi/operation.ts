@@ -5,8 +5,8 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 export type Parameter = { readonly name: string; readonly schema: Schema; readonly description: string };
 
-/** The body of an answer: a schema of JSON, bytes or text of a media type, or nothing. */
-export type AnswerBody = Schema | { readonly mediaType: string } | null;
+/** The body of an answer: a schema of JSON, what there is by media type, or nothing. */
+export type AnswerBody = Schema | { readonly forms: Readonly<Record<string, Schema>> } | null;
 
 export type Operation = {
   /** For generated clients; no two calls have the same. */
@@ -37,6 +37,8 @@ export function object(properties: Readonly<Record<string, Schema>>, ...required
 }
 
 export const json = (schema: Schema) => ({ "application/json": schema });
+/** Anything of this media type. */
+export const anything = (mediaType: string) => ({ forms: { [mediaType]: {} } });
 export const bytes = { "application/octet-stream": {} } as const;
 
 export function parameter(name: string, schema: Schema, description: string): Parameter {

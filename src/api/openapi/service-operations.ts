@@ -2,7 +2,7 @@
 import { taskSortKeys } from "../../images/tasks/task.ts";
 import type { Route } from "../route.ts";
 import { directions, page } from "./image-operations.ts";
-import { json, type Operation, type Operations, oneOf, parameter, ref } from "./operation.ts";
+import { anything, json, type Operation, type Operations, oneOf, parameter, ref } from "./operation.ts";
 
 const nothing = { type: "null" } as const;
 
@@ -99,14 +99,18 @@ export function schemaOperation({ path }: Pick<Route, "path">): Operation | unde
   return { id: `showSchema${words.join("")}`, summary: `The schema of ${name}.`, answers: { 200: ref("schema") } };
 }
 
-const plain = { mediaType: "text/plain" } as const;
+const health = { forms: { "text/plain": {}, "text/html": {}, "application/json": ref("health") } };
 const versions = { summary: "Versions of the API.", answers: {} };
 
 /** Outside /v2, for everybody, and by GET. */
 export const publicOperations: Operations = {
   "GET /": { ...versions, id: "chooseVersion", answers: { 300: ref("versions") } },
   "GET /versions": { ...versions, id: "listVersions", answers: { 200: ref("versions") } },
-  "GET /healthcheck": { id: "checkHealth", summary: "Whether this node serves.", answers: { 200: plain, 503: plain } },
-  "GET /metrics": { id: "showMetrics", summary: "Figures for Prometheus.", answers: { 200: plain } },
+  "GET /healthcheck": {
+    id: "checkHealth",
+    summary: "Whether this node serves.",
+    answers: { 200: health, 503: health },
+  },
+  "GET /metrics": { id: "showMetrics", summary: "Figures for Prometheus.", answers: { 200: anything("text/plain") } },
   "GET /openapi.json": { id: "describeApi", summary: "This document.", answers: { 200: { type: "object" } } },
 };

@@ -244,3 +244,38 @@ test("who lost the lease acts no more, and leaves the journal alone", async () =
     ["decision"],
   );
 });
+
+test("a verdict is journaled with its figures, once; a failed one ends the run so that the fleet goes back", async () => {
+  const old: NodeView = { ...node, name: "n2" };
+  const fresh: NodeView = { ...node, configRelease: "ocata", release: "ocata" };
+  const group = { nodes: ["n1"], requests: 1_000, errors: 0, p99Ms: 5 };
+  const figures = { windowMs: 60_000, new: group, old: { ...group, nodes: ["n2"] } };
+  const canary = { windowMs: 1_000, requestsMin: 1, errorRateMax: 0, p99RatioMax: 2, onFailure: "rollback" } as const;
+  const plan: RunnerOptions["plan"] = {
+    way: "forward",
+    target: "ocata",
+    servingMin: 0,
+    drain: { msMax: 10_000, policy: "wait" },
+    settleMsMax: 1_000,
+    batches: [1],
+    startMsMax: 1_000,
+    healthMsMax: 1_000,
+    minHealthyMs: 0,
+    canary,
+    soakMs: 0,
+    startsMax: 1,
+    failuresMax: 3,
+    strangersMsMax: 1_000,
+    until: "canary",
+  };
+  const both: Seen = { ...seen, nodes: [{ ...fresh, gate: "passed" }, old], due: "contract", canary: figures };
+  const passed = await run({ observe: async () => both }, { plan });
+  assert.deepEqual(
+    passed.events.map((event) => event.data?.do),
+    ["judge", "reach"],
+  );
+  assert.deepEqual([passed.events[0]?.data?.verdict, passed.events[0]?.data?.figures], ["passed", figures]);
+  const worse = { ...figures, new: { ...group, errors: 20 } };
+  const failed = await run({ observe: async () => ({ ...both, canary: worse }) }, { plan });
+  assert.deepEqual([failed.end.end, failed.events.at(-1)?.data?.verdict], ["retreat", "failed"]);
+});

@@ -48,8 +48,6 @@ export type WireOptions = {
 /** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
 export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
   const { rolloutId, journaled = () => [], onLook, database = databaseOf(fleet) } = options;
-  // Said now rather than when the node's turn has come.
-  for (const node of fleet.nodes) if (node.driver === "local") readNodeConfig(node.config);
   const databaseUrl = readUrl(fleet);
   const names = fleet.nodes.map((node) => node.name);
   return {
@@ -69,6 +67,11 @@ export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
     ...(onLook && { onLook }),
     close: () => database.close(),
   };
+}
+
+/** Said before anything is asked or touched, rather than when the node's turn has come. Throws config.invalid. */
+export function checkNodeConfigs(fleet: Fleet): void {
+  for (const node of fleet.nodes) if (node.driver === "local") readNodeConfig(node.config);
 }
 
 /** Opens nothing yet. Whose lease has to be waited for is told on standard error. */

@@ -12,7 +12,7 @@ import { readHistory } from "../../rollout/rollout-history.ts";
 import { planFacts, writePlan } from "../../rollout/stored-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { priceText } from "./plan-text.ts";
-import { databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
+import { checkNodeConfigs, databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { askedBy } from "./rollout-request.ts";
 import { nodeTable } from "./rollout-table.ts";
 
@@ -36,6 +36,7 @@ export function addPlanCommand(program: Command, run: (work: () => Promise<ExitC
 
 async function runPlan(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
+  checkNodeConfigs(fleet);
   const database = databaseOf(fleet);
   try {
     const signal = new AbortController().signal;

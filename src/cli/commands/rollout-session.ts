@@ -12,7 +12,7 @@ import { type RunEnd, runRollout } from "../../rollout/runner.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { askYesNo } from "../ask.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
+import { checkNodeConfigs, databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { createScreen, type Screen } from "./rollout-screen.ts";
 import { openTellers, type Tellers } from "./rollout-tellers.ts";
 
@@ -36,6 +36,7 @@ export type Session = {
 
 export async function runSession(session: Session): Promise<ExitCode> {
   const { fleet, plan } = session;
+  checkNodeConfigs(fleet);
   const stop = new AbortController();
   const onSignal = (name: NodeJS.Signals) => stop.abort(new Error(`stopped by ${name}`));
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGHUP", onSignal);

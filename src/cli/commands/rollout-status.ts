@@ -10,7 +10,7 @@ import { type RolloutState, readHistory, stateOf } from "../../rollout/rollout-h
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { createLiveLine } from "../live-line.ts";
-import { databaseOf, wireRollout } from "./rollout-parts.ts";
+import { checkNodeConfigs, databaseOf, wireRollout } from "./rollout-parts.ts";
 import { eventText } from "./rollout-screen.ts";
 import { nodeTable } from "./rollout-table.ts";
 
@@ -37,6 +37,7 @@ export function addStatusCommand(program: Command, run: (work: () => Promise<Exi
 
 async function runStatus(options: Options): Promise<ExitCode> {
   const fleet = loadFleet(options.fleet);
+  checkNodeConfigs(fleet);
   const live = options.watch && !options.json && process.stdout.isTTY ? createLiveLine(process.stdout) : undefined;
   for (;;) {
     const status = await lookAt(fleet);

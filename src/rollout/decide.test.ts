@@ -1,75 +1,19 @@
 // Each promise of the decision core, one case at a time; decide.simulation.test.ts tries them all together.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decide, type Plan } from "./decide.ts";
-import type { Decision } from "./decision.ts";
-import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
-
-const plan: Plan = {
-  way: "forward",
-  target: "ocata",
-  servingMin: 2,
-  drain: { msMax: 10_000, policy: "wait" },
-  settleMsMax: 1_000,
-  startMsMax: 5_000,
-  batches: [1],
-  healthMsMax: 5_000,
-  minHealthyMs: 0,
-  soakMs: 0,
-  canary: null,
-  startsMax: 2,
-  failuresMax: 3,
-  strangersMsMax: 20_000,
-  until: null,
-};
-type Change = Partial<Omit<NodeView, "rotation">> & { rotation?: Partial<RotationView> };
-function node(name: string, change: Change = {}): NodeView {
-  const { rotation, ...rest } = change;
-  return {
-    name,
-    configRelease: "newton",
-    process: "running",
-    release: "newton",
-    healthy: true,
-    processMs: 60_000,
-    transfers: { count: 0, bytesLeft: null, etaSeconds: null },
-    heartbeatAgeSeconds: null,
-    starts: 0,
-    lastWords: null,
-    gate: "untested",
-    ...rest,
-    rotation: { state: "ready", up: true, sessions: 0, ...rotation },
-  };
-}
-const done = (name: string) => node(name, { configRelease: "ocata", release: "ocata" });
-const gone: Change = { process: "gone", release: null, healthy: false, transfers: null };
-const installed: Change = { ...gone, configRelease: "ocata", rotation: { state: "maint", up: false } };
-const fresh: Change = {
-  configRelease: "ocata",
-  release: "ocata",
-  starts: 1,
-  processMs: 500,
-  rotation: { state: "maint", up: false },
-};
-function look(nodes: NodeView[], change: Partial<Snapshot> = {}): Snapshot {
-  return {
-    nodes,
-    due: "expand",
-    backup: "verified",
-    strangers: [],
-    request: null,
-    soakedMs: 0,
-    canary: null,
-    memory: { servingMs: {}, judgedNodes: 0, waits: {}, failed: null },
-    ...change,
-  };
-}
-function expectStep(seen: Snapshot, step: string, change: Partial<Plan> = {}): Decision {
-  const decision = decide({ ...plan, ...change }, seen);
-  assert.equal("node" in decision ? `${decision.do} ${decision.node}` : decision.do, step, decision.why);
-  return decision;
-}
-const two = [node("n2"), node("n3")];
+import { decide } from "./decide.ts";
+import {
+  type Change,
+  done,
+  expectStep,
+  fresh,
+  gone,
+  installed,
+  look,
+  node,
+  plan,
+  two,
+} from "./testing/decision-scene.ts";
 
 test("order: nothing is touched before a backup has been read back", () => {
   expectStep(look([node("n1"), ...two], { backup: "missing" }), "back-up");
@@ -239,33 +183,6 @@ test("contract: a live older node that is not of this fleet blocks it, at last w
   expectStep(look(all, { due: "contract", strangers }), "wait");
   const waited = { servingMs: {}, judgedNodes: 0, waits: { strangers: 20_001 }, failed: null };
   assert.match(expectStep(look(all, { due: "contract", strangers, memory: waited }), "pause").why, /old9/);
-});
-test("hand-over: nodes are upgraded where they are, after the schema and below any floor; one that cannot is drained", () => {
-  const change = { strategy: "handover", servingMin: 3 } as const;
-  const able = { handsOver: true };
-  const all = [node("n1", able), node("n2", able), node("n3")];
-  expectStep(look(all, { backup: "missing" }), "back-up", change);
-  expectStep(look(all), "expand", change);
-  expectStep(look(all, { due: "migrate" }), "migrate", change);
-  expectStep(look(all, { due: "contract" }), "hand-over n1", change);
-  expectStep(look(all, { due: "contract" }), "drain n1", { servingMin: 2 });
-  const handed = node("n1", { ...able, ...fresh, rotation: { state: "ready", up: true } });
-  expectStep(look([handed, ...all.slice(1)], { due: "contract" }), "probe n1", change);
-  expectStep(look([done("n1"), ...all.slice(1)], { due: "contract" }), "hand-over n2", change);
-  expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract" }), "drain n3", { ...change, servingMin: 2 });
-  expectStep(look([done("n1"), node("n2", { ...able, ...gone })], { due: "contract" }), "disable n2", change);
-});
-test("hand-over: contract waits for a process that may still write, and at last leaves that to a person; an older node is told first", () => {
-  const all = [done("n1"), done("n2")];
-  const strangers = [{ name: "n1~77", release: "newton", heartbeatAgeSeconds: 1, leaves: "n1" }];
-  const due = "contract";
-  assert.match(expectStep(look(all, { due, strangers }), "wait").why, /a process of n1 that has handed over/);
-  const memory = { servingMs: {}, judgedNodes: 0, waits: { leaving: 10_001 }, failed: null };
-  expectStep(look(all, { due, strangers, memory }), "wait");
-  const drain = { msMax: 10_000, policy: "pause" } as const;
-  assert.match(expectStep(look(all, { due, strangers, memory }), "pause", { drain }).why, /run again when it is done/);
-  const older = { name: "old9", release: "newton", heartbeatAgeSeconds: 4, leaves: null };
-  assert.match(expectStep(look(all, { due, strangers: [...strangers, older] }), "wait").why, /old9/);
 });
 test("a node newer than the target is left alone", () => {
   assert.match(expectStep(look([done("n1"), ...two]), "pause n1", { target: "newton" }).why, /newer than the target/);

@@ -1,12 +1,13 @@
 // `npm test` and its relatives: node scripts/test.ts unit | standard | full
-//   unit      the rooms' own tests that need no server, start no command and take no database through all releases, on SQLite; within a minute
+//   unit      the rooms' own tests that need no server, start no command, take no database through all releases and try no whole matrix,
+//             on SQLite; within a minute
 //   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and all whole-process tests with a sample of their matrices
 //   full      those of the whole-process tests that have matrices, with all of them
 // All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, globSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -19,12 +20,14 @@ const modes = ["unit", "standard", "full"] as const;
 type Mode = (typeof modes)[number];
 
 const rooms = ["src/**/*.test.ts", "test/*.test.ts"];
-/** They start processes, a second or more for each, walk through all releases, or are about one kind of server. */
+/** They start processes, a second or more for each, walk through all releases or a matrix, wait, or are about one kind of server. */
 const notUnit = [
+  "src/**/*.fuzz.test.ts",
+  "src/api/*matrix*.test.ts",
   "src/cli/**",
   "src/db/backup/**",
   "src/db/{dialects,schema}/{mysql,postgresql}/**",
-  "src/db/schema/{foreign-expand,hand-altered,jump,mid-release,phases,resume}.test.ts",
+  "src/db/schema/{clock,disk-full,foreign-expand,hand-altered,jump,migrate-controls,mid-release,phases,resume}.test.ts",
   "src/formats/qemu-img.test.ts",
   "src/identity/keystone/keystone.test.ts",
   "src/rollout/balancers/**",
@@ -36,6 +39,7 @@ const matrices = [
   "test/upgrade/{kill,mixed,pairs,galera,keystone}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",
 ];
+const groupFiles = 12;
 const memoryBytesMin = 4 * 2 ** 30;
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;
@@ -65,7 +69,7 @@ async function main(mode: Mode): Promise<boolean> {
     return false;
   if (mode === "unit") {
     process.env.DIALECTS = "sqlite";
-    return await inMemory(() => tests(rooms, { concurrency: 2, exclude: notUnit }));
+    return await inMemory(() => tests(inGroups(filesOf(rooms, notUnit)), { concurrency: 2 }));
   }
   const [mariadb, postgresql] = await startServers();
   try {
@@ -74,9 +78,9 @@ async function main(mode: Mode): Promise<boolean> {
     process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
     const passed: boolean[] = [];
     if (mode === "standard")
-      passed.push(await inMemory(() => tests([...rooms, ...demoAndServers], { concurrency: 3 })));
+      passed.push(await inMemory(() => tests(filesOf([...rooms, ...demoAndServers]), { concurrency: 3 })));
     // They wait for drains, leases and restarts more than they compute.
-    passed.push(await tests(mode === "full" ? matrices : wholeProcess, { concurrency: 3 }));
+    passed.push(await tests(filesOf(mode === "full" ? matrices : wholeProcess), { concurrency: 3 }));
     return passed.every(Boolean);
   } finally {
     await Promise.all([mariadb.stop(), postgresql.stop()]);
@@ -93,7 +97,8 @@ async function inMemory(work: () => Promise<boolean>): Promise<boolean> {
   const { bavail, bsize } = statfsSync(memory);
   if (bavail * bsize < memoryBytesMin) return await work();
   const before = process.env.TMPDIR;
-  const folder = mkdtempSync(join(memory, "perennial-test-"));
+  // A short name: the addresses of sockets below it end after 107 characters.
+  const folder = mkdtempSync(join(memory, "p-"));
   // Servers that give up root's rights work in it too.
   chmodSync(folder, 0o1777);
   process.env.TMPDIR = folder;
@@ -132,18 +137,35 @@ async function command(title: string, program: string, args: readonly string[]):
   return code === 0;
 }
 
-/** Runs the files of `patterns`, `concurrency` at a time, and prints node's own report. */
-async function tests(
-  patterns: readonly string[],
-  { concurrency, exclude = [] }: { concurrency: number; exclude?: readonly string[] },
-): Promise<boolean> {
-  // Backwards by name: the longest files are upgrades of pairs of releases, and begun last they would run on alone at the end.
-  const files = globSync(patterns, { exclude: ["**/node_modules/**", ...exclude] })
+/** Backwards by name: the longest files are upgrades of pairs of releases, and begun last they would run on alone at the end. */
+function filesOf(patterns: readonly string[], exclude: readonly string[] = []): readonly string[] {
+  return globSync(patterns, { exclude: ["**/node_modules/**", ...exclude] })
     .sort()
     .reverse();
+}
+
+/**
+ * Files that import a dozen test files each: most of a small file's time is the start of its process. Only where a minute counts: elsewhere
+ * each file has a process of its own, and what one leaves behind cannot help or harm another.
+ */
+function inGroups(files: readonly string[]): readonly string[] {
+  const folder = join("node_modules", ".cache", "test-groups");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const groups = Array.from({ length: Math.ceil(files.length / groupFiles) }, (_, index) => ({
+    path: join(folder, `${index + 1}.test.mjs`),
+    files: files.slice(index * groupFiles, (index + 1) * groupFiles),
+  }));
+  for (const group of groups)
+    writeFileSync(group.path, group.files.map((file) => `await import(${JSON.stringify(resolve(file))});\n`).join(""));
+  return groups.map((group) => group.path);
+}
+
+/** Runs `files`, `concurrency` at a time, and prints node's own report. */
+async function tests(files: readonly string[], { concurrency }: { concurrency: number }): Promise<boolean> {
   let failed = false;
   const skipped: string[] = [];
-  const events = run({ files, concurrency, timeout: 45 * 60_000, signal: interrupted.signal });
+  const events = run({ files: [...files], concurrency, timeout: 45 * 60_000, signal: interrupted.signal });
   events.on("test:fail", (event) => {
     // A test marked as todo may fail.
     if (event.todo === undefined || event.todo === false) failed = true;

@@ -73,9 +73,21 @@ function options(): readonly string[] {
   ].flatMap((option) => ["-o", option]);
 }
 
+/** What the address of a UNIX socket holds, and what ssh puts behind the folder: a name of 40 characters, and 17 while it is made. */
+const socketPathCharsMax = 107;
+const socketNameChars = "/".length + 40 + 17;
+
+/** The first of `parents` in which ssh's sockets are not too deep for the address of one; the last one where none is. */
+export function socketFolderIn(parents: readonly string[]): string {
+  const folders = parents.map((parent) => join(parent, `glance-rollout-${process.getuid?.() ?? 0}`));
+  const fitting = folders.find((folder) => folder.length + socketNameChars <= socketPathCharsMax);
+  return fitting ?? folders.at(-1) ?? "";
+}
+
 /** Whoever may write there could speak through our connections: it has to be ours alone. */
 function socketFolder(): string {
-  const folder = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `glance-rollout-${process.getuid?.() ?? 0}`);
+  const { XDG_RUNTIME_DIR: own } = process.env;
+  const folder = socketFolderIn([...(own === undefined ? [] : [own]), tmpdir(), "/tmp"]);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid } = statSync(folder);
   if (uid !== process.getuid?.()) {

@@ -36,7 +36,7 @@ const notUnit = [
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
 const matrices = [
-  "test/upgrade/{kill,mixed,pairs,galera,keystone}/**/*.test.ts",
+  "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",
 ];
 const groupFiles = 12;

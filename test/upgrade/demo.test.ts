@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { finish } from "../../demo/processes.ts";
 import { eventually } from "../servers/eventually.ts";
-import { isFull } from "./scope.ts";
 
 const script = fileURLToPath(new URL("../../demo/main.ts", import.meta.url));
 const keys = [
@@ -24,20 +23,6 @@ const keys = [
   "contracted",
   "seconds",
 ];
-
-/** Two uploads outlive the rollout here, so it takes its time: `npm run test:full` only. */
-test("demo: nodes hand over in place while uploads outlive the rollout", {
-  timeout: 1_200_000,
-  skip: !isFull,
-}, async (t) => {
-  const command = [process.execPath, script, "--json", "--strategy", "handover"];
-  const { code, stdout, stderr } = await finish(command, { msMax: 1_100_000 });
-  const { failed, transfersCut, imagesWrong, contracted, release } = JSON.parse(stdout) as Record<string, unknown>;
-  const expected = { failed: 0, transfersCut: 0, imagesWrong: 0, contracted: true, release: "ocata" };
-  assert.deepEqual({ failed, transfersCut, imagesWrong, contracted, release }, expected, stderr);
-  assert.equal(code, 0, stderr);
-  t.diagnostic(stdout.trim());
-});
 
 for (const [database, balancer] of [
   ["sqlite", "builtin"],

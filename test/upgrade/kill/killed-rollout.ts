@@ -173,12 +173,12 @@ type HealthWatch = {
  * before another one died answers well and yet serves nobody.
  */
 function watchHealth(fleet: RunningFleet): HealthWatch {
-  const { balancer } = wireRollout(loadFleet(fleet.file), { rolloutId: "watch" });
+  const parts = wireRollout(loadFleet(fleet.file), { rolloutId: "watch" });
   let serving: ReadonlySet<string> = new Set();
   let kills = 0;
   const stopped = new AbortController();
   const look = async () => {
-    const [views, ...well] = await Promise.all([balancer.observe(stopped.signal), ...fleet.nodes.map(isWell)]);
+    const [views, ...well] = await Promise.all([parts.balancer.observe(stopped.signal), ...fleet.nodes.map(isWell)]);
     const inRotation = (name: string) => views.get(name)?.up === true && views.get(name)?.state === "ready";
     return new Set(fleet.nodes.map((node) => node.name).filter((name, index) => well[index] && inRotation(name)));
   };
@@ -203,6 +203,7 @@ function watchHealth(fleet: RunningFleet): HealthWatch {
     async stop() {
       stopped.abort();
       await watching;
+      await parts.close();
     },
   };
 }

@@ -27,7 +27,7 @@ const notUnit = [
   "src/cli/**",
   "src/db/backup/**",
   "src/db/{dialects,schema}/{mysql,postgresql}/**",
-  "src/db/schema/{clock,disk-full,foreign-expand,hand-altered,jump,migrate-controls,mid-release,phases,resume}.test.ts",
+  "src/db/schema/{check,clock,disk-full,foreign-expand,hand-altered,jump,live,migrate-controls,mid-release,phases,resume}.test.ts",
   "src/formats/qemu-img.test.ts",
   "src/identity/keystone/keystone.test.ts",
   "src/rollout/balancers/**",

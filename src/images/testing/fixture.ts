@@ -20,7 +20,8 @@ import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
-import { MemoryDatabase, memoryImages, memoryImports, memoryMembers, memoryUploads } from "./memory-repositories.ts";
+import { memoryImports } from "./memory-imports.ts";
+import { MemoryDatabase, memoryImages, memoryMembers, memoryUploads } from "./memory-repositories.ts";
 import { memoryTasks } from "./memory-tasks.ts";
 
 const person = (projectId: string | null, isAdmin = false): Caller => ({

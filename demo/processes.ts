@@ -60,11 +60,19 @@ export function binary(name: "glance-api" | "glance-manage" | "glance-rollout"):
 }
 
 /** A process in a session of its own, whose output goes to `logFile`. */
-export function startDetached(command: readonly string[], options: { logFile: string; cwd: string }): ChildProcess {
+export function startDetached(
+  command: readonly string[],
+  options: { logFile: string; cwd: string; env?: NodeJS.ProcessEnv },
+): ChildProcess {
   const [program = "", ...args] = command;
   const log = openSync(options.logFile, "a");
   try {
-    const child = spawn(program, args, { stdio: ["ignore", log, log], detached: true, cwd: options.cwd });
+    const child = spawn(program, args, {
+      stdio: ["ignore", log, log],
+      detached: true,
+      cwd: options.cwd,
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
     child.unref();
     return child;
   } finally {

@@ -25,6 +25,7 @@ const needed = [
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },
   { package: "glance-common", programs: ["glance-manage"] },
+  { package: "glance-api", programs: ["glance-api"] },
   { package: "keystone", programs: ["keystone-manage"] },
   { package: "openssl", programs: ["openssl"] },
 ] as const;

@@ -92,7 +92,11 @@ export class DatabaseView {
     if (this.#lease) return;
     await ensureTables(db, rolloutTables);
     const { clock, onWait } = this.#options;
-    this.#lease = await RolloutLease.take(db, { clock, signal, ...(onWait && { onWait }) });
+    this.#lease = await RolloutLease.take(createRolloutLeaseRepository(db), {
+      clock,
+      signal,
+      ...(onWait && { onWait }),
+    });
   }
 
   /** Right before an act. Returns a signal that aborts when acting has to stop. Throws rollout.lease_lost. */

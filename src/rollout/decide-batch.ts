@@ -6,18 +6,26 @@ import { decideNode, isDone, isServing, isSettled } from "./decide-node.ts";
 import type { Decision } from "./decision.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
 
+const reasonsMax = 8;
+
 /** Those to move on, first things first. One that is out of rotation or down comes first: it costs no capacity. */
 export function nodesInHand(plan: Plan, seen: Snapshot): readonly NodeView[] {
   const inOrder = plan.way === "back" ? seen.nodes.toReversed() : seen.nodes;
-  const left = inOrder.filter((node) => !isDone(plan, node)).sort((a, b) => rank(plan, a) - rank(plan, b));
-  const begun = left.filter((node) => isBegun(plan, node));
+  const byRank: NodeView[][] = ranks.map(() => []);
+  for (const node of inOrder) if (!isDone(plan, node)) byRank[rank(plan, node)]?.push(node);
+  const left = byRank.flat();
+  const begun = byRank.slice(0, begunRanks).flat();
   // Until the schema is ready for the target one node is out, and no more: it could not come back as either release's best.
   const schemaReady = seen.due !== "expand" && seen.due !== "migrate";
   const places = schemaReady ? batchEnd(plan, seen.nodes.length - left.length) - (seen.nodes.length - left.length) : 1;
   return left.slice(0, Math.max(places, schemaReady ? begun.length : 1));
 }
 
-function rank(plan: Plan, node: NodeView): number {
+const ranks = [0, 1, 2, 3, 4] as const;
+/** The first so many are of nodes whose way has begun. */
+const begunRanks = 3;
+
+function rank(plan: Plan, node: NodeView): (typeof ranks)[number] {
   const atTarget = (node.release ?? node.configRelease) === plan.target;
   if (node.process !== "running" || node.rotation.state !== "ready") return atTarget ? 0 : 1;
   // In rotation at the target but not well: waited for before another one is taken out.
@@ -26,7 +34,7 @@ function rank(plan: Plan, node: NodeView): number {
 }
 
 function isBegun(plan: Plan, node: NodeView): boolean {
-  return rank(plan, node) <= 2;
+  return rank(plan, node) < begunRanks;
 }
 
 /** How many nodes serve the target when the batch that follows `done` of them is over. */
@@ -44,10 +52,14 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
   const waits: Extract<Decision, { do: "wait" }>[] = [];
   let pause: Decision | undefined;
   let comesBack = false;
+  // Asked once for all of them: a batch of thousands would otherwise look at the whole fleet for each of its nodes.
+  const serving = seen.nodes.filter(isServing).length;
+  let between: { readonly decision: Decision | undefined } | undefined;
   for (const node of inHand) {
     const isNext = !isBegun(plan, node);
     if (isNext && pause) continue;
-    const decision = (isNext ? decideBetween(plan, seen) : undefined) ?? decideNode(plan, seen, node);
+    if (isNext) between ??= { decision: decideBetween(plan, seen) };
+    const decision = (isNext ? between?.decision : undefined) ?? decideNode(plan, seen, node, serving);
     if (decision.do === "wait") {
       waits.push(decision);
       // A node that finishes long transfers does so without us.
@@ -60,7 +72,13 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
   if (!first) return pause;
   if (others.length === 0) return first;
   const also = others.map((wait) => wait.key).filter((key) => key !== first.key);
-  return { ...first, why: [...new Set(waits.map((wait) => wait.why))].join("; "), also: [...new Set(also)] };
+  return { ...first, why: someOf([...new Set(waits.map((wait) => wait.why))]), also: [...new Set(also)] };
+}
+
+/** A line stays a line, however many nodes are waited for. */
+function someOf(reasons: readonly string[]): string {
+  const told = reasons.slice(0, reasonsMax).join("; ");
+  return reasons.length > reasonsMax ? `${told}; and ${reasons.length - reasonsMax} more` : told;
 }
 
 /** What has to be so before another node is taken out. */

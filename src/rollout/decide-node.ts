@@ -23,17 +23,18 @@ function unproven(node: NodeView): boolean {
   return node.starts > 0 && node.gate === "untested";
 }
 
-export function decideNode(plan: Plan, seen: Snapshot, node: NodeView): Decision {
+/** `serving`: how many nodes of the fleet do at this moment. */
+export function decideNode(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {
   if (node.process === "gone") return decideGone(plan, seen, node);
   if (node.process === "stopping") return decideStopping(plan, node);
-  return node.release === plan.target ? decideNew(plan, seen, node) : decideOld(plan, seen, node);
+  return node.release === plan.target ? decideNew(plan, seen, node, serving) : decideOld(plan, seen, node, serving);
 }
 
-function decideOld(plan: Plan, seen: Snapshot, node: NodeView): Decision {
+function decideOld(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {
   if (plan.strategy === "handover" && node.handsOver && isServing(node)) return decideHandOver(plan, seen, node);
   const { rotation } = node;
   if (rotation.state === "ready") {
-    const after = othersServing(seen, node);
+    const after = othersServing(serving, node);
     // A node that serves nobody costs nothing when it goes.
     if (isServing(node) && after < plan.servingMin) {
       const why = `draining ${node.name} would leave ${after} serving; the floor is ${plan.servingMin}`;
@@ -97,13 +98,13 @@ function decideGone(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   return { do: "start", phase: "nodes", node: name, why: `it is installed as ${plan.target}` };
 }
 
-function decideNew(plan: Plan, seen: Snapshot, node: NodeView): Decision {
+function decideNew(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {
   const { name, rotation } = node;
   if (rotation.state === "ready") {
     if (unproven(node)) {
       // The balancer lost what it was told. Out again, unless too few would serve: then the probe finds it in rotation.
       // A node that was handed over was never out, and is probed where it is.
-      const free = plan.strategy !== "handover" && othersServing(seen, node) >= plan.servingMin;
+      const free = plan.strategy !== "handover" && othersServing(serving, node) >= plan.servingMin;
       const why = "it is in rotation without having been probed";
       return { do: free ? "drain" : "probe", phase: "nodes", node: name, why };
     }
@@ -131,8 +132,8 @@ function decideNew(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   };
 }
 
-function othersServing(seen: Snapshot, node: NodeView): number {
-  return seen.nodes.filter((other) => other !== node && isServing(other)).length;
+function othersServing(serving: number, node: NodeView): number {
+  return serving - (isServing(node) ? 1 : 0);
 }
 
 /** Waits for the same thing up to `msMax`, then leaves it to a person. */

@@ -92,12 +92,13 @@ export class FleetWorld implements World {
       // All at once, and what is told of several failures does not depend on which came first.
       await Promise.allSettled(looks);
       const [sight, rotation, nodes] = [await looks[0], await looks[1], await looks[2]];
+      const rowOf = rowFinder(sight.rows);
       const views = nodes.map(({ node, seen, health }) => {
         const view = rotation.get(node.name);
         if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
         // Held out of rotation by a file, its health check says no more than that.
         const healthy = health.ok || (health.heldOut && view.state !== "ready");
-        return this.#toView(node, seen, healthy, view, sight.rows);
+        return this.#toView(node, seen, healthy, view, rowOf(node, seen.pid));
       });
       const { due, strangers, request } = sight;
       const canary = (await this.#canary?.look(views, limit)) ?? null;
@@ -153,10 +154,9 @@ export class FleetWorld implements World {
     seen: NodeObservation,
     healthy: boolean,
     rotation: RotationView,
-    rows: readonly SeenNode[],
+    found: SeenNode | undefined,
   ): NodeView {
     const { name } = node;
-    const found = rows.find(({ record }) => record.pid === seen.pid && isRowOf(record, node));
     const row = found?.record;
     const { process, processMs } = this.#processOf(name, seen, healthy, row?.state === "draining");
     const release = row && isReleaseId(row.release) ? row.release : seen.configRelease;
@@ -285,6 +285,11 @@ function backupElsewhere(events: readonly JournalEvent[]): string | undefined {
   return String(finishedAt);
 }
 
-function isRowOf(record: SeenNode["record"], node: FleetNode): boolean {
-  return record.name === node.name || record.address === node.address;
+/** The row of a node's process, by its name or its address; found without looking through the rows of all other nodes. */
+function rowFinder(rows: readonly SeenNode[]): (node: FleetNode, pid: number | null) => SeenNode | undefined {
+  const byPid = Map.groupBy(rows, ({ record }) => record.pid);
+  return (node, pid) => {
+    const own = pid === null ? [] : (byPid.get(pid) ?? []);
+    return own.find(({ record }) => record.name === node.name || record.address === node.address);
+  };
 }

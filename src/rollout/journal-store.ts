@@ -1,5 +1,6 @@
 // The journal's copy in the database: what makes a rollout go on from any host. It may be away for a while; entries then wait, and are
 // written later, in their order.
+import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, isServiceError } from "../core/errors.ts";
 import type { StoredEntry, StoredRollout } from "../db/repositories/rollout-journal-repository.ts";
 import { withDeadline } from "./deadline.ts";
@@ -23,10 +24,12 @@ export class JournalMirror {
   readonly #store: JournalStore;
   readonly #rolloutId: string;
   #waiting: ChainedLine[];
-  #awayUntilMs = 0;
+  readonly #clock: Clock;
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(store: JournalStore, rolloutId: string, waiting: readonly ChainedLine[]) {
+  constructor(store: JournalStore, rolloutId: string, waiting: readonly ChainedLine[], clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
     this.#rolloutId = rolloutId;
     this.#waiting = [...waiting];
   }
@@ -39,7 +42,7 @@ export class JournalMirror {
   /** Throws rollout.lease_lost and rollout.journal_broken; a database that is away is no failure. */
   async add(line: ChainedLine): Promise<void> {
     this.#waiting.push(line);
-    if (performance.now() >= this.#awayUntilMs) await this.flush();
+    if (this.#clock.monotonicMs() >= this.#awayUntilMs) await this.flush();
   }
 
   /** The same for what waits from before. */
@@ -48,12 +51,11 @@ export class JournalMirror {
       const some = this.#waiting.slice(0, entriesMax);
       const { signal } = new AbortController();
       try {
-        await withDeadline("the journal in the database", addMsMax, signal, () =>
-          this.#store.add(this.#rolloutId, some),
-        );
+        const add = () => this.#store.add(this.#rolloutId, some);
+        await withDeadline("the journal in the database", addMsMax, signal, add, "rollout.driver_failed", this.#clock);
       } catch (error) {
         if (!isServiceError(error) || !isAway(error.code)) throw error;
-        this.#awayUntilMs = performance.now() + awayMs;
+        this.#awayUntilMs = this.#clock.monotonicMs() + awayMs;
         return;
       }
       this.#waiting = this.#waiting.slice(some.length);

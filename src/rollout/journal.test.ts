@@ -10,6 +10,7 @@ import { systemClock } from "../core/clock.ts";
 import { acquireFleetLock } from "./fleet-lock.ts";
 import { Journal } from "./journal.ts";
 import { chainLine, chainStart, findBreak, hashOf } from "./journal-chain.ts";
+import { journalFolder } from "./journal-disk.ts";
 import type { JournalEvent } from "./journal-event.ts";
 import { isFinished, readJournals } from "./journal-file.ts";
 import { MemoryJournalStore } from "./testing/memory-journal-store.ts";
@@ -24,7 +25,8 @@ const openWith = (
   folder: string,
   store: MemoryJournalStore,
   onEvent: (event: JournalEvent) => void = () => undefined,
-) => Journal.open({ folder, fleet: "glance", target: "ocata", clock: systemClock, onEvent, store });
+) =>
+  Journal.open({ disk: journalFolder(folder), fleet: "glance", target: "ocata", clock: systemClock, onEvent, store });
 const textsOf = (events: readonly { readonly text: string }[]) => events.map((event) => event.text);
 const note = (text: string) => ({ kind: "observation", phase: "nodes", text }) as const;
 const finish = { kind: "decision", phase: "done", text: "end", data: { do: "finish" } } as const;

@@ -1,26 +1,16 @@
 // The journal of a rollout while it is written: each entry is in the database, where that answers, and on disk before the next thing is
 // done. Opening it brings both copies together, so that a rollout goes on from another folder or host.
-import { type FileHandle, mkdir, open, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { StoredRollout } from "../db/repositories/rollout-journal-repository.ts";
 import { type ChainedLine, chainLine, chainStart, findBreak, hashOf, parseEntry } from "./journal-chain.ts";
+import type { JournalDisk, JournalPen } from "./journal-disk.ts";
 import type { JournalEvent, JournalWriter, NewEvent } from "./journal-event.ts";
-import {
-  compareStamps,
-  isEnd,
-  isFinished,
-  type JournalFile,
-  journalEnding,
-  parseRolloutId,
-  readJournals,
-  unusable,
-} from "./journal-file.ts";
+import { compareStamps, isEnd, isFinished, type JournalFile, parseRolloutId } from "./journal-file.ts";
 import { JournalMirror, type JournalStore } from "./journal-store.ts";
 
 export type OpenJournalOptions = {
-  readonly folder: string;
+  readonly disk: JournalDisk;
   readonly fleet: string;
   readonly target: string;
   readonly clock: Clock;
@@ -34,7 +24,7 @@ export class Journal implements JournalWriter {
   readonly rolloutId: string;
   /** Those that were there when it was opened, and all since. */
   readonly events: JournalEvent[];
-  readonly #file: FileHandle;
+  readonly #pen: JournalPen;
   readonly #clock: Clock;
   readonly #onEvent: (event: JournalEvent) => void;
   readonly #mirror: JournalMirror;
@@ -42,14 +32,14 @@ export class Journal implements JournalWriter {
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    file: FileHandle,
+    pen: JournalPen,
     id: string,
     lines: readonly string[],
     mirror: JournalMirror,
     of: OpenJournalOptions,
   ) {
     this.rolloutId = id;
-    this.#file = file;
+    this.#pen = pen;
     this.events = lines.flatMap((line) => parseEntry(line) ?? []);
     const last = lines.at(-1);
     this.#previous = last === undefined ? chainStart(id) : hashOf(last);
@@ -63,25 +53,21 @@ export class Journal implements JournalWriter {
    * Throws rollout.fleet_invalid where the folder cannot be used, rollout.lease_lost, and the database's errors.
    */
   static async open(options: OpenJournalOptions): Promise<Journal> {
-    const { folder, fleet, target, clock, store } = options;
+    const { disk, fleet, target, clock, store } = options;
     const going = await Journal.openUnfinished(options);
     if (going) return going;
-    const taken = [...(await readJournals(folder, fleet, target)), ...(await store.list())];
+    const taken = [...(await disk.read(fleet, target)), ...(await store.list())];
     const names = new Set(taken.map(({ rolloutId }) => rolloutId));
     return Journal.#begin(options, newName(`${fleet}-${target}`, clock.nowMs(), names));
   }
 
   /** The same, but begins none: undefined where there is nothing to go on with. */
   static async openUnfinished(options: OpenJournalOptions): Promise<Journal | undefined> {
-    const { folder, fleet, target, store } = options;
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      throw unusable(folder, error);
-    }
-    const [files, stored] = [await readJournals(folder, fleet, target), await store.list()];
+    const { disk, fleet, target, store, clock } = options;
+    const [files, stored] = [await disk.read(fleet, target), await store.list()];
     const over = rolloutsOver(stored);
-    for (const file of files.filter((one) => isFinished(one) && !over.has(one.rolloutId))) await catchUp(store, file);
+    for (const file of files.filter((one) => isFinished(one) && !over.has(one.rolloutId)))
+      await catchUp(store, file, clock);
     const going = newestUnfinished(files, stored, { fleet, target });
     if (going === undefined) return undefined;
     return Journal.#goOn(
@@ -92,22 +78,21 @@ export class Journal implements JournalWriter {
   }
 
   static async #begin(options: OpenJournalOptions, id: string): Promise<Journal> {
-    const path = join(options.folder, `${id}${journalEnding}`);
-    const file = await open(path, "ax", 0o640).catch((error: unknown) => Promise.reject(unusable(path, error)));
-    return new Journal(file, id, [], new JournalMirror(options.store, id, []), options);
+    const mirror = new JournalMirror(options.store, id, [], options.clock);
+    return new Journal(await options.disk.begin(id), id, [], mirror, options);
   }
 
   static async #goOn(options: OpenJournalOptions, id: string, file: JournalFile | undefined): Promise<Journal> {
     const stored = (await options.store.read(id)).map(({ entry }) => entry);
-    const path = join(options.folder, `${id}${journalEnding}`);
     const onDisk = file?.lines ?? [];
     const common = Math.min(stored.length, onDisk.length);
     const forked = stored.slice(0, common).some((line, index) => line !== onDisk[index]);
     // The database's copy is written under the lease, so it is the one that counts; the other one is kept for whoever wants to know.
     const lines = forked || stored.length > onDisk.length ? stored : onDisk;
-    const handle = await prepareFile(path, { file, forked, missing: forked ? stored : stored.slice(onDisk.length) });
+    const missing = forked ? stored : stored.slice(onDisk.length);
+    const pen = await options.disk.goOn(id, { file, forked, missing });
     const waiting = lines.slice(stored.length).flatMap(toChained);
-    const journal = new Journal(handle, id, lines, new JournalMirror(options.store, id, waiting), options);
+    const journal = new Journal(pen, id, lines, new JournalMirror(options.store, id, waiting, options.clock), options);
     await journal.#mirror.flush();
     await journal.#noteWhatIsWrong(lines, forked);
     return journal;
@@ -134,12 +119,7 @@ export class Journal implements JournalWriter {
       const line = chainLine({ seq, time: new Date(this.#clock.nowMs()).toISOString(), ...event }, this.#previous);
       // The database first: whoever has lost the lease must not write that it goes on.
       await this.#mirror.add(line);
-      try {
-        await this.#file.appendFile(`${line.entry}\n`);
-        await this.#file.datasync();
-      } catch (error) {
-        throw unusable(this.rolloutId, error);
-      }
+      await this.#pen.append(`${line.entry}\n`);
       this.#previous = line.hash;
       const whole = JSON.parse(line.entry) as JournalEvent;
       this.events.push(whole);
@@ -160,7 +140,7 @@ export class Journal implements JournalWriter {
       // Somebody else's by now; what they wrote counts.
       if (!(error instanceof ServiceError)) throw error;
     } finally {
-      await this.#file.close();
+      await this.#pen.close();
     }
   }
 }
@@ -189,37 +169,12 @@ function rolloutsOver(stored: readonly StoredRollout[]): ReadonlySet<string> {
 }
 
 /** What ended on this disk while the database was away is written there now. */
-async function catchUp(store: JournalStore, file: JournalFile): Promise<void> {
+async function catchUp(store: JournalStore, file: JournalFile, clock: Clock): Promise<void> {
   const stored = await store.read(file.rolloutId);
   if (stored.some(({ entry }, index) => entry !== file.lines[index])) return;
-  const mirror = new JournalMirror(store, file.rolloutId, file.lines.slice(stored.length).flatMap(toChained));
+  const waiting = file.lines.slice(stored.length).flatMap(toChained);
+  const mirror = new JournalMirror(store, file.rolloutId, waiting, clock);
   await mirror.flush();
-}
-
-/** A file that holds the entries that count, opened for more. */
-async function prepareFile(
-  path: string,
-  state: { file: JournalFile | undefined; forked: boolean; missing: readonly string[] },
-): Promise<FileHandle> {
-  const { file, forked, missing } = state;
-  try {
-    if (file && forked) await rename(path, `${path}.aside-${Date.now()}`);
-    if (file && !forked) {
-      // A line that was cut short by a crash was never acknowledged.
-      const handle = await open(path, "r+");
-      await handle.truncate(file.bytes);
-      await handle.sync();
-      await handle.close();
-    } else await writeFile(path, "", { flag: "ax", mode: 0o640 });
-    const handle = await open(path, "a");
-    if (missing.length > 0) {
-      await handle.appendFile(missing.map((line) => `${line}\n`).join(""));
-      await handle.datasync();
-    }
-    return handle;
-  } catch (error) {
-    throw unusable(path, error);
-  }
 }
 
 function toChained(entry: string): ChainedLine[] {

@@ -33,10 +33,13 @@ testOnDatabases("lease: somebody who renews it is named and left alone", "newton
     ...systemClock,
     sleep: async () => void (await other.renew({ holder: "a", fence: 1 }, 3_600)),
   };
-  await assert.rejects(RolloutLease.take(db, { clock, signal, onWait: (told) => waited.push(told) }), {
-    code: "schema.locked",
-    message: /under way \(process 1 of a\)/,
-  });
+  await assert.rejects(
+    RolloutLease.take(createRolloutLeaseRepository(db), { clock, signal, onWait: (told) => waited.push(told) }),
+    {
+      code: "schema.locked",
+      message: /under way \(process 1 of a\)/,
+    },
+  );
   assert.deepEqual(waited, ["process 1 of a"]);
 });
 
@@ -45,10 +48,18 @@ testOnDatabases(
   "newton",
   async ({ db, another }) => {
     await prepare(db);
-    const first = await RolloutLease.take(db, { clock: systemClock, signal, claim: elsewhere("a") });
+    const first = await RolloutLease.take(createRolloutLeaseRepository(db), {
+      clock: systemClock,
+      signal,
+      claim: elsewhere("a"),
+    });
     const otherDb = await another();
     await db.run(`UPDATE perennial_rollout_lease SET expires_at = ${db.dialect.nowSql}`);
-    const second = await RolloutLease.take(otherDb, { clock: systemClock, signal, claim: elsewhere("b") });
+    const second = await RolloutLease.take(createRolloutLeaseRepository(otherDb), {
+      clock: systemClock,
+      signal,
+      claim: elsewhere("b"),
+    });
     try {
       assert.equal(second.held.fence, first.held.fence + 1);
       const journal = createRolloutJournalRepository(db);
@@ -84,7 +95,7 @@ testOnDatabases(
   async ({ db, another }) => {
     await prepare(db);
     const otherDb = await another();
-    await (await RolloutLease.take(db, { clock: systemClock, signal })).release();
+    await (await RolloutLease.take(createRolloutLeaseRepository(db), { clock: systemClock, signal })).release();
     const found = await createRolloutLeaseRepository(db).find();
     assert(found?.expired);
     const both = await Promise.all(
@@ -104,7 +115,7 @@ testOnDatabases("lease: that of a dead process of this host need not run out", "
   const [pid, , ...host] = claim.process.split(" ");
   // Our own id at another time: its process is gone, and the id was given out again.
   await repository.take({ ...claim, process: [pid, "1", ...host].join(" ") }, undefined, 3_600);
-  const lease = await RolloutLease.take(db, { clock: systemClock, signal });
+  const lease = await RolloutLease.take(createRolloutLeaseRepository(db), { clock: systemClock, signal });
   assert.equal(lease.held.fence, 2);
   await lease.release();
 });
@@ -116,7 +127,7 @@ testOnDatabases(
     await prepare(db);
     let nowMs = 0;
     const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
-    const lease = await RolloutLease.take(db, { clock, signal });
+    const lease = await RolloutLease.take(createRolloutLeaseRepository(db), { clock, signal });
     nowMs = 60_000;
     lease.beat();
     const before = lease.mayAct;

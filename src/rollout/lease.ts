@@ -8,12 +8,11 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
-import type { Database } from "../db/database.ts";
 import {
-  createRolloutLeaseRepository,
   type LeaseClaim,
   type LeaseRow,
   leaseLost,
+  type RolloutLeaseRepository,
 } from "../db/repositories/rollout-lease-repository.ts";
 
 /** By the database's clock, which counts in seconds. */
@@ -32,40 +31,47 @@ export type TakeOptions = {
   readonly claim?: LeaseClaim;
   /** Told once when the lease of somebody who seems to be gone is waited for. */
   readonly onWait?: (told: string) => void;
+  /** Calls `work` again and again until what it returns is called. Absent: by a timer that keeps no process alive. */
+  readonly every?: Every;
+};
+export type Every = (ms: number, work: () => void) => () => void;
+
+const everyByTimer: Every = (ms, work) => {
+  const timer = setInterval(work, ms).unref();
+  return () => clearInterval(timer);
 };
 
 export class RolloutLease {
   readonly held: HeldLease;
-  readonly #db: Database;
+  readonly #repository: RolloutLeaseRepository;
   readonly #clock: Clock;
   readonly #lost = new AbortController();
   #unsure = new AbortController();
   #confirmedMs: number;
-  #timer: NodeJS.Timeout;
+  readonly #endBeats: () => void;
   #renewing: Promise<void> | null = null;
 
-  private constructor(db: Database, clock: Clock, held: HeldLease, confirmedMs: number) {
-    this.#db = db;
-    this.#clock = clock;
+  private constructor(repository: RolloutLeaseRepository, of: TakeOptions, held: HeldLease, confirmedMs: number) {
+    this.#repository = repository;
+    this.#clock = of.clock;
     this.held = held;
     this.#confirmedMs = confirmedMs;
-    this.#timer = setInterval(() => this.beat(), renewEveryMs).unref();
+    this.#endBeats = (of.every ?? everyByTimer)(renewEveryMs, () => this.beat());
   }
 
   /**
    * Takes the lease, also from a process of this host that is surely dead. One that may live is waited for until its lease is over, and
    * where it is renewed meanwhile this throws schema.locked, naming the holder.
    */
-  static async take(db: Database, options: TakeOptions): Promise<RolloutLease> {
+  static async take(repository: RolloutLeaseRepository, options: TakeOptions): Promise<RolloutLease> {
     const { clock, signal, claim = ownClaim() } = options;
-    const repository = createRolloutLeaseRepository(db);
     let watched: LeaseRow | undefined;
     for (;;) {
       const askedMs = clock.monotonicMs();
       const found = await repository.find();
       if (!found || found.expired || isDeadHere(found)) {
         const fence = await repository.take(claim, found, leaseSeconds);
-        if (fence !== undefined) return new RolloutLease(db, clock, { holder: claim.holder, fence }, askedMs);
+        if (fence !== undefined) return new RolloutLease(repository, options, { holder: claim.holder, fence }, askedMs);
       } else if (watched && (watched.renewals !== found.renewals || watched.holder !== found.holder)) {
         throw lockedBy(found.told);
       } else if (!watched) {
@@ -94,12 +100,12 @@ export class RolloutLease {
     this.#lost.signal.throwIfAborted();
     if (this.#clock.monotonicMs() - this.#confirmedMs < freshMs) return;
     const askedMs = this.#clock.monotonicMs();
-    if (await createRolloutLeaseRepository(this.#db).renew(this.held, leaseSeconds)) {
+    if (await this.#repository.renew(this.held, leaseSeconds)) {
       this.#confirmedMs = Math.max(this.#confirmedMs, askedMs);
       if (this.#unsure.signal.aborted) this.#unsure = new AbortController();
       return;
     }
-    const row = await createRolloutLeaseRepository(this.#db).find();
+    const row = await this.#repository.find();
     const error = leaseLost(row?.told ?? "somebody who removed the lease");
     this.#lost.abort(error);
     throw error;
@@ -107,9 +113,9 @@ export class RolloutLease {
 
   /** Gives it back, so that the next run need not wait. Safe to call twice. */
   async release(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#endBeats();
     await this.#renewing;
-    if (!this.#lost.signal.aborted) await createRolloutLeaseRepository(this.#db).release(this.held);
+    if (!this.#lost.signal.aborted) await this.#repository.release(this.held);
   }
 
   /** A sign of life, now and then; stops us where the last one is too long ago. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Journal } from "./journal.ts";
+import { journalFolder } from "./journal-disk.ts";
 import type { NewEvent } from "./journal-event.ts";
 import { readHistory, reportOf, stateOf } from "./rollout-history.ts";
 import { MemoryJournalStore } from "./testing/memory-journal-store.ts";
@@ -27,7 +28,14 @@ async function write(folder: string, store: MemoryJournalStore, events: readonly
   let nowMs = Date.parse("2026-01-01T00:00:00Z");
   const clock = { nowMs: () => (nowMs += 10_000), monotonicMs: () => nowMs, sleep: async () => undefined };
   const onEvent = () => undefined;
-  const journal = await Journal.open({ folder, fleet: "glance", target: "ocata", clock, onEvent, store });
+  const journal = await Journal.open({
+    disk: journalFolder(folder),
+    fleet: "glance",
+    target: "ocata",
+    clock,
+    onEvent,
+    store,
+  });
   for (const event of events) await journal.append(event);
   await journal.close();
   return journal;

@@ -31,6 +31,23 @@ const seen: Seen = {
   canary: null,
 };
 const done: Seen = { ...seen, nodes: [{ ...node, release: "ocata" }], due: "nothing" };
+const floorOfOne: RunnerOptions["plan"] = {
+  way: "forward",
+  target: "ocata",
+  servingMin: 1,
+  drain: { msMax: 10_000, policy: "wait" },
+  settleMsMax: 1_000,
+  startMsMax: 5_000,
+  batches: [1],
+  healthMsMax: 5_000,
+  minHealthyMs: 0,
+  soakMs: 0,
+  canary: null,
+  startsMax: 2,
+  failuresMax: 3,
+  strangersMsMax: 1_000,
+  until: null,
+};
 const failure = (code: ErrorCode, text = "no") => new ServiceError(code, text);
 
 type Ran = { readonly end: RunEnd; readonly events: readonly NewEvent[]; readonly sleptMs: number };
@@ -38,23 +55,7 @@ async function run(world: Partial<World>, change: Partial<RunnerOptions> = {}): 
   const events: NewEvent[] = [];
   let nowMs = 0;
   const end = await runRollout({
-    plan: {
-      way: "forward",
-      target: "ocata",
-      servingMin: 0,
-      drain: { msMax: 10_000, policy: "wait" },
-      settleMsMax: 1_000,
-      startMsMax: 5_000,
-      batches: [1],
-      healthMsMax: 5_000,
-      minHealthyMs: 0,
-      soakMs: 0,
-      canary: null,
-      startsMax: 2,
-      failuresMax: 3,
-      strangersMsMax: 1_000,
-      until: null,
-    },
+    plan: { ...floorOfOne, servingMin: 0 },
     world: { observe: async () => seen, act: async () => ({ text: "done" }), ...world },
     journal: {
       append: async (event) => {
@@ -204,27 +205,8 @@ test("a wait is journaled once, and then its progress every now and then", async
 
 test("as far as it was asked to go, or given up: both end the run, and are in the journal", async () => {
   const ready = async () => ({ ...done, due: "contract" as const });
-  const plan = {
-    way: "forward",
-    target: "ocata",
-    servingMin: 0,
-    drain: { msMax: 1, policy: "wait" },
-    settleMsMax: 1,
-  } as const;
-  const whole = {
-    ...plan,
-    startMsMax: 1,
-    batches: [1] as [number],
-    healthMsMax: 1,
-    minHealthyMs: 0,
-    soakMs: 0,
-    canary: null,
-    startsMax: 1,
-    failuresMax: 1,
-    strangersMsMax: 1,
-    until: "nodes",
-  } as const;
-  const reached = await run({ observe: ready }, { plan: whole });
+  const plan = { ...floorOfOne, servingMin: 0, until: "nodes" } as const;
+  const reached = await run({ observe: ready }, { plan });
   assert.deepEqual([reached.end.end, reached.events.at(-1)?.data?.do], ["reached", "reach"]);
   const request = { do: "abort", told: "ops" } as const;
   const aborted = await run({ observe: async () => ({ ...seen, request }) });
@@ -251,23 +233,7 @@ test("a verdict is journaled with its figures, once; a failed one ends the run s
   const group = { nodes: ["n1"], requests: 1_000, errors: 0, p99Ms: 5 };
   const figures = { windowMs: 60_000, new: group, old: { ...group, nodes: ["n2"] } };
   const canary = { windowMs: 1_000, requestsMin: 1, errorRateMax: 0, p99RatioMax: 2, onFailure: "rollback" } as const;
-  const plan: RunnerOptions["plan"] = {
-    way: "forward",
-    target: "ocata",
-    servingMin: 0,
-    drain: { msMax: 10_000, policy: "wait" },
-    settleMsMax: 1_000,
-    batches: [1],
-    startMsMax: 1_000,
-    healthMsMax: 1_000,
-    minHealthyMs: 0,
-    canary,
-    soakMs: 0,
-    startsMax: 1,
-    failuresMax: 3,
-    strangersMsMax: 1_000,
-    until: "canary",
-  };
+  const plan = { ...floorOfOne, servingMin: 0, canary, until: "canary" } as const;
   const both: Seen = { ...seen, nodes: [{ ...fresh, gate: "passed" }, old], due: "contract", canary: figures };
   const passed = await run({ observe: async () => both }, { plan });
   assert.deepEqual(
@@ -278,4 +244,54 @@ test("a verdict is journaled with its figures, once; a failed one ends the run s
   const worse = { ...figures, new: { ...group, errors: 20 } };
   const failed = await run({ observe: async () => ({ ...both, canary: worse }) }, { plan });
   assert.deepEqual([failed.end.end, failed.events.at(-1)?.data?.verdict], ["retreat", "failed"]);
+});
+
+test("an action that is due again is made on a new look only: what allowed it may be gone", async () => {
+  const other: NodeView = { ...node, name: "n2" };
+  const died: NodeView = { ...other, process: "gone", release: null, healthy: false };
+  let looks = 0;
+  const acts: string[] = [];
+  const { end } = await run(
+    {
+      // The balancer was told, and does not show it; a moment later the only other node dies.
+      observe: async () => ({ ...seen, nodes: [{ ...node }, looks++ < 2 ? other : died], due: "contract" }),
+      act: async (action) => {
+        acts.push(`${action.do} ${"node" in action ? action.node : ""}`);
+        return { text: "done" };
+      },
+    },
+    { plan: { ...floorOfOne, batches: [2] } },
+  );
+  assert.equal(acts.filter((act) => act === "drain n1").length, 1, acts.join());
+  assert.equal(end.end, "paused");
+});
+
+test("what was seen too long ago is not acted upon, and where that happens again and again it pauses", async () => {
+  let nowMs = 0;
+  let acts = 0;
+  const texts: string[] = [];
+  const change = (slow: () => boolean): Partial<RunnerOptions> => ({
+    clock: { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep: async () => undefined },
+    journal: {
+      append: async (event) => {
+        texts.push(event.text);
+        if (slow()) nowMs += 30_000;
+        return { ...event, seq: texts.length, time: "" };
+      },
+    },
+  });
+  const world = { observe: async () => (acts > 0 ? done : seen), act: async () => ({ text: `done ${++acts}` }) };
+  const once = await run(
+    world,
+    change(() => texts.length === 1),
+  );
+  assert.deepEqual([once.end.end, acts], ["finished", 1]);
+  assert.equal(texts[1], "not done: the look it rests on is 30 s old by now");
+  acts = 0;
+  const always = await run(
+    world,
+    change(() => true),
+  );
+  assert.deepEqual([always.end.end, acts], ["paused", 0]);
+  assert.match(always.end.end === "paused" ? always.end.why : "", /writing the journal took 30 s, 3 times/);
 });

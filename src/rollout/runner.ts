@@ -55,6 +55,9 @@ export type RunnerOptions = {
   readonly progressMs: number;
 };
 
+/** What was seen longer ago than this is not acted upon: a floor that held then may not hold now. */
+const staleMsMax = 10_000;
+
 export async function runRollout(options: RunnerOptions): Promise<RunEnd> {
   return new Runner(options).run();
 }
@@ -72,6 +75,11 @@ class Runner {
   #blindSinceMs: number | null = null;
   /** The last action that succeeded, and how often it was decided again right after. */
   #done: { key: string; repeats: number } = { key: "", repeats: 0 };
+  /** The action that was decided again right after it was done, and for which the world was given a moment to show it. */
+  #doubted = "";
+  #lookedAtMs = 0;
+  /** How often in a row a look was too old when its decision was in the journal. */
+  #stale = 0;
   #phase: Phase = "backup";
 
   constructor(options: RunnerOptions) {
@@ -131,6 +139,7 @@ class Runner {
     const { world, clock, signal, blindMsMax } = this.#options;
     try {
       const seen = await world.observe(signal);
+      this.#lookedAtMs = clock.monotonicMs();
       this.#blindSinceMs = null;
       return { ...seen, memory: this.#memory(seen, clock.monotonicMs()) };
     } catch (error) {
@@ -185,9 +194,16 @@ class Runner {
 
   async #act(decision: Action, seen: Snapshot): Promise<RunEnd | undefined> {
     const { plan, world, clock, signal } = this.#options;
+    const name = actionKey(decision);
+    if (this.#done.key === name && this.#doubted !== name) {
+      // Done before, and due again: the world may need a moment to show it. What is done then rests on a look of then.
+      this.#doubted = name;
+      await this.#sleep();
+      return undefined;
+    }
+    this.#doubted = "";
     this.#forgetWaits(decision);
     const node = "node" in decision ? seen.nodes.find((one) => one.name === decision.node) : undefined;
-    const name = actionKey(decision);
     const facts = node
       ? { sessions: node.rotation.sessions, ...(node.transfers && { transfers: node.transfers }) }
       : {};
@@ -200,9 +216,9 @@ class Runner {
         why: `${name} was done again and again, but its effect is not seen`,
       });
     }
-    // Done before, and due again: the world may need a moment to show it.
-    if (this.#done.repeats > 0) await this.#sleep();
     const startedMs = clock.monotonicMs();
+    if (startedMs - this.#lookedAtMs > staleMsMax) return this.#lookAgain(decision, startedMs - this.#lookedAtMs);
+    this.#stale = 0;
     const report: Report = async (text, data) => this.#journal("action", decision, text, data);
     try {
       const { text, partly, data } = await world.act(decision, report, signal);
@@ -224,6 +240,19 @@ class Runner {
       await this.#sleep(count === 0 ? 5 : count);
     }
     return undefined;
+  }
+
+  /** Nothing was done, whatever the journal's last decision says. */
+  async #lookAgain(decision: Action, ageMs: number): Promise<RunEnd | undefined> {
+    this.#done = { key: "", repeats: 0 };
+    const age = `${Math.round(ageMs / 1000)} s`;
+    if (++this.#stale < this.#options.plan.failuresMax) {
+      const text = `not done: the look it rests on is ${age} old by now`;
+      await this.#journal("observation", decision, text, { do: decision.do });
+      return undefined;
+    }
+    const why = `writing the journal took ${age}, ${this.#stale} times in a row: too long to act on what was seen`;
+    return this.#pause({ do: "pause", phase: decision.phase, why });
   }
 
   async #pause(decision: Extract<Decision, { do: "pause" }>): Promise<RunEnd> {

@@ -20,6 +20,7 @@ import { parse, stringify } from "yaml";
 import { systemClock } from "../../core/clock.ts";
 import { openDatabase } from "../../db/connect.ts";
 import { createRolloutJournalRepository } from "../../db/repositories/rollout-journal-repository.ts";
+import { createRolloutLeaseRepository } from "../../db/repositories/rollout-lease-repository.ts";
 import { createRolloutRequestRepository } from "../../db/repositories/rollout-request-repository.ts";
 import { sync } from "../../db/schema/sync.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
@@ -188,7 +189,10 @@ test("pause, resume and abort are asked from anywhere and stand in the database;
   assert.match((await json("resume")).text, /nothing was paused/);
   assert.equal((await json("abort")).aborted, false);
   // A rollout that was begun on another host: its journal is in the database alone.
-  const lease = await RolloutLease.take(db, { clock: systemClock, signal: new AbortController().signal });
+  const lease = await RolloutLease.take(createRolloutLeaseRepository(db), {
+    clock: systemClock,
+    signal: new AbortController().signal,
+  });
   const [id, journal] = ["glance-ocata-20260101T000000Z", createRolloutJournalRepository(db)];
   const text = "drain n1: it serves newton";
   const begun = { seq: 1, time: "2026-01-01T00:00:00.000Z", kind: "decision", phase: "nodes", text } as const;

@@ -10,6 +10,7 @@ import type { DatabaseView } from "../../rollout/database-view.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { acquireFleetLock } from "../../rollout/fleet-lock.ts";
 import { Journal } from "../../rollout/journal.ts";
+import { journalFolder } from "../../rollout/journal-disk.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { databaseOf } from "./rollout-parts.ts";
 
@@ -132,9 +133,9 @@ async function endHere(
 }
 
 async function endJournal(fleet: Fleet, database: DatabaseView, signal: AbortSignal): Promise<"aborted" | "none"> {
-  const { name, target, journal: folder } = fleet;
+  const { name, target } = fleet;
   const about = {
-    folder,
+    disk: journalFolder(fleet.journal),
     fleet: name,
     target,
     clock: systemClock,

@@ -8,6 +8,7 @@ import type { Fleet } from "../../rollout/fleet.ts";
 import { acquireFleetLock } from "../../rollout/fleet-lock.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { Journal } from "../../rollout/journal.ts";
+import { journalFolder } from "../../rollout/journal-disk.ts";
 import { type RunEnd, runRollout } from "../../rollout/runner.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { askYesNo } from "../ask.ts";
@@ -52,7 +53,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
     const requests = createRolloutRequestRepository(await database.open(stop.signal));
     await requests.takeBack("abort");
     const journal = await Journal.open({
-      folder: fleet.journal,
+      disk: journalFolder(fleet.journal),
       fleet: fleet.name,
       target: session.rolloutTarget,
       clock: systemClock,

@@ -16,8 +16,21 @@ const mayImport: Record<string, readonly string[]> = {
   api: ["core", "releases", "images", "metadefs", "cache", "identity"],
   node: ["core", "releases", "db", "api"],
   rollout: ["core", "releases", "db"],
-  console: [],
-  cli: ["core", "releases", "stores", "images", "metadefs", "cache", "db", "identity", "api", "node", "rollout"],
+  console: ["core", "rollout", "db"],
+  cli: [
+    "core",
+    "releases",
+    "stores",
+    "images",
+    "metadefs",
+    "cache",
+    "db",
+    "identity",
+    "api",
+    "node",
+    "rollout",
+    "console",
+  ],
 };
 const rooms = Object.keys(mayImport).join("|");
 

@@ -54,11 +54,16 @@ export function addCounters(all: readonly NodeCounters[]): NodeCounters {
   };
 }
 
-/** The 99th percentile in milliseconds, within its bucket as if answers were spread evenly; null where nothing was answered. */
-export function p99MsOf({ times }: NodeCounters): number | null {
+/** The 99th percentile in milliseconds; null where nothing was answered. */
+export function p99MsOf(counters: NodeCounters): number | null {
+  return quantileMsOf(counters, 0.99);
+}
+
+/** Any quantile in milliseconds, within its bucket as if answers were spread evenly; null where nothing was answered. */
+export function quantileMsOf({ times }: Pick<NodeCounters, "times">, quantile: number): number | null {
   const total = times.at(-1)?.[1] ?? 0;
   if (total === 0) return null;
-  const wanted = total * 0.99;
+  const wanted = total * quantile;
   let [lower, below] = [0, 0];
   for (const [edge, count] of times) {
     if (count >= wanted) {

@@ -42,7 +42,7 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
     );
     if (expired.length === 0) return;
     await db.run(
-      `update tasks set deleted = true, deleted_at = ? where id in (${expired.map(() => "?").join(", ")}) and deleted = false`,
+      `update tasks${dialect.byPrimaryKey} set deleted = true, deleted_at = ? where id in (${expired.map(() => "?").join(", ")}) and deleted = false`,
       [at, ...expired.map(({ id }) => id)],
     );
   }

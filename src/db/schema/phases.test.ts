@@ -2,6 +2,7 @@
 // data migration gives every row what it must have and touches no other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../../../test/servers/eventually.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
 import { check } from "./check.ts";
@@ -128,6 +129,39 @@ for (const dialect of testDialects) {
       await migrate({ db, target: ocata });
       assert.deepEqual(await visibilityById(db), { ...migratedRows(40), ...given, [idOf(3)]: "public" });
     }));
+
+  // SQLite has one writer: who has a row has all of them.
+  if (dialect !== "sqlite")
+    test(`phases: a row that somebody's transaction holds keeps no other from being migrated (${dialect})`, () =>
+      withTestDatabase(dialect, "newton", async ({ db, another }) => {
+        const options = { db, target: releaseOf("train") };
+        await fillNewton(db, 40);
+        const at = db.dialect.encodeTime("2020-01-01T00:00:00Z");
+        for (let n = 0; n < 40; n++)
+          await db.run(
+            `INSERT INTO image_locations (id, image_id, value, status, meta_data, created_at, deleted) VALUES (?, ?, 'file:///x', 'active', '{"backend": "a"}', ?, FALSE)`,
+            [n + 1, idOf(n), at],
+          );
+        await expand(options);
+        const holder = await another();
+        let migrated: ReturnType<typeof migrate> | undefined;
+        const held = [
+          { table: "images", key: idOf(7), pending: "visibility IS NULL" },
+          { table: "image_locations", key: 7, pending: "meta_data LIKE '%backend%'" },
+        ];
+        for (const { table, key, pending } of held) {
+          await holder.transaction(async (tx) => {
+            await tx.query(`SELECT id FROM ${table} WHERE id = ? FOR UPDATE`, [key]);
+            migrated ??= migrate(options);
+            await eventually(`all but one of ${table} are migrated`, async () => {
+              const [row] = await db.query<{ n: unknown }>(`SELECT COUNT(*) AS n FROM ${table} WHERE ${pending}`);
+              return Number(row?.n) === 1;
+            });
+          });
+        }
+        assert.equal((await migrated)?.complete, true);
+        assert.deepEqual(await visibilityById(db), migratedRows(40));
+      }));
 
   test(`phases: a database from before Alembic is Newton's, and so is one that is stamped (${dialect})`, () =>
     withTestDatabase(dialect, "newton", async ({ db }) => {

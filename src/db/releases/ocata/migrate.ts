@@ -99,9 +99,10 @@ const deriveVisibility: Backfill = {
   },
 };
 
-async function share(tx: Queryable, ids: readonly string[], { lockFreeRows }: BatchTools): Promise<number> {
+async function share(tx: Queryable, ids: readonly string[], { dialect, lockFreeRows }: BatchTools): Promise<number> {
+  const images = `images${dialect.byPrimaryKey}`;
   const rows = await tx.query<{ id: string }>(
-    `SELECT id FROM images WHERE id IN (${marks(ids)}) AND visibility = 'private' ${lockFreeRows}`,
+    `SELECT id FROM ${images} WHERE id IN (${marks(ids)}) AND visibility = 'private' ${lockFreeRows}`,
     ids,
   );
   if (rows.length === 0) return 0;
@@ -109,7 +110,7 @@ async function share(tx: Queryable, ids: readonly string[], { lockFreeRows }: Ba
   // Again under the lock: a member may have gone.
   const shared = (await withMembers(tx, ids[0] ?? "", ids.at(-1) ?? "")).filter((id) => held.has(id));
   if (shared.length === 0) return 0;
-  const sql = `UPDATE images SET visibility = 'shared' WHERE id IN (${marks(shared)})`;
+  const sql = `UPDATE ${images} SET visibility = 'shared' WHERE id IN (${marks(shared)})`;
   return (await tx.run(sql, shared)).rowsAffected;
 }
 

@@ -27,14 +27,15 @@ async function rangeAfter(db: Queryable, from: number): Promise<number | null> {
 function renameKey(name: string, from: string, to: string): Backfill {
   const condition = names(from, to);
   const marks = (values: readonly unknown[]) => values.map(() => "?").join(", ");
-  async function rename(tx: Queryable, ids: readonly number[], { lockFreeRows }: BatchTools): Promise<number> {
+  async function rename(tx: Queryable, ids: readonly number[], { dialect, lockFreeRows }: BatchTools): Promise<number> {
+    const locations = `image_locations${dialect.byPrimaryKey}`;
     const rows = await tx.query<{ id: unknown }>(
-      `SELECT id FROM image_locations WHERE id IN (${marks(ids)}) AND ${condition} ${lockFreeRows}`,
+      `SELECT id FROM ${locations} WHERE id IN (${marks(ids)}) AND ${condition} ${lockFreeRows}`,
       ids,
     );
     if (rows.length === 0) return 0;
     const held = rows.map((row) => Number(row.id));
-    const sql = `UPDATE image_locations SET meta_data = ${replaced(from, to)} WHERE id IN (${marks(held)})`;
+    const sql = `UPDATE ${locations} SET meta_data = ${replaced(from, to)} WHERE id IN (${marks(held)})`;
     return (await tx.run(sql, held)).rowsAffected;
   }
   return {

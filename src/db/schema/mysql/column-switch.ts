@@ -128,15 +128,17 @@ async function copyBatch(
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const marks = (values: readonly string[]) => values.map(() => "?").join(", ");
+  // Of a small table it would read, and lock, every row.
+  const rowsByKey = `${table} FORCE INDEX (PRIMARY)`;
   await session.run("BEGIN");
   try {
     const rows = await session.query<{ k: string }>(
-      `SELECT ${key} AS k FROM ${table} WHERE ${key} IN (${marks(keys)}) FOR UPDATE SKIP LOCKED`,
+      `SELECT ${key} AS k FROM ${rowsByKey} WHERE ${key} IN (${marks(keys)}) FOR UPDATE SKIP LOCKED`,
       keys,
     );
     const free = rows.map((row) => row.k);
     if (free.length > 0)
-      await session.run(`UPDATE ${table} SET ${shadow} = ${column} WHERE ${key} IN (${marks(free)})`, free);
+      await session.run(`UPDATE ${rowsByKey} SET ${shadow} = ${column} WHERE ${key} IN (${marks(free)})`, free);
     await session.run("COMMIT");
     return free.length;
   } catch (error) {

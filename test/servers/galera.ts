@@ -55,7 +55,8 @@ export async function startGalera(nodeCount: number): Promise<GaleraCluster> {
     await mkdir(data, { recursive: true });
     const as = await serverUser(folder);
     const accounts = "--auth-root-authentication-method=normal";
-    const install = [...as, "mariadb-install-db", "--no-defaults", accounts, "--skip-test-db", `--datadir=${data}`];
+    const files = [`--datadir=${data}`, `--tmpdir=${join(folder, "n1")}`];
+    const install = [...as, "mariadb-install-db", "--no-defaults", accounts, "--skip-test-db", ...files];
     await run(install[0] ?? "", install.slice(1));
     for (const [index, own] of ports.entries()) {
       const address = index === 0 ? "gcomm://" : `gcomm://${ports.map(({ group }) => `127.0.0.1:${group}`).join(",")}`;

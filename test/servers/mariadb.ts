@@ -67,7 +67,9 @@ async function prepare(folder: string, options: MariadbOptions): Promise<Launch>
   const socket = join(folder, "s");
   const user = `--user=${userInfo().username}`;
   const accounts = "--auth-root-authentication-method=normal";
-  await run("mariadb-install-db", ["--no-defaults", user, accounts, "--skip-test-db", `--datadir=${data}`]);
+  // A starting server removes the temporary tables it finds here, those of a running neighbour too (seen: it crashes).
+  const temporary = `--tmpdir=${folder}`;
+  await run("mariadb-install-db", ["--no-defaults", user, accounts, "--skip-test-db", `--datadir=${data}`, temporary]);
   const port = await freePort();
   const command = [
     program,
@@ -75,8 +77,7 @@ async function prepare(folder: string, options: MariadbOptions): Promise<Launch>
     user,
     `--datadir=${data}`,
     `--socket=${socket}`,
-    // A starting server removes the temporary tables it finds here, those of a running neighbour too (seen: it crashes).
-    `--tmpdir=${folder}`,
+    temporary,
     "--bind-address=127.0.0.1",
     `--port=${port}`,
     `--pid-file=${join(folder, "pid")}`,

@@ -86,7 +86,7 @@ function routeLines(): readonly string[] {
   for (const { id, capabilities } of releases) {
     const now = routesOf({
       capabilities,
-      images: capabilities,
+      images: { ...capabilities, resumableSeconds: null },
       settings: { olderCacheRoutes: true },
       services: { imports: { methods: capabilities.importMethods } },
     }).map(({ method, path }) => `${method} /v2${path.replaceAll(/:(\w+)/g, "{$1}")}`);

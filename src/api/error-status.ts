@@ -40,6 +40,8 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "images.no_data": 204,
   "images.unfit_data": 415,
   "images.not_staged_here": 409,
+  "images.no_upload": 404,
+  "images.offset_mismatch": 409,
   // Of an import: nobody waits for it, its task says so.
   "images.source_failed": 502,
   "images.bad_patch": 400,

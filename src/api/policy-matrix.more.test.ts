@@ -211,7 +211,7 @@ test("policy matrix: every call is in one of the matrices", () => {
   const { capabilities } = newestRelease;
   const routes = routesOf({
     capabilities,
-    images: capabilities,
+    images: { ...capabilities, resumableSeconds: null },
     settings: { olderCacheRoutes: true },
     services: { imports: { methods: capabilities.importMethods } },
   });

@@ -39,10 +39,11 @@ export function problemOf(error: unknown): Problem {
     const explanation = error.code === "identity.unavailable" ? noIdentity : noPart;
     return { status, explanation, headers: { "retry-after": retryAfterSeconds } };
   }
-  const { allow, acceptPatch, challenge } = error.facts;
+  const { allow, acceptPatch, challenge, uploadOffset } = error.facts;
   const headers: Record<string, string> = {};
   if (typeof allow === "string") headers.allow = allow;
   if (typeof acceptPatch === "string") headers["accept-patch"] = acceptPatch;
+  if (typeof uploadOffset === "number") headers["upload-offset"] = String(uploadOffset);
   if (typeof challenge === "string") headers["www-authenticate"] = challenge;
   return { status, explanation: error.message, headers };
 }

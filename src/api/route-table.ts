@@ -10,6 +10,7 @@ import { memberRoutes } from "./routes/members.ts";
 import { metadefNamespaceRoutes } from "./routes/metadef-namespaces.ts";
 import { metadefPartRoutes } from "./routes/metadef-parts.ts";
 import { metadefResourceTypeRoutes } from "./routes/metadef-resource-types.ts";
+import { resumableRoutes } from "./routes/resumable.ts";
 import { schemaRoutes } from "./routes/schemas.ts";
 import { storeRoutes } from "./routes/stores.ts";
 import { tagRoutes } from "./routes/tags.ts";
@@ -20,6 +21,7 @@ export function routesOf(choice: RouteChoice): readonly Route[] {
   return [
     ...imageRoutes,
     ...imageFileRoutes,
+    ...resumableRoutes(choice),
     ...memberRoutes,
     ...tagRoutes,
     ...locationRoutes(choice),

@@ -15,14 +15,14 @@ import type { ImageViewOptions } from "./image-view.ts";
 import { parseQuery, type QueryPairs } from "./query-string.ts";
 import { clientGone, readJson } from "./request-body.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What a route does with a body: most refuse any (400); `stream` hands it on, `ignored` is the list's, as in the reference. */
 export type BodyRule = "refused" | "json" | "stream" | "ignored";
 
 export type Services = Pick<
   ImageServices,
-  "images" | "data" | "members" | "stores" | "tasks" | "imports" | "locations"
+  "images" | "data" | "resumable" | "members" | "stores" | "tasks" | "imports" | "locations"
 > & {
   readonly metadefs: MetadefServices;
 };
@@ -41,7 +41,7 @@ export type RouteDeps = {
 /** What decides which routes there are: the release, and some of the operator's choices. */
 export type RouteChoice = {
   readonly capabilities: Capabilities;
-  readonly images: Pick<ImageSettings, "containerFormats" | "diskFormats">;
+  readonly images: Pick<ImageSettings, "containerFormats" | "diskFormats" | "resumableSeconds">;
   readonly settings: Pick<ApiSettings, "olderCacheRoutes">;
   readonly services: { readonly imports: Pick<Services["imports"], "methods"> };
 };

@@ -38,6 +38,7 @@ const settings: ImageSettings = {
   hashAlgorithm: null,
   contentInspection: "none",
   vmdkTypesAllowed: [],
+  resumableSeconds: null,
   gptChecksNonfatal: [],
 };
 

@@ -7,6 +7,7 @@ import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, scrubberOptions, unsupportedImageOptions } from "../images/config.ts";
 import { importOptionGroups } from "../images/import/config.ts";
+import { resumableOptions } from "../images/resumable/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
 import { httpPlaceOptions } from "../stores/http/config.ts";
@@ -20,6 +21,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   imageFormatOptions,
   unsupportedImageOptions,
   ...importOptionGroups,
+  resumableOptions,
   databaseOptions,
   locationOptions,
   metadefOptions,

@@ -17,7 +17,7 @@ import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { requireQemuImg } from "../images/import/qemu-img.ts";
 import type { Regions } from "../images/import/remote-image.ts";
-import { type ImportSettings, readImportSettings } from "../images/import/settings.ts";
+import { type ImportSettings, partsFolderOf, readImportSettings } from "../images/import/settings.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
@@ -25,6 +25,7 @@ import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
 import { listBlobs, openFileStore } from "../stores/file/file-store.ts";
+import { PartFiles } from "../stores/file/part-files.ts";
 import { openScratch } from "../stores/file/scratch.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { Store } from "../stores/store.ts";
@@ -71,6 +72,7 @@ export async function openServices(
     staging: await openStaging(importing, stack),
     ...(regions ? { regions } : {}),
     ...(importing.stagingFolder === null ? {} : { scratch: openScratch(importing.stagingFolder) }),
+    parts: new PartFiles(partsFolderOf(config, { multiStore })),
     stagedKeys: async () => (importing.stagingFolder === null ? [] : listBlobs(importing.stagingFolder)),
     importing,
     policy: rules.policy,

@@ -40,6 +40,8 @@ const retryableByCode = {
   "images.no_data": false,
   "images.unfit_data": false,
   "images.not_staged_here": false,
+  "images.no_upload": false,
+  "images.offset_mismatch": false,
   "images.source_failed": false,
   "images.bad_patch": false,
   "images.bad_query": false,

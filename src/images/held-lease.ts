@@ -8,7 +8,10 @@ import { removeLeasedData } from "./leased-data.ts";
 import type { LeaseState, UploadLease } from "./ports.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-type Deps = Pick<ImageServicesDeps, "uploads" | "stores" | "node" | "uploadLeaseSeconds" | "clock" | "logger">;
+type Deps = Pick<
+  ImageServicesDeps,
+  "uploads" | "stores" | "parts" | "node" | "uploadLeaseSeconds" | "clock" | "logger"
+>;
 
 export class HeldLease {
   readonly lease: UploadLease;
@@ -27,13 +30,18 @@ export class HeldLease {
     }
   }
 
-  private constructor(deps: Deps, lease: UploadLease) {
+  /** Of a lease that was just taken. `leaseSeconds`: what it is extended to, where that is longer than usual; it is looked at as often as ever. */
+  static of(deps: Deps, lease: UploadLease, leaseSeconds: number = deps.uploadLeaseSeconds): HeldLease {
+    return new HeldLease(deps, lease, leaseSeconds);
+  }
+
+  private constructor(deps: Deps, lease: UploadLease, renewSeconds: number = deps.uploadLeaseSeconds) {
     this.#deps = deps;
     this.lease = lease;
     const { uploads, uploadLeaseSeconds: leaseSeconds, clock, logger } = deps;
     const { imageId } = lease;
     this.#keeper = new LeaseKeeper({
-      renew: () => uploads.renew(lease, leaseSeconds),
+      renew: () => uploads.renew(lease, renewSeconds),
       gone: () => uploadGone(imageId),
       leaseSeconds,
       clock,

@@ -26,6 +26,7 @@ import { applyPatch, checkPatch } from "./patch.ts";
 import { applyOutcome } from "./patch-outcome.ts";
 import { projectUsage, requireWithinLimits } from "./project-limits.ts";
 import { withReadableProperties } from "./protected-properties.ts";
+import { giveUpHalf } from "./resumable/give-up.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
 import { type ImageStatus, mayBecome } from "./status.ts";
 
@@ -140,6 +141,8 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       await deps.cache?.evict(image.id);
       if (removed.cleanup) await removeOrTakeBack(deps, removed);
       if (image.status === "uploading") await dropStaged(deps, image.id);
+      // Where this fails, it is done once the lease of the upload has expired.
+      if (image.status === "saving") await giveUpHalf(deps, image.id).catch(() => undefined);
     },
 
     async deactivate(caller, imageId) {

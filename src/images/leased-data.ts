@@ -3,18 +3,24 @@
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import { withoutSecrets } from "../stores/registry.ts";
 import type { RemovedData, UploadLease } from "./ports.ts";
+import { halfUploadOf } from "./resumable/half-upload.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-type Deps = Pick<ImageServicesDeps, "stores" | "uploads" | "logger">;
+/** Without `parts` nobody holds leases of half uploads. */
+type Deps = Pick<ImageServicesDeps, "stores" | "uploads" | "logger"> & Partial<Pick<ImageServicesDeps, "parts">>;
 
 /**
  * Never throws: what cannot be removed now stays leased, and the reaper tries again once the lease has expired. False where it stays.
  * URLs of stores this node does not have, or that no store of ours could have written, are left alone for good.
  */
-export async function removeLeasedData({ stores, uploads, logger }: Deps, lease: UploadLease): Promise<boolean> {
+export async function removeLeasedData({ stores, uploads, logger, parts }: Deps, lease: UploadLease): Promise<boolean> {
   const facts = { imageId: lease.imageId, leaseId: lease.leaseId };
   try {
-    for (const url of lease.urls) await removeLeasedUrl({ stores, logger }, url, facts);
+    const half = halfUploadOf(lease);
+    // Of an upload that still comes in parts nothing is in the store: what lies there under its URL is not its own.
+    const urls = half ? [half.storeUrl].filter(() => half.storing) : lease.urls;
+    for (const url of urls) await removeLeasedUrl({ stores, logger }, url, facts);
+    if (half) await parts?.remove(lease.imageId);
     await uploads.abandon(lease);
     return true;
   } catch (error) {
@@ -52,7 +58,7 @@ function notRemovable(imageId: string, cause: ServiceError): ServiceError {
 
 /** One URL that a lease names, whose holder the caller is. Throws what the store says where the data is still there. */
 export async function removeLeasedUrl(
-  { stores, logger }: Omit<Deps, "uploads">,
+  { stores, logger }: Pick<Deps, "stores" | "logger">,
   url: string,
   facts: { readonly imageId: string; readonly leaseId: string },
 ): Promise<void> {

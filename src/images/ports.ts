@@ -208,6 +208,8 @@ export type UploadLease = {
   readonly urls: readonly string[];
 };
 
+export type StandingLease = { readonly lease: UploadLease; readonly expired: boolean };
+
 /**
  * What became of a lease. `image_gone`: the lease still is ours (and was extended), but the image no longer is in `saving`: the holder removes
  * the data and abandons. `lease_lost`: somebody else took over; touch nothing, the data under these URLs may already be somebody else's.
@@ -234,6 +236,10 @@ export interface UploadRepository {
   finish(lease: UploadLease, data: StoredData): Promise<LeaseState>;
   /** Gives the lease up: row gone, and an image still in saving becomes queued, size and hashes cleared. Changes nothing at all where the lease is lost. */
   abandon(lease: UploadLease): Promise<void>;
+  /** The lease of an image as it stands, by whoever. */
+  find(imageId: string): Promise<StandingLease | undefined>;
+  /** Puts `next` in the place of the lease `held`, and fences its holder. False, and nothing done, where that lease does not stand any more. */
+  replace(held: Pick<UploadLease, "imageId" | "leaseId">, next: UploadLease, leaseSeconds: number): Promise<boolean>;
   /**
    * Takes over leases that have expired: each is re-leased to `node` under a new leaseId, so that exactly one process cleans up.
    * The caller removes the data, then calls abandon. Leases of deleted images are reclaimed like any other.

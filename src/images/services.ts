@@ -29,6 +29,8 @@ import type {
   UploadRepository,
 } from "./ports.ts";
 import type { LimitName, LimitUsage, ProjectLimits } from "./project-limits.ts";
+import { createResumableUploads, type ResumableUploads } from "./resumable/resumable-uploads.ts";
+import type { UploadParts } from "./resumable/upload-parts.ts";
 import type { ImageSettings } from "./settings.ts";
 import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
@@ -198,6 +200,8 @@ export type ImageServicesDeps = {
   readonly regions?: Regions;
   /** Files beside it, for programs that need files; absent: the staged data is no file. */
   readonly scratch?: ScratchFiles;
+  /** Where the data of uploads that can be continued waits until it is complete. */
+  readonly parts: UploadParts;
   /** Images whose data, complete or not, lies in that folder; other files may be among them. */
   readonly stagedKeys: () => Promise<readonly string[]>;
   readonly importing: ImportSettings;
@@ -225,6 +229,7 @@ export type ImageServicesDeps = {
 export type ImageServices = {
   readonly images: ImageService;
   readonly data: ImageDataService;
+  readonly resumable: ResumableUploads;
   readonly members: MemberService;
   readonly tasks: TaskService;
   readonly stores: StoreService;
@@ -239,6 +244,7 @@ export function createImageServices(deps: ImageServicesDeps): ImageServices {
   return {
     images: createImageService(deps),
     data: createImageDataService(deps),
+    resumable: createResumableUploads(deps),
     members: createMemberService(deps),
     tasks: createTaskService(deps),
     stores: createStoreService(deps),

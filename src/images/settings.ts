@@ -7,6 +7,7 @@ import type { Capabilities } from "../releases/capabilities.ts";
 import { readEnabledStores } from "../stores/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { type HashAlgorithm, hashAlgorithms } from "./hash-algorithms.ts";
+import { resumableOptions } from "./resumable/config.ts";
 
 /** Limits below zero mean no limit. */
 export type ImageSettings = {
@@ -38,6 +39,8 @@ export type ImageSettings = {
   readonly contentInspection: Capabilities["contentInspection"];
   /** createType values of VMDK that are taken. */
   readonly vmdkTypesAllowed: readonly string[];
+  /** Uploads can be continued, for so long after their last sign of life; null: they cannot. */
+  readonly resumableSeconds: number | null;
   /** Checks of partitioned disks that do no more than warn. */
   readonly gptChecksNonfatal: readonly string[];
 };
@@ -56,6 +59,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
   refuseUnsupported(config);
   const options = config.read(imageDefaultOptions);
   const formats = config.read(imageFormatOptions);
+  const resumable = config.read(resumableOptions);
   const unifiedLimits = capabilities.unifiedLimits && options.use_keystone_limits;
   return {
     membersMax: options.image_member_quota,
@@ -78,6 +82,7 @@ export function readImageSettings(config: Pick<Config, "read">, capabilities: Ca
     hashAlgorithm: capabilities.multihash ? hashAlgorithmOf(options.hashing_algorithm) : null,
     contentInspection: inspectionOf(capabilities, formats.require_image_format_match),
     vmdkTypesAllowed: formats.vmdk_allowed_types,
+    resumableSeconds: resumable.resumable_uploads ? resumable.resumable_upload_seconds : null,
     gptChecksNonfatal: knownGptChecks(formats.gpt_safety_checks_nonfatal),
   };
 }

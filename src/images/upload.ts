@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { Caller } from "../core/caller.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import type { NamedStore, StoreRegistry } from "../stores/registry.ts";
+import type { PutOptions } from "../stores/store.ts";
 import { foundImage, requireMutable } from "./access.ts";
 import { HeldLease, uploadGone } from "./held-lease.ts";
 import type { Image } from "./image.ts";
@@ -47,7 +48,8 @@ export async function upload(
   }
 }
 
-function requireReady(image: Image): void {
+/** Throws images.status_conflict, images.invalid (formats missing), and as refuseSigned does. */
+export function requireReady(image: Image): void {
   if (!mayBecome(image.status, "saving")) throw notQueued(image.id, image.status);
   if (image.diskFormat === null || image.containerFormat === null)
     throw new ServiceError(
@@ -84,20 +86,12 @@ async function store(
   { signal, announcedBytes, stores }: UploadOptions & { readonly stores: StoreRegistry },
 ): Promise<StoredData> {
   try {
-    const { url, sizeBytes, metadata } = await target.store.put(held.lease.imageId, meter, {
+    const data = await putData(stores, target, held.lease.imageId, meter, {
       signal: AbortSignal.any([signal, held.signal]),
       expectedBytes: announcedBytes,
     });
     await held.stop();
-    const { checksum, hash, virtualSizeBytes } = meter;
-    return {
-      url,
-      metadata: { ...metadata, ...stores.metadataFor(target) },
-      sizeBytes,
-      checksum,
-      hash,
-      virtualSizeBytes,
-    };
+    return data;
   } catch (error) {
     await held.stop();
     // Complete data that this upload did not write is not this upload's to remove.
@@ -111,8 +105,21 @@ async function store(
   }
 }
 
+/** What the store took and what the meter found out about it. Throws as `Store.put` does. */
+export async function putData(
+  stores: StoreRegistry,
+  target: NamedStore,
+  imageId: string,
+  meter: UploadMeter,
+  options: PutOptions,
+): Promise<StoredData> {
+  const { url, sizeBytes, metadata } = await target.store.put(imageId, meter, options);
+  const { checksum, hash, virtualSizeBytes } = meter;
+  return { url, metadata: { ...metadata, ...stores.metadataFor(target) }, sizeBytes, checksum, hash, virtualSizeBytes };
+}
+
 /** The commit that makes the image active. Where its outcome is unknown (a lost connection), the database is asked what became of it. */
-async function finish(deps: ImageServicesDeps, held: HeldLease, data: StoredData): Promise<void> {
+export async function finish(deps: ImageServicesDeps, held: HeldLease, data: StoredData): Promise<void> {
   const { imageId } = held.lease;
   for (let attempt = 1; ; attempt++) {
     const state = await deps.uploads.finish(held.lease, data).catch(async (error: unknown) => {
@@ -139,7 +146,7 @@ async function isStored({ images }: ImageServicesDeps, imageId: string, data: St
   return image?.checksum === data.checksum && image.locations.some(({ url }) => url === data.url);
 }
 
-function notQueued(imageId: string, status?: string): ServiceError {
+export function notQueued(imageId: string, status?: string): ServiceError {
   return new ServiceError(
     "images.status_conflict",
     `Image ${imageId} takes data only while it is queued${status ? `; it is ${status}` : ""}.`,

@@ -16,6 +16,12 @@ import {
 const data = anything("application/octet-stream");
 const storeHeader = parameter("X-Image-Meta-Store", text, "Store the data goes to, where there are several.");
 const sizeHeader = parameter("X-OpenStack-Image-Size", whole, "Bytes of the data; goes before Content-Length.");
+const completeHeader = parameter(
+  "Upload-Complete",
+  oneOf("?0", "?1"),
+  "Whether these are the last bytes, of an upload that can be continued ([perennial] resumable_uploads).",
+);
+const lengthHeader = parameter("Upload-Length", whole, "Bytes of the whole image, of an upload that can be continued.");
 export const page: readonly Parameter[] = [
   parameter("limit", whole, "Most entries on the page."),
   parameter("marker", text, "Last entry of the page before."),
@@ -106,10 +112,31 @@ export function imageOperations(capabilities: Capabilities): Operations {
     "PUT /images/:imageId/file": {
       id: "uploadImage",
       summary: "Stores the data of a queued image.",
-      headers: [storeHeader, ...sizes],
+      headers: [storeHeader, ...sizes, completeHeader, lengthHeader],
       body: bytes,
+      answers: { 201: null, 204: null },
+      errors: [409, 410, 413, 415],
+    },
+    "HEAD /images/:imageId/file": {
+      id: "showUpload",
+      summary:
+        "How far an upload that can be continued has come (Upload-Offset), and whether it is complete (Upload-Complete).",
+      answers: { 204: null },
+      errors: [409],
+    },
+    "PATCH /images/:imageId/file": {
+      id: "continueUpload",
+      summary: "Goes on with an upload where it stands.",
+      headers: [parameter("Upload-Offset", whole, "Bytes that came before."), completeHeader, lengthHeader],
+      body: { "application/partial-upload": {} },
       answers: { 204: null },
       errors: [409, 410, 413, 415],
+    },
+    "DELETE /images/:imageId/file": {
+      id: "cancelUpload",
+      summary: "Gives up an upload that can be continued; the image is queued again.",
+      answers: { 204: null },
+      errors: [409],
     },
     ...memberOperations,
     "PUT /images/:imageId/tags/:tag": {

@@ -13,7 +13,7 @@ function choiceOf(release: ReleaseId): RouteChoice {
   const { capabilities } = releaseOf(release);
   return {
     capabilities,
-    images: capabilities,
+    images: { ...capabilities, resumableSeconds: 60 },
     settings: { olderCacheRoutes: true },
     services: { imports: { methods: capabilities.importMethods } },
   };
@@ -29,7 +29,8 @@ const owner = { "x-auth-token": "u:p1:member" };
 
 for (const { id: release } of releases)
   test(`openapi, ${release}: the description has every route, and each of its calls is one`, async () => {
-    await using api = await startApi({ flavor: "fakeauth", release, settings: { olderCacheRoutes: true } });
+    const images = { resumableSeconds: 60 };
+    await using api = await startApi({ flavor: "fakeauth", release, images, settings: { olderCacheRoutes: true } });
     const description = await descriptionOf(api);
     const described = Object.entries(description.paths).flatMap(([path, calls]) =>
       Object.keys(calls).map((method) => `${method.toUpperCase()} ${path}`),

@@ -1,10 +1,10 @@
 // Staging and import: PUT /v2/images/{id}/stage, POST /v2/images/{id}/import, GET /v2/info/import.
 import { ServiceError } from "../../core/errors.ts";
 import type { Answer } from "../answer.ts";
+import { dataOf } from "../image-data-body.ts";
 import { importBody, parseImport } from "../import-body.ts";
 import { askOtherNode, stageHostOf } from "../other-node.ts";
 import { type ApiRequest, jsonAnswer, noContent, type Route, type RouteChoice, type RouteDeps } from "../route.ts";
-import { dataOf } from "./image-file.ts";
 
 /** Where the release has no import, or the operator turned it off, the paths do not exist. */
 export function importRoutes({

@@ -110,3 +110,20 @@ testOnDatabases(
     assert.equal(await uploads.begin(lease(id, "next"), 60), true);
   },
 );
+
+testOnDatabases("uploads: a lease is replaced by who knows it, which fences its holder", "ocata", async ({ db }) => {
+  const { images, uploads } = nodeOf(db, ocata);
+  const { id } = await images.create(draft());
+  assert.equal(await uploads.find(id), undefined);
+  await uploads.begin(lease(id), 60);
+  assert.deepEqual(await uploads.find(id), { lease: lease(id), expired: false });
+  const next = { ...lease(id, "next"), node: "n2", urls: ["file:///images/x", "perennial-part:0@next"] };
+  assert.equal(await uploads.replace(lease(id, "stranger"), next, 60), false);
+  assert.equal(await uploads.replace(lease(id), next, 60), true);
+  assert.equal(await uploads.replace(lease(id), lease(id, "late"), 60), false);
+  assert.equal(await uploads.renew(lease(id), 60), "lease_lost");
+  assert.equal(await uploads.replace(next, next, 60), true, "by itself, which extends it");
+  assert.deepEqual(await uploads.find(id), { lease: next, expired: false });
+  await uploads.replace(next, next, -60);
+  assert.deepEqual(await uploads.find(id), { lease: next, expired: true });
+});

@@ -94,9 +94,25 @@ export function createUploadRepository(
       });
     },
 
+    async find(imageId) {
+      const [row] = await db.query<LeaseRow & { expired: unknown }>(
+        `select image_id, lease_id, node, url, case when expires_at < ${dialect.nowSql} then 1 else 0 end as expired from perennial_uploads where image_id = ?`,
+        [imageId],
+      );
+      return row && { lease: readLease(row), expired: Number(row.expired) === 1 };
+    },
+
+    async replace(held, next, leaseSeconds) {
+      const { rowsAffected } = await db.run(
+        `update perennial_uploads set lease_id = ?, node = ?, url = ?, expires_at = ${dialect.nowPlusSecondsSql} where image_id = ? and lease_id = ?`,
+        [next.leaseId, next.node, next.urls.join("\n"), leaseSeconds, held.imageId, held.leaseId],
+      );
+      return rowsAffected > 0;
+    },
+
     async reclaim(node, { leaseSeconds, rowsMax }) {
-      const expired = await db.query<{ image_id: string; lease_id: string; url: string }>(
-        `select image_id, lease_id, url from perennial_uploads where expires_at < ${dialect.nowSql} order by expires_at limit ${Math.trunc(rowsMax)}`,
+      const expired = await db.query<LeaseRow>(
+        `select image_id, lease_id, node, url from perennial_uploads where expires_at < ${dialect.nowSql} order by expires_at limit ${Math.trunc(rowsMax)}`,
       );
       const taken: UploadLease[] = [];
       for (const row of expired) {
@@ -106,12 +122,23 @@ export function createUploadRepository(
           `update perennial_uploads set lease_id = ?, node = ?, expires_at = ${dialect.nowPlusSecondsSql} where image_id = ? and lease_id = ? and expires_at < ${dialect.nowSql}`,
           [leaseId, node, leaseSeconds, row.image_id, row.lease_id],
         );
-        if (rowsAffected > 0)
-          taken.push({ imageId: row.image_id, leaseId, node, urls: row.url.split("\n").filter(Boolean) });
+        if (rowsAffected > 0) taken.push({ ...readLease(row), leaseId, node });
       }
       return taken;
     },
   };
+}
+
+type LeaseRow = {
+  readonly image_id: string;
+  readonly lease_id: string;
+  readonly node: string;
+  readonly url: string;
+};
+
+function readLease(row: LeaseRow): UploadLease {
+  const urls = row.url.split("\n").filter(Boolean);
+  return { imageId: row.image_id, leaseId: row.lease_id, node: row.node, urls };
 }
 
 function hashColumns({ hash }: StoredData): { os_hash_algo: string | null; os_hash_value: string | null } {

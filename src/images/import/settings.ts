@@ -54,10 +54,9 @@ export function readImportSettings(
   const on = capabilities.importing && (options.enable_image_import ?? capabilities.importSwitch ?? true);
   const switchedOn = capabilities.importSwitch === null ? capabilities.importing : on;
   const inject = config.read(injectOptions);
-  const staging = config.read(stagingStoreOptions).filesystem_store_datadir;
   return {
     methods: switchedOn ? methodsOf(options.enabled_import_methods, capabilities) : [],
-    stagingFolder: switchedOn ? stagingFolderOf(multiStore && staging ? staging : options.node_staging_uri) : null,
+    stagingFolder: switchedOn ? partsFolderOf(config, { multiStore }) : null,
     selfUrl: selfUrl?.trim().replace(/\/+$/, "") || null,
     taskLifeHours: config.read(taskOptions).task_time_to_live,
     importsMax: config.read(taskExecutorOptions).max_workers,
@@ -80,6 +79,12 @@ export function readImportSettings(
       },
     },
   };
+}
+
+/** Where parts of uploads wait: also at releases that stage nothing. Throws config.invalid. */
+export function partsFolderOf(config: Pick<Config, "read">, { multiStore }: { readonly multiStore: boolean }): string {
+  const staging = config.read(stagingStoreOptions).filesystem_store_datadir;
+  return stagingFolderOf(multiStore && staging ? staging : config.read(importOptions).node_staging_uri);
 }
 
 /** A slip in a name would take a way of importing from clients without a word. */

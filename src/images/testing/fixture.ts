@@ -1,6 +1,8 @@
 // Everything a test of the domain needs: services of one or several nodes over one database and one store, both in memory, callers of two
 // projects, and a clock that stands until it is moved.
 import { randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Caller, Policy, PropertyProtections } from "../../core/caller.ts";
@@ -10,6 +12,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { TransferTracker } from "../../core/transfers.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
+import { PartFiles } from "../../stores/file/part-files.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
@@ -18,6 +21,7 @@ import type { Regions } from "../import/remote-image.ts";
 import type { ImportSettings } from "../import/settings.ts";
 import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
+import type { UploadParts } from "../resumable/upload-parts.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
 import { memoryImports } from "./memory-imports.ts";
@@ -101,6 +105,7 @@ export const settingsOf = (release: ReleaseId, changes: Partial<ImageSettings> =
   hashAlgorithm: releaseOf(release).capabilities.multihash ? "sha512" : null,
   contentInspection: releaseOf(release).capabilities.contentInspection,
   vmdkTypesAllowed: ["streamOptimized", "monolithicSparse"],
+  resumableSeconds: null,
   gptChecksNonfatal: [],
   ...changes,
 });
@@ -185,6 +190,7 @@ export type NodeOptions = {
   readonly store?: Store;
   readonly staging?: Store | null;
   readonly scratch?: ScratchFiles;
+  readonly parts?: UploadParts;
   readonly regions?: Regions;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
@@ -199,6 +205,9 @@ export class Fixture {
   readonly store = new MemoryStore();
   /** Shared by all nodes that do not bring their own. */
   readonly staging = new MemoryStore({ name: "staging" });
+  /** Shared by all nodes too. Made when it is needed; whoever needs it removes it. */
+  readonly partsFolder = join(tmpdir(), `perennial-parts-${randomUUID()}`);
+  readonly parts = new PartFiles(this.partsFolder);
   readonly transfers = new TransferTracker();
 
   /** The services of one more node on the same database and store. */
@@ -227,6 +236,7 @@ export class Fixture {
       staging: options.staging === undefined ? this.staging : options.staging,
       ...(options.regions ? { regions: options.regions } : {}),
       ...(options.scratch ? { scratch: options.scratch } : {}),
+      parts: options.parts ?? this.parts,
       stagedKeys: async () => this.staging.keys,
       importing: { ...importSettingsOf(capabilities), ...options.importing },
       stores: createStoreRegistry({

@@ -266,6 +266,17 @@ export function memoryUploads(database: MemoryDatabase): UploadRepository {
       if (state === "held") database.write(lease.imageId, { status: "queued", sizeBytes: null });
       if (state !== "lease_lost") database.leases.delete(lease.imageId);
     },
+    async find(imageId) {
+      const found = database.leases.get(imageId);
+      if (!found) return undefined;
+      const { expiresMs, ...lease } = found;
+      return { lease, expired: expiresMs < database.nowMs() };
+    },
+    async replace({ imageId, leaseId }, next, leaseSeconds) {
+      if (database.leases.get(imageId)?.leaseId !== leaseId) return false;
+      database.leases.set(imageId, { ...next, expiresMs: until(leaseSeconds) });
+      return true;
+    },
     async reclaim(node, { leaseSeconds, rowsMax }) {
       const expired = [...database.leases.values()].filter(({ expiresMs }) => expiresMs < database.nowMs());
       return expired.slice(0, rowsMax).map(({ imageId, urls }, index) => {

@@ -6,6 +6,7 @@ import type { GroupValues, OptionGroup } from "../core/options.ts";
 import { newestRelease, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { enabledStoresOptions } from "../stores/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
+import { resumableOptions } from "./resumable/config.ts";
 import { parseStorageQuota, readImageSettings } from "./settings.ts";
 import { withCode } from "./testing/fixture.ts";
 
@@ -43,12 +44,15 @@ test("settings: the defaults are the reference's, the formats those of the relea
       contentInspection: capabilities.contentInspection,
       vmdkTypesAllowed: ["streamOptimized", "monolithicSparse"],
       gptChecksNonfatal: [],
+      resumableSeconds: null,
     });
   }
   const own = readImageSettings(
     configOf({ disk_formats: ["raw"], user_storage_quota: "2TB" }),
     releaseOf("ocata").capabilities,
   );
+  const resumable = { resumable_uploads: true, resumable_upload_seconds: 90 };
+  assert.equal(readImageSettings(configOf(resumable), releaseOf("newton").capabilities).resumableSeconds, 90);
   assert.deepEqual([own.diskFormats, own.projectBytesMax], [["raw"], 2 * 2 ** 40]);
 });
 
@@ -57,7 +61,13 @@ test("settings: another hash is chosen by its name; one that is none is refused 
     const source = { file: "/etc/glance/glance-api.conf", text: `[DEFAULT]\nhashing_algorithm = ${text}\n` };
     const config = loadConfig({
       files: [source],
-      groups: [imageDefaultOptions, imageFormatOptions, unsupportedImageOptions, enabledStoresOptions],
+      groups: [
+        imageDefaultOptions,
+        imageFormatOptions,
+        unsupportedImageOptions,
+        enabledStoresOptions,
+        resumableOptions,
+      ],
     });
     return readImageSettings(config, newestRelease.capabilities).hashAlgorithm;
   };

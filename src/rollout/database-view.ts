@@ -10,6 +10,10 @@ import { createNodeRepository, nodeBesides, type SeenNode } from "../db/reposito
 import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
 import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
 import { createRolloutRequestRepository } from "../db/repositories/rollout-request-repository.ts";
+import {
+  createRolloutSampleRepository,
+  type RolloutSampleRepository,
+} from "../db/repositories/rollout-sample-repository.ts";
 import { check, readVersion } from "../db/schema/check.ts";
 import { type LiveNode, liveNodes, olderNodes } from "../db/schema/contract-blockers.ts";
 import { ensureTables } from "../db/schema/own-tables.ts";
@@ -127,6 +131,17 @@ export class DatabaseView {
     };
   }
 
+  /** What was seen of fleets; needs no lease. */
+  async sampleStore(signal: AbortSignal): Promise<RolloutSampleRepository> {
+    return createRolloutSampleRepository(await this.open(signal));
+  }
+
+  /** The registry alone: no rows where it is missing. */
+  async nodeRows(signal: AbortSignal): Promise<readonly SeenNode[]> {
+    const db = await this.open(signal);
+    return (await presentTables(db)).has("perennial_nodes") ? createNodeRepository(db).list() : [];
+  }
+
   /** Throws db.unreachable and the like, and schema.unknown_revision. */
   async look(signal: AbortSignal): Promise<DatabaseSight> {
     const db = await this.open(signal);
@@ -136,7 +151,7 @@ export class DatabaseView {
       signal,
       async () => {
         const due = await this.#lookDue(db);
-        const rows = (await presentTables(db)).has("perennial_nodes") ? await createNodeRepository(db).list() : [];
+        const rows = await this.nodeRows(signal);
         const strangers = (await this.#strangers(db)).map(({ name, release, secondsAgo }) => ({
           name,
           release,

@@ -113,7 +113,8 @@ export class FleetWorld implements World {
       const node = this.#parts.fleet.nodes.find((one) => one.name === action.node);
       const driver = this.#parts.drivers.get(action.node);
       if (!node || !driver) throw new ServiceError("rollout.fleet_invalid", `${action.node} is not of this fleet`);
-      return { text: await this.#actOnNode(action.do, node, driver, signal) };
+      const text = await this.#actOnNode(action.do, node, driver, signal);
+      return { text, data: { release: this.#parts.fleet.target } };
     }
     if (action.do === "back-up") return this.#backUp(report, signal);
     const { fleet, databaseConfig, packageRoot, database, engineRelease, acceptLosses } = this.#parts;
@@ -221,7 +222,7 @@ export class FleetWorld implements World {
     const { path, manifest } = await backUpForRollout({ db, databaseUrl, folder, rolloutId, msMax, signal, report });
     const { rows, bytes, verified, finishedAt } = manifest;
     const text = `backup proven by ${verified}: ${rows.images} images, ${bytes} bytes in ${path}`;
-    return { text, data: { backup: { host: hostname(), path, finishedAt } } };
+    return { text, data: { backup: { host: hostname(), path, finishedAt, bytes, images: rows.images } } };
   }
 
   async #actOnNode(step: NodeStep, node: FleetNode, driver: NodeDriver, signal: AbortSignal): Promise<string> {

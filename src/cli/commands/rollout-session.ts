@@ -9,11 +9,14 @@ import { acquireFleetLock } from "../../rollout/fleet-lock.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { Journal } from "../../rollout/journal.ts";
 import { journalFolder } from "../../rollout/journal-disk.ts";
+import { type RunFacts, runFacts } from "../../rollout/run-facts.ts";
 import { type RunEnd, runRollout } from "../../rollout/runner.ts";
+import type { Sampler } from "../../rollout/samples/sampler.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { askYesNo } from "../ask.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { checkNodeConfigs, databaseOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
+import { openSampler } from "./rollout-sampler.ts";
 import { createScreen, type Screen } from "./rollout-screen.ts";
 import { openTellers, type Tellers } from "./rollout-tellers.ts";
 
@@ -47,6 +50,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
   const screen = createScreen({ json: session.json, way: plan.way });
   const database = databaseOf(fleet, plan.way);
   let tellers: Tellers | undefined;
+  let sampler: Sampler | undefined;
   try {
     await database.hold(stop.signal);
     // One from before we had the fleet was for a rollout that is over.
@@ -69,6 +73,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
         onLook: (seen) => {
           screen.look(seen);
           tellers?.look(seen.nodes);
+          sampler?.look(seen.nodes);
         },
         database,
         journaled: () => journal.events,
@@ -82,7 +87,8 @@ export async function runSession(session: Session): Promise<ExitCode> {
         return exitCodes.failed;
       }
       tellers = openTellers(fleet, journal);
-      if (journal.events.length === 0) await journalBegin(journal, seen);
+      await journalBegin(journal, seen, runFacts(fleet, plan.way));
+      sampler = openSampler(parts);
       const { signal } = stop;
       const end = await runRollout({
         plan,
@@ -98,6 +104,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
       if (end.end === "aborted") await requests.takeBack("abort");
       return tellEnd(end, screen, session);
     } finally {
+      await sampler?.stop();
       await tellers?.close();
       await journal.close();
     }
@@ -109,11 +116,21 @@ export async function runSession(session: Session): Promise<ExitCode> {
   }
 }
 
-/** What the fleet was like when it was first touched: where a rollback goes back to. */
-async function journalBegin(journal: Journal, seen: Omit<Snapshot, "memory">): Promise<void> {
+/**
+ * What the fleet was like when it was first touched: where a rollback goes back to. And of each run which way it goes, with which settings,
+ * so that a report needs neither the fleet file nor this host.
+ */
+async function journalBegin(journal: Journal, seen: Omit<Snapshot, "memory">, run: RunFacts): Promise<void> {
+  const last = journal.events.at(-1);
+  if (last) {
+    const text = `a run ${run.way === "back" ? "back" : "on"} to ${run.target} begins on ${run.host}`;
+    await journal.append({ kind: "observation", phase: last.phase, text, data: { run } });
+    return;
+  }
   const releases = seen.nodes.map((node) => [node.name, node.release ?? node.configRelease] as const);
   const text = `it begins with ${releases.map(([name, release]) => `${name} as ${release}`).join(", ")}`;
-  await journal.append({ kind: "observation", phase: "backup", text, data: { began: Object.fromEntries(releases) } });
+  const data = { began: Object.fromEntries(releases), run };
+  await journal.append({ kind: "observation", phase: "backup", text, data });
 }
 
 /** For people at a terminal; `text` is what they are to agree to. */

@@ -50,4 +50,17 @@ export const rolloutTables: readonly TableDefinition[] = [
     ],
     primaryKey: ["name", "part"],
   },
+  {
+    // What a rollout saw of the fleet every couple of seconds, thinned as it grows older. A body too long for a text column is in parts.
+    name: "perennial_rollout_samples",
+    columns: [
+      ["rollout_id", "varchar(160)", "required"],
+      ["kind", "varchar(16)", "required"],
+      ["seq", "bigint", "required"],
+      ["part", "int", "required"],
+      ["at_ms", "bigint", "required"],
+      ["body", "text", "required"],
+    ],
+    primaryKey: ["rollout_id", "kind", "seq", "part"],
+  },
 ];

@@ -147,8 +147,9 @@ export interface ImageRepository {
    * Soft-deletes the image and its child rows in one transaction; undefined where it was gone already. Throws images.forbidden where it is
    * protected (asked in the same transaction).
    * Where it had live locations and nobody holds a lease of it, the same transaction writes a lease on all their URLs for `cleanup`, so that
-   * the data of a deleted image goes even if this process dies now. A lease that stands (an upload under way) is left to its holder, who
-   * learns of the deletion by renew or finish and removes the data, or to the reaper once it expires.
+   * the data of a deleted image goes even if this process dies now. A lease that stands (an upload under way, a location that is being removed)
+   * is left to its holder, who learns of the deletion by renew or finish and removes the data, or to the reaper once it expires; URLs that it does
+   * not name are added to it, and left to the reaper when its holder abandons it.
    */
   remove(id: string, cleanup: Cleanup, options?: RemoveOptions): Promise<RemovedImage | undefined>;
   /**

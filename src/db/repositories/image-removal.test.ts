@@ -43,3 +43,26 @@ testOnDatabases("removal: a deletion under an upload leaves the data to the uplo
   await uploads.abandon(upload);
   assert.deepEqual(await db.query("select lease_id from perennial_uploads"), []);
 });
+
+testOnDatabases(
+  "removal: what a deletion finds under another cleaner's lease is removed after it",
+  "ocata",
+  async ({ db }) => {
+    const { images, uploads } = nodeOf(db, ocata);
+    const { id } = await images.create(draft());
+    const upload = { imageId: id, leaseId: "writer", node: "n1", urls: ["file:///a"] };
+    assert(await uploads.begin(upload, 60));
+    assert.equal(await uploads.finish(upload, data("file:///a")), "held");
+    const second = { url: "file:///b", metadata: {}, status: "active" };
+    const changes = { add: [second], note: [], remove: [], locationsMax: -1, cleanup };
+    await images.update(id, { set: {}, locations: changes });
+    const first = await images.removeLocation(id, "file:///a", { ...cleanup, leaseId: "first" });
+    assert.deepEqual(await images.remove(id, cleanup), { cleanup: null }, "the other holds the lease");
+    assert.equal(await first.takeBack([]), false, "the image is gone with all its locations");
+    await uploads.abandon(first.cleanup);
+    const left = await uploads.find(id);
+    assert.deepEqual(left?.lease.urls, ["file:///b"], "its data is nobody else's to remove");
+    await uploads.abandon(left.lease);
+    assert.equal(await uploads.find(id), undefined);
+  },
+);

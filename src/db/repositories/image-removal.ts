@@ -10,7 +10,7 @@ import type { LocationUrls } from "../location-urls.ts";
 import { type ChildTable, isLive, requireReadable, softDelete } from "./live-row.ts";
 import { softDeleteMembers } from "./member-rows.ts";
 import type { Marked } from "./removal-undo.ts";
-import { insertLease } from "./upload-lease.ts";
+import { addToLease, insertLease } from "./upload-lease.ts";
 
 /** Live rows of the four child tables, with the URLs that data stands under. */
 const childrenSql = (["image_properties", "image_tags", "image_members"] as const)
@@ -92,8 +92,10 @@ export async function removeImage(
     await attempt(tx, dialect, () => insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect }));
     return { cleanup: lease, marked };
   } catch (error) {
-    // Somebody holds a lease of this image, and learns by it that the image is gone.
-    if (isServiceError(error, "db.duplicate")) return { cleanup: null, marked };
-    throw error;
+    if (!isServiceError(error, "db.duplicate")) throw error;
+    // Somebody holds a lease of this image, say to remove one of its locations: the others are removed after that.
+    if (await addToLease(tx, lease, dialect)) return { cleanup: null, marked };
+    await insertLease(tx, lease, { leaseSeconds: cleanup.leaseSeconds, dialect });
+    return { cleanup: lease, marked };
   }
 }

@@ -26,3 +26,24 @@ export async function extendLease(
   );
   return rowsAffected > 0;
 }
+
+/** The lines of column url. */
+export function urlsIn(text: string): readonly string[] {
+  return text.split("\n").filter(Boolean);
+}
+
+/** Adds data that is to be removed to a lease that stands, whoever holds it. False where none stands any more. */
+export async function addToLease(
+  tx: Queryable,
+  { imageId, urls }: Pick<UploadLease, "imageId" | "urls">,
+  dialect: Dialect,
+): Promise<boolean> {
+  const [row] = await tx.query<{ url: string }>(
+    `select url from perennial_uploads where image_id = ?${dialect.forUpdate}`,
+    [imageId],
+  );
+  if (!row) return false;
+  const all = [...new Set([...urlsIn(row.url), ...urls])];
+  await tx.run("update perennial_uploads set url = ? where image_id = ?", [all.join("\n"), imageId]);
+  return true;
+}

@@ -6,7 +6,7 @@ import type { LeaseState, StoredData, UploadLease, UploadRepository } from "../.
 import type { Capabilities } from "../../releases/capabilities.ts";
 import type { Database, Queryable } from "../database.ts";
 import { encoded, insertLocation } from "./image-children.ts";
-import { extendLease, insertLease } from "./upload-lease.ts";
+import { extendLease, insertLease, urlsIn } from "./upload-lease.ts";
 
 /** After finish found the image gone, its caller has this long to remove the data before the reaper does. */
 const afterFinishSeconds = 60;
@@ -21,18 +21,25 @@ export function createUploadRepository(
   const hashesCleared = multihash ? ", os_hash_algo = null, os_hash_value = null" : "";
   const now = () => dialect.encodeTime(new Date(clock.nowMs()).toISOString());
 
-  /** Locks the image's row and tells whether the upload still is wanted; then the lease's, and whether it still is ours. */
-  async function lockBoth(tx: Queryable, lease: UploadLease): Promise<LeaseState> {
+  /**
+   * Locks the image's row and tells whether the upload still is wanted; then the lease's, and whether it still is ours. `added`: what others
+   * have added to it.
+   */
+  async function lockBoth(
+    tx: Queryable,
+    lease: UploadLease,
+  ): Promise<{ readonly state: LeaseState; readonly added: readonly string[] }> {
     const [image] = await tx.query<{ status: string; deleted: unknown }>(
       `select status, deleted from images where id = ?${dialect.forUpdate}`,
       [lease.imageId],
     );
-    const [row] = await tx.query<{ lease_id: string }>(
-      `select lease_id from perennial_uploads where image_id = ?${dialect.forUpdate}`,
+    const [row] = await tx.query<{ lease_id: string; url: string }>(
+      `select lease_id, url from perennial_uploads where image_id = ?${dialect.forUpdate}`,
       [lease.imageId],
     );
-    if (row?.lease_id !== lease.leaseId) return "lease_lost";
-    return image && image.status === "saving" && !image.deleted ? "held" : "image_gone";
+    if (row?.lease_id !== lease.leaseId) return { state: "lease_lost", added: [] };
+    const added = urlsIn(row.url).filter((url) => !lease.urls.includes(url));
+    return { state: image && image.status === "saving" && !image.deleted ? "held" : "image_gone", added };
   }
 
   return {
@@ -64,7 +71,7 @@ export function createUploadRepository(
 
     async finish(lease, data) {
       return await db.transaction(async (tx) => {
-        const state = await lockBoth(tx, lease);
+        const { state } = await lockBoth(tx, lease);
         if (state === "image_gone") await extendLease(tx, lease, { leaseSeconds: afterFinishSeconds, dialect });
         if (state !== "held") return state;
         const at = now();
@@ -83,8 +90,16 @@ export function createUploadRepository(
 
     async abandon(lease) {
       await db.transaction(async (tx) => {
-        const state = await lockBoth(tx, lease);
+        const { state, added } = await lockBoth(tx, lease);
         if (state === "lease_lost") return;
+        if (state === "image_gone" && added.length > 0) {
+          // The image was deleted meanwhile: the rest of its data is for the reaper, at once.
+          await tx.run(`update perennial_uploads set url = ?, expires_at = ${dialect.nowSql} where image_id = ?`, [
+            added.join("\n"),
+            lease.imageId,
+          ]);
+          return;
+        }
         await tx.run("delete from perennial_uploads where image_id = ?", [lease.imageId]);
         if (state === "image_gone") return;
         await tx.run(
@@ -137,8 +152,7 @@ type LeaseRow = {
 };
 
 function readLease(row: LeaseRow): UploadLease {
-  const urls = row.url.split("\n").filter(Boolean);
-  return { imageId: row.image_id, leaseId: row.lease_id, node: row.node, urls };
+  return { imageId: row.image_id, leaseId: row.lease_id, node: row.node, urls: urlsIn(row.url) };
 }
 
 function hashColumns({ hash }: StoredData): { os_hash_algo: string | null; os_hash_value: string | null } {

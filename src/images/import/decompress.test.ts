@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { isServiceError } from "../../core/errors.ts";
+import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { unpackedSource } from "./decompress.ts";
 
 const signal = new AbortController().signal;
@@ -83,4 +83,17 @@ test("decompression: archives that are damaged, cut, or of several files are ref
   };
   for (const [name, packed] of Object.entries(cases))
     await assert.rejects(unpack(packed), (error) => isServiceError(error, "images.unfit_data"), name);
+});
+
+test("decompression: a source that fails is told from packed data that is broken", async () => {
+  const failed = new ServiceError("images.source_failed", "The server went away.");
+  for (const packed of [gzipSync(data), zip([data]), zip([data], "ZIP_DEFLATED", true)]) {
+    async function* source() {
+      yield packed.subarray(0, 100_000);
+      throw failed;
+    }
+    const open = async () => ({ stream: Readable.from(source(), { objectMode: false }), sizeBytes: null });
+    const { stream } = await unpackedSource({ open, staged: false }).open(signal);
+    await assert.rejects(buffer(stream), (error) => error === failed);
+  }
 });

@@ -44,8 +44,14 @@ async function* told(unpacker: Transform): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of unpacker) yield chunk as Buffer;
   } catch (error) {
+    // Anything but what the unpacker itself says is a failure of what the data comes from.
+    if (!isZlibError(error)) throw error;
     throw broken("it cannot be unpacked", error);
   }
+}
+
+function isZlibError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
 }
 
 async function* unzip(reader: ByteReader): AsyncGenerator<Buffer> {

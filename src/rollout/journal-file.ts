@@ -27,6 +27,33 @@ export function parseRolloutId(id: string): { fleet: string; target: string; sta
 
 /** The journals of this fleet, of one target or of all, oldest first. An absent folder holds none. */
 export async function readJournals(folder: string, fleet: string, target?: string): Promise<readonly JournalFile[]> {
+  const names = await journalNames(folder, fleet, (id) => target === undefined || id.target === target);
+  return Promise.all(names.map((name) => readJournal(join(folder, name))));
+}
+
+export type JournalText = Pick<JournalFile, "rolloutId" | "lines"> & {
+  /** What stands after the last whole line was never acknowledged. */
+  readonly torn: boolean;
+};
+
+/** The same for who only tells of them: lines are not checked, because one that is damaged is to be told of too. */
+export async function readJournalTexts(folder: string, fleet: string, only?: string): Promise<readonly JournalText[]> {
+  const names = await journalNames(folder, fleet, (_id, rolloutId) => only === undefined || rolloutId === only);
+  return Promise.all(
+    names.map(async (name) => {
+      const { lines, torn } = await readWhole(join(folder, name));
+      return { rolloutId: name.slice(0, -journalEnding.length), lines, torn };
+    }),
+  );
+}
+
+type RolloutName = NonNullable<ReturnType<typeof parseRolloutId>>;
+
+async function journalNames(
+  folder: string,
+  fleet: string,
+  isWanted: (id: RolloutName, rolloutId: string) => boolean,
+): Promise<readonly string[]> {
   let names: string[];
   try {
     names = await readdir(folder);
@@ -36,11 +63,12 @@ export async function readJournals(folder: string, fleet: string, target?: strin
   }
   const own = names.flatMap((name) => {
     if (!name.endsWith(journalEnding)) return [];
-    const id = parseRolloutId(name.slice(0, -journalEnding.length));
-    return id?.fleet === fleet && (target === undefined || id.target === target) ? [{ name, stamp: id.stamp }] : [];
+    const rolloutId = name.slice(0, -journalEnding.length);
+    const id = parseRolloutId(rolloutId);
+    return id?.fleet === fleet && isWanted(id, rolloutId) ? [{ name, stamp: id.stamp }] : [];
   });
   own.sort((a, b) => compareStamps(a.stamp, b.stamp));
-  return Promise.all(own.map(({ name }) => readJournal(join(folder, name))));
+  return own.map(({ name }) => name);
 }
 
 /** Two rollouts of one second have a counter; `20261126T120000Z-10` is younger than `-9`. */
@@ -51,11 +79,7 @@ export function compareStamps(a: string, b: string): number {
 }
 
 export async function readJournal(path: string): Promise<JournalFile> {
-  const data = await readFile(path).catch((error: unknown) => {
-    throw unusable(path, error);
-  });
-  const bytes = data.lastIndexOf(0x0a) + 1;
-  const lines = data.toString("utf8", 0, bytes).split("\n").slice(0, -1);
+  const { lines, bytes } = await readWhole(path);
   const events = lines.map((line, index): JournalEvent => {
     const event = parseEntry(line);
     if (event) return event;
@@ -63,6 +87,14 @@ export async function readJournal(path: string): Promise<JournalFile> {
   });
   const rolloutId = path.slice(path.lastIndexOf("/") + 1, -journalEnding.length);
   return { rolloutId, path, events, lines, bytes };
+}
+
+async function readWhole(path: string): Promise<{ lines: readonly string[]; bytes: number; torn: boolean }> {
+  const data = await readFile(path).catch((error: unknown) => {
+    throw unusable(path, error);
+  });
+  const bytes = data.lastIndexOf(0x0a) + 1;
+  return { lines: data.toString("utf8", 0, bytes).split("\n").slice(0, -1), bytes, torn: bytes < data.length };
 }
 
 /** Whether the rollout came to an end; one that was paused, stopped or killed has not. */

@@ -3,13 +3,17 @@ import { isServiceError } from "../core/errors.ts";
 import type { Phase } from "./decision.ts";
 import { type ChainBreak, findBreak, parseEntry } from "./journal-chain.ts";
 import type { JournalEvent } from "./journal-event.ts";
-import { compareStamps, type JournalFile, parseRolloutId, readJournals } from "./journal-file.ts";
+import { compareStamps, type JournalText, parseRolloutId, readJournalTexts } from "./journal-file.ts";
 import type { JournalStore } from "./journal-store.ts";
 
 export type PastRollout = {
   readonly rolloutId: string;
   readonly target: string;
   readonly events: readonly JournalEvent[];
+  /** As they stand in the longer copy, those that are no entries among them. */
+  readonly lines: readonly string[];
+  /** The copy on disk ends in the middle of a line. */
+  readonly torn: boolean;
   /** Entries of each copy; null where it does not exist or cannot be asked. */
   readonly copies: { readonly database: number | null; readonly disk: number | null };
   /** The first entry that is not as it was written, in either copy. */
@@ -26,12 +30,12 @@ export async function readHistory(
   only?: string,
 ): Promise<readonly PastRollout[]> {
   const isWanted = (id: string) => parseRolloutId(id)?.fleet === fleet && (only === undefined || id === only);
-  const files = new Map((await readJournals(folder, fleet)).map((file) => [file.rolloutId, file]));
+  const files = new Map((await readJournalTexts(folder, fleet, only)).map((file) => [file.rolloutId, file]));
   const stored = await readStored(store, isWanted);
   const ids = [...new Set([...files.keys(), ...stored.keys()])].filter(isWanted);
   const stampOf = (id: string) => parseRolloutId(id)?.stamp ?? "";
   ids.sort((a, b) => compareStamps(stampOf(a), stampOf(b)));
-  return ids.map((id) => toPast(id, stored.get(id), files.get(id))).filter(({ events }) => events.length > 0);
+  return ids.map((id) => toPast(id, stored.get(id), files.get(id))).filter(({ lines }) => lines.length > 0);
 }
 
 async function readStored(
@@ -54,7 +58,7 @@ async function readStored(
   return stored;
 }
 
-function toPast(id: string, stored: readonly string[] | undefined, file: JournalFile | undefined): PastRollout {
+function toPast(id: string, stored: readonly string[] | undefined, file: JournalText | undefined): PastRollout {
   const onDisk = file?.lines ?? [];
   const inDatabase = stored ?? [];
   const lines = inDatabase.length >= onDisk.length ? inDatabase : onDisk;
@@ -62,6 +66,8 @@ function toPast(id: string, stored: readonly string[] | undefined, file: Journal
     rolloutId: id,
     target: parseRolloutId(id)?.target ?? "",
     events: lines.flatMap((line) => parseEntry(line) ?? []),
+    lines,
+    torn: file?.torn ?? false,
     copies: { database: stored?.length ?? null, disk: file?.lines.length ?? null },
     broken: breakOf(id, "database", inDatabase) ?? breakOf(id, "disk", onDisk) ?? differenceOf(inDatabase, onDisk),
   };
@@ -156,7 +162,9 @@ function nodeReport(node: string, events: readonly JournalEvent[]): RolloutRepor
 }
 
 function between(from: string, until: string): number {
-  return round((Date.parse(until) - Date.parse(from)) / 1000);
+  const seconds = (Date.parse(until) - Date.parse(from)) / 1000;
+  // An entry without a time, or none at all.
+  return Number.isNaN(seconds) ? 0 : round(seconds);
 }
 
 function round(seconds: number): number {

@@ -28,6 +28,7 @@ const needed = [
   { package: "glance-api", programs: ["glance-api"] },
   { package: "keystone", programs: ["keystone-manage"] },
   { package: "openssl", programs: ["openssl"] },
+  { package: "chromium", programs: ["chromium"] },
 ] as const;
 
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];

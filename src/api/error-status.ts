@@ -79,4 +79,6 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "rollout.lease_lost": 500,
   "rollout.journal_broken": 500,
   "rollout.plan_outdated": 500,
+  "console.page_missing": 500,
+  "console.token_unusable": 500,
 };

@@ -14,6 +14,7 @@ const exitByError: Partial<Record<ErrorCode, ExitCode>> = {
   "rollout.paused": exitCodes.paused,
   "rollout.lease_lost": exitCodes.locked,
   "rollout.plan_outdated": exitCodes.planOutdated,
+  "console.token_unusable": exitCodes.badConfig,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

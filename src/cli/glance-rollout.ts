@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { packageVersion } from "../core/package-version.ts";
 import { addBalancerCommand } from "./commands/rollout-balancer.ts";
+import { addConsoleCommand } from "./commands/rollout-console.ts";
 import { failCommand } from "./commands/rollout-error.ts";
 import { addHistoryCommands } from "./commands/rollout-history.ts";
 import { addPlanCommand } from "./commands/rollout-plan.ts";
@@ -48,6 +49,7 @@ for (const add of [
   addStatusCommand,
   addRequestCommands,
   addHistoryCommands,
+  addConsoleCommand,
   addBalancerCommand,
 ])
   add(program, run);

@@ -39,6 +39,8 @@ export class Timeline {
   #copies: JournalFold[] = [];
   #fold: JournalFold;
   #applied = 0;
+  /** The newest of `#nodes` is a look. */
+  #looked = false;
 
   constructor({ entries, samples, ...record }: RolloutRecord) {
     this.#record = record;
@@ -55,6 +57,14 @@ export class Timeline {
       const atMs = Math.max(sample.atMs, this.#nodes.at(-1)?.atMs ?? sample.atMs);
       this.#nodes.push({ ...sample, atMs });
     }
+  }
+
+  /** How the nodes are right now; a look later takes the place of this one, so that a page that is open for days holds one of them. */
+  look(sample: SampleSeries["nodes"][number]): void {
+    if (this.#looked) this.#nodes.pop();
+    this.#looked = true;
+    this.#sampled = { index: -1, sampled: null };
+    this.add({ samples: { fleet: [], nodes: [sample] } });
   }
 
   get beganAtMs(): number | null {
@@ -81,7 +91,9 @@ export class Timeline {
     const state = count === 0 ? "not begun" : stateOf(fold, isHeld);
     const isOver = fold.end !== null;
     const entriesMax = options.entriesMax ?? count;
-    const sampled = this.#sampledAt(atMs);
+    // The nodes go on when the rollout is over, where somebody still looks at them.
+    const nodesAtMs = this.#looked ? momentMs : atMs;
+    const sampled = this.#sampledAt(nodesAtMs);
     return {
       rolloutId: this.#record.rolloutId,
       fleet: this.#record.fleet,
@@ -92,7 +104,7 @@ export class Timeline {
       state,
       way: fold.way,
       phases: fold.phases.view(fold.way, atMs, { ended: isOver, whole: isOver && fold.end !== "aborted" }),
-      nodes: nodeCards(fold.nodes, sampled, atMs, this.#record.target),
+      nodes: nodeCards(fold.nodes, sampled, nodesAtMs, this.#record.target),
       traffic: this.#trafficAt(atMs, fold),
       migration: migrationOf(fold, atMs),
       gates: [...fold.gates],
@@ -116,9 +128,10 @@ export class Timeline {
   }
 
   #notes(): readonly string[] {
-    const unrecorded = this.#traffic.recorded
-      ? []
-      : ["Traffic and the figures of nodes were not recorded: what is shown of nodes is what the journal tells."];
+    const unrecorded =
+      this.#traffic.recorded || this.#looked || this.lastAtMs === null
+        ? []
+        : ["Traffic and the figures of nodes were not recorded: what is shown of nodes is what the journal tells."];
     return [...this.#record.notes, ...this.#reader.notes(), ...unrecorded];
   }
 

@@ -76,6 +76,8 @@ const retryableByCode = {
   "rollout.lease_lost": false,
   "rollout.journal_broken": false,
   "rollout.plan_outdated": false,
+  "console.page_missing": false,
+  "console.token_unusable": false,
 } as const;
 
 export type ErrorCode = keyof typeof retryableByCode;

@@ -123,7 +123,7 @@ export class DatabaseView {
     const repository = async () => createRolloutJournalRepository(await this.open(new AbortController().signal));
     return {
       list: async () => (await repository()).list(),
-      read: async (rolloutId) => (await repository()).read(rolloutId),
+      read: async (rolloutId, after) => (await repository()).read(rolloutId, after),
       add: async (rolloutId, entries) => {
         assert(this.#lease, "a rollout holds its lease before it writes");
         await (await repository()).add(rolloutId, entries, this.#lease.held);

@@ -8,7 +8,8 @@ import type { ChainedLine } from "./journal-chain.ts";
 
 export interface JournalStore {
   list(): Promise<readonly StoredRollout[]>;
-  read(rolloutId: string): Promise<readonly StoredEntry[]>;
+  /** Those after entry `after`, or all. */
+  read(rolloutId: string, after?: number): Promise<readonly StoredEntry[]>;
   /** Adds entries in order; those that are there already are left. Throws rollout.lease_lost and rollout.journal_broken. */
   add(rolloutId: string, entries: readonly ChainedLine[]): Promise<void>;
 }

@@ -18,8 +18,8 @@ export type StoredRollout = {
 export interface RolloutJournalRepository {
   /** Every rollout with its first and its last entry, oldest name first; none where the table is missing. */
   list(): Promise<readonly StoredRollout[]>;
-  /** In order; none where the table is missing. */
-  read(rolloutId: string): Promise<readonly StoredEntry[]>;
+  /** In order, those after entry `after` or all; none where the table is missing. */
+  read(rolloutId: string, after?: number): Promise<readonly StoredEntry[]>;
   /**
    * Adds entries in one transaction, all or none; the same ones once more succeed. Throws rollout.lease_lost where the lease is not
    * `held`'s, and rollout.journal_broken where an entry of that number says something else.
@@ -65,10 +65,10 @@ export function createRolloutJournalRepository(db: Database): RolloutJournalRepo
       }));
     },
 
-    async read(rolloutId) {
+    async read(rolloutId, after = -1) {
       if (!(await isThere())) return [];
       const entries: StoredEntry[] = [];
-      for (let page = pageRows, last = -1; page === pageRows; ) {
+      for (let page = pageRows, last = after; page === pageRows; ) {
         const rows = await db.query(
           `SELECT seq, hash, entry FROM ${table} WHERE rollout_id = ? AND seq > ? ORDER BY seq LIMIT ${pageRows}`,
           [rolloutId, last],

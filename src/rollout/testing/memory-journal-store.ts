@@ -22,9 +22,9 @@ export class MemoryJournalStore implements JournalStore {
     });
   }
 
-  async read(rolloutId: string): Promise<readonly StoredEntry[]> {
+  async read(rolloutId: string, after = 0): Promise<readonly StoredEntry[]> {
     this.#mustBeThere();
-    return this.#rollouts.get(rolloutId) ?? [];
+    return (this.#rollouts.get(rolloutId) ?? []).filter(({ seq }) => seq > after);
   }
 
   async add(rolloutId: string, added: readonly ChainedLine[]): Promise<void> {

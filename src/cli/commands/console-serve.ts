@@ -1,0 +1,83 @@
+// Puts a console together: its options as the command line has them, the page, the token, past rollouts, and the server.
+import { readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, Option } from "commander";
+import type { DoAct } from "../../console/acts.ts";
+import type { LiveDesk } from "../../console/live-desk.ts";
+import { findPage } from "../../console/page-folder.ts";
+import { isLoopback, tokenCharactersMin } from "../../console/security.ts";
+import { createConsoleServer, listen } from "../../console/server.ts";
+import { systemClock } from "../../core/clock.ts";
+import { errorText, ServiceError } from "../../core/errors.ts";
+import type { DatabaseView } from "../../rollout/database-view.ts";
+import type { Fleet } from "../../rollout/fleet.ts";
+import { pastRollouts } from "./console-past.ts";
+
+export type Listen = { readonly host: string; readonly port: number };
+export type ControlFlags = { readonly allowControl?: true; readonly tokenFile?: string };
+
+export const defaultListen: Listen = { host: "127.0.0.1", port: 9293 };
+
+export function listenOption(): Option {
+  return new Option("--listen <host:port>", "address of the console; port 0 takes any that is free")
+    .default(defaultListen, "127.0.0.1:9293")
+    .argParser(parseListen);
+}
+
+function parseListen(text: string): Listen {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535) throw new InvalidArgumentError("HOST:PORT is expected");
+  if (host === "0.0.0.0" || host === "::")
+    throw new InvalidArgumentError("name one address: a browser asks by it, and other names are refused");
+  return { host, port: Number(port) };
+}
+
+/** The token, or undefined where no orders are taken. Throws console.token_unusable. */
+export function readToken({ allowControl, tokenFile }: ControlFlags, at: Listen): string | undefined {
+  if (!allowControl) return undefined;
+  if (tokenFile === undefined) throw unusable("--allow-control needs --token-file FILE");
+  // What is sent to another address goes over the network as it is.
+  if (!isLoopback(at.host))
+    throw unusable("orders are taken on a loopback address only; reach it with: ssh -L 9293:127.0.0.1:9293 HOST");
+  let token: string;
+  try {
+    if ((statSync(tokenFile).mode & 0o077) !== 0) throw new Error("others may read it; chmod 600 it");
+    token = readFileSync(tokenFile, "utf8").trim();
+  } catch (error) {
+    throw unusable(`the token file ${tokenFile} cannot be used: ${errorText(error)}`, error);
+  }
+  if (token.length < tokenCharactersMin)
+    throw unusable(
+      `the token in ${tokenFile} is shorter than ${tokenCharactersMin} characters; make one: openssl rand -hex 24`,
+    );
+  return token;
+}
+
+export type ServedConsole = { readonly address: string; close(): Promise<void> };
+
+/** Listens. Throws console.page_missing and node.port_in_use. */
+export async function serveConsole(options: {
+  readonly fleet: Fleet;
+  readonly database: DatabaseView;
+  readonly desk: LiveDesk;
+  readonly at: Listen;
+  readonly control?: { readonly token: string; readonly doAct: DoAct };
+}): Promise<ServedConsole> {
+  const { fleet, database, desk, at, control } = options;
+  const page = await findPage(fileURLToPath(new URL("../../../", import.meta.url)), systemClock);
+  const past = pastRollouts(fleet, database);
+  const app = createConsoleServer({ feed: desk.feed, past, page, host: at.host, ...(control && { control }) });
+  const address = await listen(app, at.host, at.port);
+  return {
+    address,
+    async close() {
+      desk.close();
+      await app.close();
+    },
+  };
+}
+
+function unusable(message: string, cause?: unknown): ServiceError {
+  return new ServiceError("console.token_unusable", message, { cause });
+}

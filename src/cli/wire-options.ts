@@ -7,6 +7,7 @@ import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, scrubberOptions, unsupportedImageOptions } from "../images/config.ts";
 import { importOptionGroups } from "../images/import/config.ts";
+import { notificationDefaultOptions, notificationOptions } from "../images/notifications/config.ts";
 import { resumableOptions } from "../images/resumable/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
@@ -22,6 +23,8 @@ export const allOptionGroups: readonly OptionGroup[] = [
   unsupportedImageOptions,
   ...importOptionGroups,
   resumableOptions,
+  notificationOptions,
+  notificationDefaultOptions,
   databaseOptions,
   locationOptions,
   metadefOptions,

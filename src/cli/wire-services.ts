@@ -18,6 +18,7 @@ import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { requireQemuImg } from "../images/import/qemu-img.ts";
 import type { Regions } from "../images/import/remote-image.ts";
 import { type ImportSettings, partsFolderOf, readImportSettings } from "../images/import/settings.ts";
+import { readNotifier } from "../images/notifications/notifier.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
@@ -62,6 +63,7 @@ export async function openServices(
   const { multiStore } = settings;
   const importing = readImportSettings(config, capabilities, { selfUrl, multiStore });
   if (importing.stagingFolder !== null && importing.plugins.includes("image_conversion")) await requireQemuImg();
+  const notify = readNotifier(config, logger);
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),
@@ -84,6 +86,7 @@ export async function openServices(
     logger,
     clock: systemClock,
     transfers,
+    ...(notify ? { notify } : {}),
     ...(settings.unifiedLimits ? { limits: openLimits(config, { logger, stack }) } : {}),
     ...(cache ? { cache, cachesDownloads } : {}),
   });

@@ -19,6 +19,8 @@ import type { Regions } from "./import/remote-image.ts";
 import type { ImportSettings } from "./import/settings.ts";
 import { createLocationService, type LocationService } from "./location-service.ts";
 import { createMemberService } from "./member-service.ts";
+import { notifiedData, notifiedImages, notifiedRepositories } from "./notifications/notified.ts";
+import type { Notify } from "./notifications/notifier.ts";
 import type {
   ImageCache,
   ImageFilter,
@@ -217,6 +219,8 @@ export type ImageServicesDeps = {
   /** Name of this node, which its leases carry. */
   readonly node: string;
   readonly uploadLeaseSeconds: number;
+  /** Absent: nobody listens. */
+  readonly notify?: Notify;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly transfers: TransferTracker;
@@ -238,12 +242,16 @@ export type ImageServices = {
   readonly reaper: UploadReaper;
 };
 
-export function createImageServices(deps: ImageServicesDeps): ImageServices {
+export function createImageServices(given: ImageServicesDeps): ImageServices {
+  const { notify } = given;
+  const deps = notify ? { ...given, ...notifiedRepositories(given, notify) } : given;
+  const images = createImageService(deps);
+  const data = createImageDataService(deps);
   const imports = createImportService(deps);
   const locations = createLocationService(deps);
   return {
-    images: createImageService(deps),
-    data: createImageDataService(deps),
+    images: notify ? notifiedImages(images, given.images, notify) : images,
+    data: notify ? notifiedData(data, given.images, notify) : data,
     resumable: createResumableUploads(deps),
     members: createMemberService(deps),
     tasks: createTaskService(deps),

@@ -19,6 +19,7 @@ import type { Store } from "../../stores/store.ts";
 import type { ScratchFiles } from "../import/conversion.ts";
 import type { Regions } from "../import/remote-image.ts";
 import type { ImportSettings } from "../import/settings.ts";
+import type { Notify } from "../notifications/notifier.ts";
 import type { ImageCache } from "../ports.ts";
 import type { ProjectLimits } from "../project-limits.ts";
 import type { UploadParts } from "../resumable/upload-parts.ts";
@@ -191,6 +192,7 @@ export type NodeOptions = {
   readonly staging?: Store | null;
   readonly scratch?: ScratchFiles;
   readonly parts?: UploadParts;
+  readonly notify?: Notify;
   readonly regions?: Regions;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
@@ -237,6 +239,7 @@ export class Fixture {
       ...(options.regions ? { regions: options.regions } : {}),
       ...(options.scratch ? { scratch: options.scratch } : {}),
       parts: options.parts ?? this.parts,
+      ...(options.notify ? { notify: options.notify } : {}),
       stagedKeys: async () => this.staging.keys,
       importing: { ...importSettingsOf(capabilities), ...options.importing },
       stores: createStoreRegistry({

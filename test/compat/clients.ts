@@ -1,5 +1,4 @@
-// The command-line clients of OpenStack, set up for a service with flavor fakeauth: each command is a process of the real program.
-import { execFile } from "node:child_process";
+// The command-line clients of OpenStack, set up for a service with flavor fakeauth.
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -7,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { memberToken } from "../../demo/traffic/actor.ts";
+import { cleanEnvironment, runClient } from "./client-programs.ts";
 
 /** One command of a client, as a project's user; resolves to its stdout. Throws with all it said where it exits with other than 0. */
 export type Client = (project: string, ...args: readonly string[]) => Promise<string>;
@@ -33,10 +33,11 @@ export async function prepareClients(
   const env = cleanEnvironment({ OS_CLIENT_CONFIG_FILE: file, HOME: folder });
   const glanceService = ["--os-image-url", origin, "--os-auth-url", `http://127.0.0.1:${port}/v3`];
   return {
-    openstack: (project, ...args) => run("openstack", ["--os-cloud", project, ...args], env),
+    openstack: (project, ...args) => runClient("openstack", ["--os-cloud", project, ...args], env),
     // With an identity service named, which it does not ask then, it leaves the schemas it saves alone: from Rocky on it would trip over
     // the attribute `stores` of its own copy.
-    glance: (project, ...args) => run("glance", [...glanceService, "--os-auth-token", tokenOf(project), ...args], env),
+    glance: (project, ...args) =>
+      runClient("glance", [...glanceService, "--os-auth-token", tokenOf(project), ...args], env),
     stop: () => void identity.close(),
   };
 }
@@ -49,19 +50,4 @@ async function startIdentityStub(): Promise<Server> {
   ).listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
-}
-
-/** Without proxies, through which loopback calls would leave, and without anybody's own OS_ settings. */
-function cleanEnvironment(more: Record<string, string>): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^OS_|proxy$/i.test(name));
-  return { ...Object.fromEntries(kept), ...more };
-}
-
-function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(program, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
-      else resolve(stdout);
-    });
-  });
 }

@@ -1,7 +1,6 @@
 // A node whose callers are a real Keystone's users, and the real openstack client, which logs in by password, finds the node in the catalog and
 // works with it; what Keystone refuses, the node refuses.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { type NodeProcess, Site } from "../node/node-process.ts";
 import { eventually } from "../servers/eventually.ts";
 import { freePort } from "../servers/free-port.ts";
 import { type KeystoneServer, type KeystoneUser, startKeystone } from "../servers/keystone.ts";
+import { cleanEnvironment, runClient } from "./client-programs.ts";
 
 let keystone: KeystoneServer;
 let node: NodeProcess;
@@ -70,11 +70,8 @@ async function registerLimits(): Promise<string> {
   return (await keystone.call<{ endpoints: { id: string }[] }>("GET", path)).endpoints[0]?.id ?? "";
 }
 
-const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^OS_|proxy$/i.test(name)));
-
-function openstack(user: KeystoneUser, ...args: readonly string[]): Promise<string> {
-  const env = {
-    ...clean,
+async function openstack(user: KeystoneUser, ...args: readonly string[]): Promise<string> {
+  const env = cleanEnvironment({
     HOME: site.folder,
     OS_AUTH_URL: keystone.url,
     OS_USERNAME: user.name,
@@ -83,13 +80,8 @@ function openstack(user: KeystoneUser, ...args: readonly string[]): Promise<stri
     OS_USER_DOMAIN_NAME: "Default",
     OS_REGION_NAME: "RegionOne",
     OS_IDENTITY_API_VERSION: "3",
-  };
-  return new Promise((resolve, reject) => {
-    execFile("openstack", args, { env, timeout: 900_000 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`openstack ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
-      else resolve(stdout.trim());
-    });
   });
+  return (await runClient("openstack", args, env)).trim();
 }
 
 const call = (token: string | null, path: string, init: RequestInit = {}) =>

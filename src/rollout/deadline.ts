@@ -28,7 +28,8 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(limit.signal), late.promise]);
   } finally {
-    over.abort();
+    // With a reason, which saves an exception with its stack each time.
+    over.abort("over");
     signal.removeEventListener("abort", onAbort);
   }
 }

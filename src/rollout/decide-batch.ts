@@ -44,6 +44,16 @@ function batchEnd(plan: Plan, done: number): number {
   return end;
 }
 
+/** How many nodes served the target when the last batch that is over by now was; 0: none is. */
+function lastBatchEnd(plan: Plan, done: number): number {
+  let last = 0;
+  for (let index = 0; ; index++) {
+    const end = last + (plan.batches[index] ?? plan.batches.at(-1) ?? 1);
+    if (end > done) return last;
+    last = end;
+  }
+}
+
 /**
  * The next step of a batch; undefined where nothing is left to move. What stands in the way of one node stops no other that is out
  * already: those come back first, and then the rollout pauses.
@@ -90,8 +100,8 @@ function decideBetween(plan: Plan, seen: Snapshot): Decision | undefined {
 function decideCanary(plan: Plan, seen: Snapshot): Decision | undefined {
   const { canary } = plan;
   const done = seen.nodes.filter((node) => isDone(plan, node)).length;
-  const isEnd = done > 0 && batchEnd(plan, done - 1) === done;
-  if (!canary || plan.way === "back" || !isEnd || seen.memory.judgedNodes >= done) return undefined;
+  // Nodes that were down come back beside the batch: its end may be stepped over, and is judged all the same.
+  if (!canary || plan.way === "back" || seen.memory.judgedNodes >= lastBatchEnd(plan, done)) return undefined;
   const figures = seen.canary;
   const { verdict, why } = judgeCanary(canary, figures);
   const phase = "nodes";

@@ -126,6 +126,10 @@ test("capacity: a node that died in rotation serves again as what it was while t
   expectStep(look([node("n1", installed), { ...dead, starts: 2 }, node("n3")], { due: "migrate" }), "migrate");
   // Where the schema is ready it is upgraded at once.
   expectStep(look([done("n1"), dead, node("n3")], { due: "contract" }), "disable n2");
+  // Somebody configured it for what nobody serves: whether the schema fits that is not known, and it is brought up as the target.
+  const other = node("n2", { ...gone, configRelease: "queens" });
+  const nodes = [node("n1", { ...installed, configRelease: "rocky" }), other, node("n3")];
+  expectStep(look(nodes, { due: "migrate" }), "migrate", { target: "rocky" });
 });
 
 test("drain: short requests are waited for a moment, long transfers finish in the stopping node", () => {
@@ -293,6 +297,10 @@ test("canary: after a batch the new nodes are compared with the old ones before 
   expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract", memory }), "wait", change);
   const all = [done("n1"), done("n2"), done("n3")];
   expectStep(look(all, { due: "contract", memory }), "contract", change);
+  // A node that had died came back beside the first batch: its end was stepped over.
+  const over = { ...change, batches: [1, 2] as const };
+  expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract", canary: figures(0) }), "judge", over);
+  expectStep(look([done("n1"), done("n2"), node("n3")], { due: "contract", memory }), "drain n3", over);
 });
 test("canary: new nodes that fail more pause the rollout or turn it back, with the figures", () => {
   const seen = look([done("n1"), ...two], { due: "contract", canary: figures(50, 20_000) });

@@ -140,17 +140,20 @@ function decideLeaving(plan: Plan, seen: Snapshot, stranger: Stranger, phase: "c
 /** A node that died in rotation while the schema is not ready for the target serves again as what it was, where it is needed. */
 function toRevive(plan: Plan, seen: Snapshot): Decision | undefined {
   if (seen.due !== "expand" && seen.due !== "migrate") return undefined;
-  const serving = seen.nodes.filter(isServing).length;
-  if (serving >= plan.servingMin) return undefined;
+  const serving = seen.nodes.filter(isServing);
+  if (serving.length >= plan.servingMin) return undefined;
+  // Somebody may have configured it for a release that does not fit this schema; what others serve does.
+  const fitting = new Set(serving.map((node) => node.release));
   const crashed = seen.nodes.find(
     (node) =>
       node.process === "gone" &&
       node.rotation.state === "ready" &&
       node.configRelease !== plan.target &&
+      (fitting.size === 0 || fitting.has(node.configRelease)) &&
       node.starts < plan.startsMax,
   );
   if (!crashed) return undefined;
-  const why = `${crashed.name} died in rotation and ${serving} of at least ${plan.servingMin} serve: started again as ${crashed.configRelease}`;
+  const why = `${crashed.name} died in rotation and ${serving.length} of at least ${plan.servingMin} serve: started again as ${crashed.configRelease}`;
   return { do: "start", phase: phaseOf(plan, seen), node: crashed.name, why };
 }
 

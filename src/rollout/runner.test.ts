@@ -295,3 +295,32 @@ test("what was seen too long ago is not acted upon, and where that happens again
   assert.deepEqual([always.end.end, acts], ["paused", 0]);
   assert.match(always.end.end === "paused" ? always.end.why : "", /writing the journal took 30 s, 3 times/);
 });
+
+test("each batch's comparison has all of its time: that of the batch before it does not count", async () => {
+  const canary = { windowMs: 1_000, requestsMin: 1, errorRateMax: 0, p99RatioMax: 2, onFailure: "pause" } as const;
+  const releases: ("newton" | "ocata")[] = ["ocata", ...Array<"newton">(9).fill("newton")];
+  let looks = 0;
+  const group = { nodes: [], requests: 1_000, errors: 0, p99Ms: 5 };
+  const observe = async (): Promise<Seen> => ({
+    ...seen,
+    due: "contract",
+    nodes: releases.map((release, index) => ({
+      ...node,
+      name: `n${index}`,
+      release,
+      configRelease: release,
+      handsOver: true,
+    })),
+    // A batch's window is over when it was looked at for long enough.
+    canary: { windowMs: 100 * looks++, new: group, old: group },
+  });
+  const act: World["act"] = async (action) => {
+    if (!("node" in action)) return { text: "contracted" };
+    releases[Number(action.node.slice(1))] = "ocata";
+    looks = 0;
+    return { text: "served by a new process" };
+  };
+  const plan = { ...floorOfOne, servingMin: 0, canary, strategy: "handover", until: "nodes" } as const;
+  const { end } = await run({ observe, act }, { plan });
+  assert.equal(end.end, "reached", JSON.stringify(end));
+});

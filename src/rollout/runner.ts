@@ -55,6 +55,11 @@ export type RunnerOptions = {
   readonly progressMs: number;
 };
 
+/** What is waited for at one node is named after it; other waits are the fleet's, and begin anew once something is done. */
+function isOfFleet(waitKey: string): boolean {
+  return !waitKey.includes(" ");
+}
+
 /** What was seen longer ago than this is not acted upon: a floor that held then may not hold now. */
 const staleMsMax = 10_000;
 
@@ -122,6 +127,8 @@ class Runner {
         await this.#journal("decision", decision, decision.why, { do: decision.do, verdict, figures });
         if (decision.do === "retreat") return { end: "retreat", why: decision.why };
         this.#judgedNodes = decision.nodes;
+        // The next batch has a comparison of its own, with all of its time.
+        this.#waits.clear();
         continue;
       }
       if (decision.do === "pause") return this.#pause(decision);
@@ -189,7 +196,10 @@ class Runner {
   #forgetWaits(decision: Action): void {
     this.#told = null;
     if (!("node" in decision)) this.#waits.clear();
-    else for (const key of this.#waits.keys()) if (key.endsWith(` ${decision.node}`)) this.#waits.delete(key);
+    else {
+      const isOver = (key: string) => key.endsWith(` ${decision.node}`) || isOfFleet(key);
+      for (const key of this.#waits.keys()) if (isOver(key)) this.#waits.delete(key);
+    }
   }
 
   async #act(decision: Action, seen: Snapshot): Promise<RunEnd | undefined> {

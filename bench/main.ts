@@ -8,10 +8,21 @@ import { handOver } from "./hand-over.ts";
 import { listShow } from "./list-show.ts";
 import { migrate } from "./migrate.ts";
 import { pageCost } from "./page-cost.ts";
+import { simulation } from "./simulate.ts";
 import { transfer } from "./transfer.ts";
 import { triggerCost } from "./triggers.ts";
 
-const benches: readonly Bench[] = [listShow, pageCost, transfer, migrate, triggerCost, expandContract, handOver, fuzz];
+const benches: readonly Bench[] = [
+  listShow,
+  pageCost,
+  transfer,
+  migrate,
+  triggerCost,
+  expandContract,
+  handOver,
+  fuzz,
+  simulation,
+];
 
 const command = new Command("npm run bench --")
   .argument("[names...]", `which to run, all when none is given: ${benches.map((bench) => bench.name).join(", ")}`)

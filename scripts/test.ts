@@ -39,6 +39,7 @@ const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
 const matrices = [
   "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",
+  "src/rollout/simulation.test.ts",
 ];
 const groupFiles = 12;
 const memoryBytesMin = 4 * 2 ** 30;

@@ -61,8 +61,10 @@ export function fleetFile(options: {
   strategy: Strategy;
   /** Of the synthetic image's owner. */
   token?: string;
+  /** Installed packages by release. */
+  packages?: Readonly<Partial<Record<ReleaseId, string>>>;
 }): string {
-  const { folder, nodes, connection, balancer, target, strategy, token = "probe:operations:admin" } = options;
+  const { folder, nodes, connection, balancer, target, strategy, token = "probe:operations:admin", packages } = options;
   return stringify({
     name: "demo",
     target,
@@ -75,6 +77,7 @@ export function fleetFile(options: {
       address: node.address,
       directory: node.folder,
       config: join(node.folder, "glance-api.conf"),
+      ...(packages && { packages }),
     })),
     balancer,
     strategy,

@@ -35,6 +35,8 @@ export type FleetOptions = {
   keep?: boolean;
   /** Lines of every node's glance-api.conf that make it another than the demo's. */
   more?: string;
+  /** Installed packages by release, from which nodes are started; absent: this checkout speaks all of them. */
+  packages?: Readonly<Partial<Record<ReleaseId, string>>>;
   /** By which rollouts try nodes out. Absent: one of flavor fakeauth. */
   probeToken?: string;
   /** Says what is being done, for people who wait. */
@@ -89,6 +91,7 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
   const connection = connections.at(-1) ?? assert.fail("a fleet has a database");
   const settings = options.more === undefined ? {} : { more: options.more };
   const token = options.probeToken === undefined ? {} : { token: options.probeToken };
+  const packages = options.packages === undefined ? {} : { packages: options.packages };
   const ports = await freePorts(options.nodes + 1);
   const nodes = await Promise.all(
     ports.slice(1).map(async (port, index) => {
@@ -116,7 +119,8 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
     await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target, ...settings }));
     if (!balancer) return;
-    const text = fleetFile({ folder, nodes, connection: via, balancer: balancer.file, target, strategy, ...token });
+    const fleet = { folder, nodes, connection: via, balancer: balancer.file, target, strategy };
+    const text = fleetFile({ ...fleet, ...token, ...packages });
     await writeFile(file, text);
   };
   await aim(to);
@@ -132,6 +136,12 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
       cwd: folder,
     });
   const origin = balancer?.origin ?? `http://${nodes[0]?.address}`;
+  const first = options.packages?.[from];
+  const startNode = (node: FleetNode) =>
+    startProcess(
+      node,
+      first === undefined ? binary("glance-api") : [process.execPath, join(first, "bin/glance-api.js")],
+    );
   await Promise.all(nodes.map(startNode));
   await eventually("every node is in rotation", () => allServe(origin, nodes.length), {
     msMax: 120_000,
@@ -183,9 +193,9 @@ async function planBalancer(
   return { origin: haproxy.url, file: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend } };
 }
 
-async function startNode(node: FleetNode): Promise<void> {
+async function startProcess(node: FleetNode, program: readonly string[]): Promise<void> {
   const logFile = join(node.folder, "glance-api.out");
-  const child = startDetached([...binary("glance-api"), "--config-file", node.config], { logFile, cwd: node.folder });
+  const child = startDetached([...program, "--config-file", node.config], { logFile, cwd: node.folder });
   const state = await eventually(
     `node ${node.name} is healthy`,
     async () => {

@@ -37,7 +37,7 @@ const notUnit = [
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
 const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
 const matrices = [
-  "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs}/**/*.test.ts",
+  "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
 ];

@@ -63,7 +63,7 @@ export async function copyMachine(files: readonly string[]): Promise<MachineCopy
   return {
     given: "/given",
     command,
-    run: (...words) => finish(command(...words)),
+    run: (...words) => finish(command(...words), { msMax: 300_000 }),
     async stop() {
       holder.stdin?.end();
       await ended;

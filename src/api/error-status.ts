@@ -79,6 +79,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "rollout.lease_lost": 500,
   "rollout.journal_broken": 500,
   "rollout.plan_outdated": 500,
+  "rollout.report_unwritable": 500,
   "console.page_missing": 500,
   "console.token_unusable": 500,
 };

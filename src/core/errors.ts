@@ -76,6 +76,7 @@ const retryableByCode = {
   "rollout.lease_lost": false,
   "rollout.journal_broken": false,
   "rollout.plan_outdated": false,
+  "rollout.report_unwritable": false,
   "console.page_missing": false,
   "console.token_unusable": false,
 } as const;

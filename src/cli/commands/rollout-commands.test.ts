@@ -208,6 +208,10 @@ test("pause, resume and abort are asked from anywhere and stand in the database;
   const tampered = await rollout("report", "--fleet", file);
   assert.equal(tampered.code, exitCodes.failed);
   assert.match(tampered.stdout, /broken at entry 1 \(database\): it was changed after it was written/);
+  const page = join(folder, "report.html");
+  const written = await rollout("report", id, "--fleet", file, "--out", page);
+  assert.equal(written.code, exitCodes.failed, "made, and not all of it can be trusted");
+  assert.match(readFileSync(page, "utf8"), /given up by [\s\S]*broken at entry 1/i);
   await db.close();
 });
 

@@ -1,6 +1,12 @@
 // `glance-rollout history` and `report`: which rollouts there were, and what one of them did, from both copies of its journal.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { readRollout } from "../../console/read-rollout.ts";
+import { reportPage } from "../../console/report/report-page.ts";
+import { writeReport } from "../../console/report/write-report.ts";
+import { Timeline } from "../../console/timeline.ts";
+import { systemClock } from "../../core/clock.ts";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
+import { packageVersion } from "../../core/package-version.ts";
 import type { DatabaseView } from "../../rollout/database-view.ts";
 import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import {
@@ -17,6 +23,7 @@ import { databaseOf } from "./rollout-parts.ts";
 import { eventText } from "./rollout-screen.ts";
 
 type Options = { fleet: string; json?: true };
+type ReportOptions = Options & { out?: string; force?: true };
 type Run = (work: () => Promise<ExitCode>) => Promise<void>;
 
 export function addHistoryCommands(program: Command, run: Run): void {
@@ -38,12 +45,16 @@ export function addHistoryCommands(program: Command, run: Run): void {
     )
     .argument("[id]", "the rollout, as history lists it; the newest one where it is left out")
     .requiredOption("--fleet <file>", "the fleet file")
-    .option("--json", "print one JSON object with the whole journal")
+    .addOption(new Option("--json", "print one JSON object with the whole journal").conflicts("out"))
+    .option("--out <file>", "write the report as one HTML file, with pictures, that needs no network")
+    .option("--force", "with --out: replace the file where it exists")
     .addHelpText(
       "after",
-      "\nExamples:\n  glance-rollout report --fleet /etc/glance/fleet.yaml\n  glance-rollout report glance-ocata-20261126T120000Z --fleet /etc/glance/fleet.yaml --json",
+      "\nExamples:\n  glance-rollout report --fleet /etc/glance/fleet.yaml\n  glance-rollout report glance-ocata-20261126T120000Z --fleet /etc/glance/fleet.yaml --json\n  glance-rollout report --fleet /etc/glance/fleet.yaml --out report.html",
     )
-    .action((id: string | undefined, options: Options) => run(() => runReport(id, options)));
+    .action((id: string | undefined, options: ReportOptions) =>
+      run(() => (options.out === undefined ? runReport(id, options) : writeReportPage(id, options, options.out))),
+    );
 }
 
 async function runHistory(options: Options): Promise<ExitCode> {
@@ -60,10 +71,7 @@ async function runHistory(options: Options): Promise<ExitCode> {
 async function runReport(id: string | undefined, options: Options): Promise<ExitCode> {
   const { fleet, rollouts, held } = await read(options, id);
   const rollout = rollouts.at(-1);
-  if (!rollout) {
-    const what = id === undefined ? `${fleet.name} has no rollout yet` : `${fleet.name} has no rollout ${id}`;
-    throw new ServiceError("rollout.fleet_invalid", `${what}; glance-rollout history lists them`);
-  }
+  if (!rollout) throw noRollout(fleet.name, id);
   const state = stateOf(rollout.events, held);
   const report = reportOf(rollout.events);
   const lines = options.json
@@ -71,6 +79,36 @@ async function runReport(id: string | undefined, options: Options): Promise<Exit
     : reportText(rollout, state, report);
   process.stdout.write(`${lines.join("\n")}\n`);
   return rollout.broken ? exitCodes.failed : exitCodes.ok;
+}
+
+async function writeReportPage(id: string | undefined, options: ReportOptions, out: string): Promise<ExitCode> {
+  const fleet = loadFleet(options.fleet);
+  const database = databaseOf(fleet);
+  try {
+    const found = await readRollout(
+      {
+        folder: fleet.journal,
+        fleet: fleet.name,
+        journals: database.journalStore(),
+        samples: () => database.sampleStore(new AbortController().signal),
+      },
+      id,
+    );
+    if (!found) throw noRollout(fleet.name, id);
+    const timeline = new Timeline(found.record);
+    const [held, nowMs] = [await isHeld(database), systemClock.nowMs()];
+    const page = reportPage({ timeline, past: found.past, held, nowMs, version: packageVersion() });
+    await writeReport(out, page, options.force === true);
+    process.stderr.write(`glance-rollout: the report of ${found.past.rolloutId} is in ${out}\n`);
+    return found.past.broken ? exitCodes.failed : exitCodes.ok;
+  } finally {
+    await database.close();
+  }
+}
+
+function noRollout(fleet: string, id: string | undefined): ServiceError {
+  const what = id === undefined ? `${fleet} has no rollout yet` : `${fleet} has no rollout ${id}`;
+  return new ServiceError("rollout.fleet_invalid", `${what}; glance-rollout history lists them`);
 }
 
 async function read(

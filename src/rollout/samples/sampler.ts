@@ -1,5 +1,5 @@
 // Looks at a fleet every couple of seconds beside the rollout, while that waits and while it acts, and keeps what it saw. It never holds
-// the rollout up: it takes a tenth of the time at most, asks a few nodes at once, and what goes wrong here is told once and goes no further.
+// the rollout up: it rests longer than it looks, asks a few nodes at once, and what goes wrong here is told once and goes no further.
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import { Slots } from "../../core/slots.ts";
@@ -22,8 +22,8 @@ export type SamplerOptions = {
 };
 
 const everyMs = 2_000;
-/** A fleet that takes a second to be looked at is looked at every ten. */
-const restPerWork = 9;
+/** A fleet that takes two seconds to be looked at is looked at every eight; most of that is waiting. */
+const restPerWork = 3;
 /** A look of the rollout itself that is younger is as good as one of ours. */
 const lookFreshMs = 1_500;
 const answerMsMax = 3_000;

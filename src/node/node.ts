@@ -1,36 +1,27 @@
 // A running node: its socket, its workers and its row in the registry. The supervisor says when it starts, reloads and leaves.
 import assert from "node:assert/strict";
 import type { Config } from "../core/config.ts";
-import { errorText, ServiceError } from "../core/errors.ts";
+import { errorText } from "../core/errors.ts";
 import { removeHandOverNote } from "../core/hand-over-note.ts";
 import type { StopStack } from "../core/lifecycle.ts";
 import type { Logger } from "../core/logger.ts";
 import { Crew } from "./crew.ts";
 import type { DrainPhase, DrainSteps } from "./drain.ts";
+import { type Generation, guard } from "./generation.ts";
 import { HandOver, type HandOverView } from "./hand-over.ts";
-import { bindSocket, bindSocketAfterOrphans, type ListenSocket, takeInheritedSocket } from "./listen-socket.ts";
+import { bindSocketAfterOrphans, type ListenSocket, takeInheritedSocket } from "./listen-socket.ts";
 import { nodeAddress, nodeName } from "./node-address.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import { type NodeSettings, readNodeSettings } from "./node-settings.ts";
-import { loggerFor } from "./open-logger.ts";
-import type { NodeParts, NodeState } from "./parts.ts";
+import type { NodeState } from "./parts.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { Predecessor } from "./predecessor.ts";
 import { NodeRegistry } from "./registry.ts";
+import { Reload } from "./reload.ts";
 import { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import type { SupervisorOptions } from "./supervisor.ts";
-import { warnOfUnknown } from "./warn-of-unknown.ts";
 import { WorkerPool } from "./worker-pool.ts";
-
-/** What belongs to one reading of the configuration; a reload replaces it as a whole. */
-type Generation = {
-  readonly config: Config;
-  readonly settings: NodeSettings;
-  readonly socket: ListenSocket;
-  readonly parts: NodeParts;
-  readonly pool: WorkerPool;
-};
 
 type NodeDeps = {
   readonly config: Config;
@@ -51,17 +42,36 @@ export class Node {
   #state: NodeState = "starting";
   #current: Generation | null = null;
   #known: { readonly registry: NodeRegistry; readonly rounds: Rounds } | null = null;
-  #reloading: Promise<void> | null = null;
-  #reloadAgain = false;
   /** Null until it is written. */
   #pidFile: string | null = null;
   readonly handOver: HandOver;
+  readonly #reload: Reload;
 
   constructor(options: SupervisorOptions, deps: NodeDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#logger = deps.logger;
     this.handOver = new HandOver({ view: () => this.#handOverView(), logger: () => this.#logger });
+    this.#reload = new Reload({
+      options,
+      manager: deps.manager,
+      crew: this.#crew,
+      view: () => ({
+        serving: this.#state === "serving",
+        current: this.#generation,
+        registry: this.#registry,
+        rounds: this.#rounds,
+        logger: this.#logger,
+        statusLine: this.#statusLine(),
+        facts: this.#facts(),
+      }),
+      newPool: (of) => this.#newPool(of),
+      replace: (next, logger) => {
+        this.#current = next;
+        this.#logger = logger;
+      },
+      afterwards: (work) => this.#afterwards(work),
+    });
   }
 
   get settings(): NodeSettings {
@@ -121,38 +131,18 @@ export class Node {
   /** Takes the files as they are now, without a break in service; where they are wrong, all stays as it was. Never throws. */
   async reload(): Promise<void> {
     if (this.handOver.isDone) return this.handOver.pass("reload");
-    const busy = this.#reloading !== null || this.handOver.running;
-    this.#reloadAgain = busy;
-    if (busy) return;
-    this.#reloading = this.#reloadWhileAsked();
-    await this.#reloading;
-    this.#reloading = null;
+    await this.#reload.ask({ later: this.handOver.running });
   }
 
   /** Lets a new process take over. Where none does, all stays as it was. Never throws. */
   async handToSuccessor(): Promise<void> {
-    await this.#reloading;
+    await this.#reload.running;
     if (this.#state !== "serving") return;
     const done = await this.handOver.run();
     // A reload that was asked for meanwhile is the business of whoever serves now.
-    if (!this.#reloadAgain) return;
-    this.#reloadAgain = false;
+    if (!this.#reload.takeNote()) return;
     if (done) this.handOver.pass("reload");
     else await this.reload();
-  }
-
-  async #reloadWhileAsked(): Promise<void> {
-    do {
-      this.#reloadAgain = false;
-      this.#deps.manager.reloading();
-      try {
-        await this.#reloadOnce();
-        this.#logger.info(this.#facts(), "reloaded");
-      } catch (error) {
-        this.#logger.error({ error: errorText(error) }, "reload refused; the node goes on as it was");
-      }
-      this.#deps.manager.ready(this.#statusLine());
-    } while (this.#reloadAgain && this.#state === "serving");
   }
 
   reopenLogs(): void {
@@ -291,52 +281,6 @@ export class Node {
     return this.#known.registry;
   }
 
-  async #reloadOnce(): Promise<void> {
-    const old = this.#generation;
-    const config = this.#options.readConfig();
-    const settings = readNodeSettings(config);
-    const logger = loggerFor(config, { config: old.config, logger: this.#logger });
-    const moves = settings.host !== old.settings.host || settings.port !== old.settings.port;
-    const socket = moves && !old.socket.inherited ? await bindSocket(settings) : old.socket;
-    const opened: { parts?: NodeParts; pool?: WorkerPool } = {};
-    try {
-      const parts = await this.#options.openParts(config, { nodeName: this.#registry.name, logger, patient: false });
-      opened.parts = parts;
-      await guard(parts);
-      await parts.ensureTables();
-      if (this.#state !== "serving") throw new Error("the node is leaving");
-      const pool = this.#newPool({ config, settings, socket });
-      opened.pool = pool;
-      // From here on the row shows the older of both releases, and it must do so before a worker of an older one starts.
-      this.#crew.add(pool, settings.release);
-      await this.#rounds.beat();
-      if (this.#state !== "serving") throw new Error("the node is leaving");
-      await pool.start();
-      this.#current = { config, settings, socket, parts, pool };
-    } catch (error) {
-      if (opened.pool) this.#crew.remove(opened.pool);
-      if (socket !== old.socket) socket.close();
-      await opened.parts?.close();
-      throw error;
-    }
-    this.#logger = logger;
-    warnOfUnknown(config, logger);
-    this.#registry.records = this.#generation.parts.nodes;
-    this.#registry.address = nodeAddress(socket);
-    if (socket !== old.socket) old.socket.close();
-    await old.pool.leave("retire");
-    this.#afterwards(this.#retire(old));
-  }
-
-  /** The workers of before may take hours to finish; what the rounds under way still use is closed after them. */
-  async #retire(old: Generation): Promise<void> {
-    await this.#rounds.idle();
-    await old.parts.close();
-    await old.pool.ended();
-    this.#crew.remove(old.pool);
-    this.#rounds.soon();
-  }
-
   #newPool(of: { config: Config; settings: NodeSettings; socket: ListenSocket; held?: boolean }): WorkerPool {
     return new WorkerPool({
       module: this.#options.workerModule,
@@ -383,10 +327,4 @@ export class Node {
   #afterwards(work: Promise<void>): void {
     work.catch((error) => this.#logger.error({ error: errorText(error) }, "background work failed"));
   }
-}
-
-/** Throws node.start_refused where the database is not ready for the release, or past it. */
-async function guard(parts: NodeParts): Promise<void> {
-  const readiness = await parts.readiness();
-  if (!readiness.ready) throw new ServiceError("node.start_refused", readiness.message);
 }

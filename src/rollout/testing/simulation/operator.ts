@@ -47,7 +47,9 @@ export async function operate(simulation: Simulation): Promise<RolloutEnd> {
         if (cause === null) throw new Broken(`it paused without a cause: ${end.why}`);
         simulation.pauses.push(cause);
         if (isForGood(simulation, cause)) return "paused";
-        if (cause === "bad release" || random.chance(0.08)) simulation.wantsBack = true;
+        // Once may be chance; a release that does it again is taken back.
+        const isBad = scenario.bad !== null && simulation.pauses.length > 1;
+        if (cause === "bad release" || isBad || random.chance(0.08)) simulation.wantsBack = true;
         await person.sleep(random.between(2_000, 20_000));
         putRight(simulation);
         break;

@@ -97,7 +97,15 @@ function copyRuntime(checkout: string, root: string): void {
   mkdirSync(folder, { recursive: true });
   const from = join(checkout, "node_modules/node");
   cpSync(join(from, "bin/node"), join(root, runtime), { dereference: true });
-  cpSync(join(from, `node_modules/node-linux-${process.arch}/LICENSE`), join(folder, "LICENSE"));
+  const licence = join(folder, "LICENSE");
+  const own = join(from, `node_modules/node-linux-${process.arch}/LICENSE`);
+  // It comes with `npm ci`; a later `npm install` of something else takes it away.
+  if (existsSync(own)) cpSync(own, licence);
+  else writeFileSync(licence, licenceNotice(JSON.parse(readFileSync(join(from, "package.json"), "utf8")).version));
+}
+
+function licenceNotice(version: string): string {
+  return `Node.js ${version}. Its licence, and those of the libraries in it: https://github.com/nodejs/node/blob/v${version}/LICENSE\n`;
 }
 
 /** Each command runs by the package's own runtime, whatever else the machine has, and has a name without an ending beside it. */

@@ -2,6 +2,7 @@
 // is not kept. Stall and rate figures depend on the machine less than one thinks, but run it on an idle one.
 import { Command } from "commander";
 import { type Bench, type Figure, keepsBound } from "./bench.ts";
+import { consoleOpen } from "./console-open.ts";
 import { expandContract } from "./expand-contract.ts";
 import { fuzz } from "./fuzz.ts";
 import { handOver } from "./hand-over.ts";
@@ -20,6 +21,7 @@ const benches: readonly Bench[] = [
   triggerCost,
   expandContract,
   handOver,
+  consoleOpen,
   fuzz,
   simulation,
 ];

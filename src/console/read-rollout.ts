@@ -30,7 +30,8 @@ export async function readRollout(sources: RolloutSources, rolloutId?: string): 
     if (!isServiceError(error)) throw error;
     notes.push(`What was recorded of traffic and nodes cannot be read (${errorText(error)}).`);
   }
-  const entries = past.lines.map(parse);
+  // Parsed once more only to count what is no entry.
+  const entries = past.events.length === past.lines.length ? past.events : past.lines.map(parse);
   const record = { rolloutId: past.rolloutId, fleet, target: past.target, entries, samples, notes };
   return { record, past, samples };
 }

@@ -69,8 +69,16 @@ function toPast(id: string, stored: readonly string[] | undefined, file: Journal
     lines,
     torn: file?.torn ?? false,
     copies: { database: stored?.length ?? null, disk: file?.lines.length ?? null },
-    broken: breakOf(id, "database", inDatabase) ?? breakOf(id, "disk", onDisk) ?? differenceOf(inDatabase, onDisk),
+    broken: breakIn(id, inDatabase, onDisk),
   };
+}
+
+function breakIn(id: string, inDatabase: readonly string[], onDisk: readonly string[]): PastRollout["broken"] {
+  const inFirst = breakOf(id, "database", inDatabase);
+  const difference = differenceOf(inDatabase, onDisk);
+  // What is the same, and no longer, needs no second look: a journal of a day has tens of thousands of entries.
+  if (inFirst || (!difference && onDisk.length <= inDatabase.length)) return inFirst;
+  return breakOf(id, "disk", onDisk) ?? difference;
 }
 
 function breakOf(id: string, copy: "database" | "disk", lines: readonly string[]): PastRollout["broken"] {

@@ -35,7 +35,7 @@ const notUnit = [
   "src/rollout/schema-phase.test.ts",
 ];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
-const wholeProcess = ["test/{node,upgrade,compat,package,fuzz}/**/*.test.ts"];
+const wholeProcess = ["test/{node,upgrade,compat,package,fuzz,console}/**/*.test.ts"];
 const matrices = [
   "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",

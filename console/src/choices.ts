@@ -30,8 +30,10 @@ export function choicesOf({ head }: LiveState): readonly Choice[] {
       : plain(
           "Pause",
           "pause",
-          "The rollout waits before its next step, until it is resumed. What is under way goes on.",
-          isRunning,
+          isRunning
+            ? "The rollout waits before its next step, until it is resumed. What is under way goes on."
+            : "No run is under way: the next one waits before its first step, until it is resumed.",
+          true,
         ),
     plain(
       "Contract",

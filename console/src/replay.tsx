@@ -54,10 +54,11 @@ type SliderProps = {
 function Slider({ first, last, atMs, marks, onMove }: SliderProps) {
   const [plays, setPlays] = useState(false);
   const isEnd = atMs >= last;
+  const step = Math.max(1, Math.round((last - first) / 1000));
   useEffect(() => {
     if (!plays) return undefined;
-    const step = ((last - first) / playSeconds / 1000) * frameMs;
-    const timer = setInterval(() => onMove((now) => Math.min(last, now + step)), frameMs);
+    const frame = ((last - first) / playSeconds / 1000) * frameMs;
+    const timer = setInterval(() => onMove((now) => Math.min(last, now + frame)), frameMs);
     return () => clearInterval(timer);
   }, [plays, first, last, onMove]);
   useEffect(() => {
@@ -84,12 +85,14 @@ function Slider({ first, last, atMs, marks, onMove }: SliderProps) {
         aria-label="Moment"
         min={first}
         max={last}
-        step={Math.max(1, Math.round((last - first) / 1000))}
+        step={step}
         value={atMs}
         aria-valuetext={`${timeOfDay(atMs)}, ${duration((atMs - first) / 1000)} after it began`}
         onInput={(event) => {
           setPlays(false);
-          onMove(Number(event.currentTarget.value));
+          const value = Number(event.currentTarget.value);
+          // The last step of a slider may end before its end.
+          onMove(value > last - step ? last : value);
         }}
       />
       <output>

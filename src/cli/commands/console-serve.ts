@@ -2,21 +2,22 @@
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "commander";
-import type { DoAct } from "../../console/acts.ts";
-import type { LiveDesk } from "../../console/live-desk.ts";
+import { LiveDesk } from "../../console/live-desk.ts";
 import { findPage } from "../../console/page-folder.ts";
 import { isLoopback, tokenCharactersMin } from "../../console/security.ts";
 import { createConsoleServer, listen } from "../../console/server.ts";
 import { systemClock } from "../../core/clock.ts";
 import { errorText, ServiceError } from "../../core/errors.ts";
-import type { DatabaseView } from "../../rollout/database-view.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
+import { consoleActs } from "./console-acts.ts";
 import { pastRollouts } from "./console-past.ts";
+import { watchFleet } from "./console-watch.ts";
+import { databaseOf } from "./rollout-parts.ts";
 
 export type Listen = { readonly host: string; readonly port: number };
 export type ControlFlags = { readonly allowControl?: true; readonly tokenFile?: string };
 
-export const defaultListen: Listen = { host: "127.0.0.1", port: 9293 };
+const defaultListen: Listen = { host: "127.0.0.1", port: 9293 };
 
 export function listenOption(): Option {
   return new Option("--listen <host:port>", "address of the console; port 0 takes any that is free")
@@ -34,7 +35,7 @@ function parseListen(text: string): Listen {
 }
 
 /** The token, or undefined where no orders are taken. Throws console.token_unusable. */
-export function readToken({ allowControl, tokenFile }: ControlFlags, at: Listen): string | undefined {
+function readToken({ allowControl, tokenFile }: ControlFlags, at: Listen): string | undefined {
   if (!allowControl) return undefined;
   if (tokenFile === undefined) throw unusable("--allow-control needs --token-file FILE");
   // What is sent to another address goes over the network as it is.
@@ -54,28 +55,49 @@ export function readToken({ allowControl, tokenFile }: ControlFlags, at: Listen)
   return token;
 }
 
-export type ServedConsole = { readonly address: string; close(): Promise<void> };
+export type OpenConsole = {
+  readonly address: string;
+  /** Rejects with programmer's mistakes only; otherwise resolves once it is closed. */
+  readonly ended: Promise<void>;
+  /** Resolves when what was ordered in the background is through. */
+  settled(): Promise<unknown>;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+};
 
-/** Listens. Throws console.page_missing and node.port_in_use. */
-export async function serveConsole(options: {
-  readonly fleet: Fleet;
-  readonly database: DatabaseView;
-  readonly desk: LiveDesk;
-  readonly at: Listen;
-  readonly control?: { readonly token: string; readonly doAct: DoAct };
-}): Promise<ServedConsole> {
-  const { fleet, database, desk, at, control } = options;
+/** Listens, and looks at the fleet until it is closed. Throws console.page_missing, console.token_unusable and node.port_in_use. */
+export async function openConsole(
+  fleet: Fleet,
+  options: ControlFlags & { readonly listen: Listen },
+): Promise<OpenConsole> {
+  const { host, port } = options.listen;
+  const token = readToken(options, options.listen);
   const page = await findPage(fileURLToPath(new URL("../../../", import.meta.url)), systemClock);
-  const past = pastRollouts(fleet, database);
-  const app = createConsoleServer({ feed: desk.feed, past, page, host: at.host, ...(control && { control }) });
-  const address = await listen(app, at.host, at.port);
-  return {
-    address,
-    async close() {
-      desk.close();
-      await app.close();
-    },
+  const stop = new AbortController();
+  const database = databaseOf(fleet);
+  const desk = new LiveDesk({ fleet, control: token !== undefined, clock: systemClock });
+  const acts = consoleActs({ fleet, database, desk, signal: stop.signal });
+  const control = token === undefined ? {} : { control: { token, doAct: acts.doAct } };
+  const app = createConsoleServer({ feed: desk.feed, past: pastRollouts(fleet, database), page, host, ...control });
+  const end = async () => {
+    desk.close();
+    await app.close();
+    await database.close();
   };
+  try {
+    const address = await listen(app, host, port);
+    const ended = watchFleet(fleet, database, desk, stop.signal).finally(end);
+    // Whoever closes it hears of it too.
+    ended.catch(() => undefined);
+    const close = async () => {
+      stop.abort();
+      await ended;
+    };
+    return { address, ended, settled: () => acts.settled(), close };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 function unusable(message: string, cause?: unknown): ServiceError {

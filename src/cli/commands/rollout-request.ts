@@ -62,7 +62,7 @@ function userName(): string {
 
 async function runPause(options: Options): Promise<ExitCode> {
   return withDatabase(options, async ({ database, signal }) => {
-    await ask(database, "pause", signal);
+    await askRollout(database, "pause", askedBy(), signal);
     const holder = await database.holder(signal);
     const text = holder
       ? `${holder} waits before its next step; go on with glance-rollout resume`
@@ -87,29 +87,34 @@ async function runResume(options: Options): Promise<ExitCode> {
 
 async function runAbort(options: Options): Promise<ExitCode> {
   return withDatabase(options, async ({ fleet, database, signal }) => {
-    await ask(database, "abort", signal);
-    const requests = createRolloutRequestRepository(await database.open(signal));
-    const deadlineMs = systemClock.monotonicMs() + abortMsMax;
-    for (;;) {
-      const ended = await endHere(fleet, database, signal);
-      if (ended !== "running") {
-        const text =
-          ended === "aborted" ? "the rollout is given up; everything stays as it stands" : "no rollout was under way";
-        tell(options, text, { aborted: ended === "aborted" });
-        return exitCodes.ok;
-      }
-      if ((await requests.find())?.do !== "abort") {
-        tell(options, "the rollout is given up; everything stays as it stands", { aborted: true });
-        return exitCodes.ok;
-      }
-      if (systemClock.monotonicMs() > deadlineMs) {
-        const message =
-          "the run under way has not come to its next step yet; it ends there: follow it with glance-rollout status";
-        throw new ServiceError("schema.locked", message);
-      }
-      await systemClock.sleep(abortPollMs, signal);
-    }
+    await askRollout(database, "abort", askedBy(), signal);
+    const ended = await abortRollout(fleet, database, signal);
+    const text =
+      ended === "aborted" ? "the rollout is given up; everything stays as it stands" : "no rollout was under way";
+    tell(options, text, { aborted: ended === "aborted" });
+    return exitCodes.ok;
   });
+}
+
+/** Returns when the rollout that was asked to end has done so. Throws schema.locked where its run does not come to its next step in time. */
+export async function abortRollout(
+  fleet: Fleet,
+  database: DatabaseView,
+  signal: AbortSignal,
+): Promise<"aborted" | "none"> {
+  const requests = createRolloutRequestRepository(await database.open(signal));
+  const deadlineMs = systemClock.monotonicMs() + abortMsMax;
+  for (;;) {
+    const ended = await endHere(fleet, database, signal);
+    if (ended !== "running") return ended;
+    if ((await requests.find())?.do !== "abort") return "aborted";
+    if (systemClock.monotonicMs() > deadlineMs) {
+      const message =
+        "the run under way has not come to its next step yet; it ends there: follow it with glance-rollout status";
+      throw new ServiceError("schema.locked", message);
+    }
+    await systemClock.sleep(abortPollMs, signal);
+  }
 }
 
 /** Where no run is under way the journal is ended by us; `running` where there is one, which sees the request by itself. */
@@ -157,12 +162,18 @@ async function endJournal(fleet: Fleet, database: DatabaseView, signal: AbortSig
   return begun ? "aborted" : "none";
 }
 
-async function ask(database: DatabaseView, request: "pause" | "abort", signal: AbortSignal): Promise<void> {
+/** `told`: who asks, from where and when. */
+export async function askRollout(
+  database: DatabaseView,
+  request: "pause" | "abort",
+  told: string,
+  signal: AbortSignal,
+): Promise<void> {
   const db = await database.open(signal);
   // An image service's database, or nothing is made in it.
   await database.look(signal);
   await ensureTables(db, rolloutTables);
-  await createRolloutRequestRepository(db).ask({ do: request, told: askedBy() });
+  await createRolloutRequestRepository(db).ask({ do: request, told: told.slice(0, 255) });
 }
 
 async function withDatabase(

@@ -3,17 +3,26 @@ import { type Command, Option } from "commander";
 import { ServiceError } from "../../core/errors.ts";
 import { createRolloutPlanRepository } from "../../db/repositories/rollout-plan-repository.ts";
 import { type Until, untils } from "../../rollout/decide.ts";
-import { loadFleet } from "../../rollout/fleet.ts";
+import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { planRollout } from "../../rollout/plan-rollout.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { changesSince, type PlanFacts, planFacts, readPlan, type StoredPlan } from "../../rollout/stored-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { planOf, type RolloutParts } from "./rollout-parts.ts";
+import { type ControlFlags, type Listen, listenOption, openConsole } from "./console-serve.ts";
+import { checkNodeConfigs, planOf, type RolloutParts } from "./rollout-parts.ts";
 import { planText } from "./rollout-plan.ts";
 import { runRollback } from "./rollout-rollback.ts";
 import { askToGoAhead, runSession } from "./rollout-session.ts";
 
-type Options = { fleet: string; yes?: true; json?: true; until?: Until; canary?: true };
+type Options = ControlFlags & {
+  fleet: string;
+  yes?: true;
+  json?: true;
+  until?: Until;
+  canary?: true;
+  console?: true;
+  listen: Listen;
+};
 
 const help = `
 A rollout remembers nothing it could not find out again: run it once more after a pause, a signal or a crash, and it goes on from what
@@ -27,6 +36,7 @@ Examples:
   glance-rollout run --fleet /etc/glance/fleet.yaml
   glance-rollout run --fleet /etc/glance/fleet.yaml --canary
   glance-rollout run --fleet /etc/glance/fleet.yaml --until nodes
+  glance-rollout run --fleet /etc/glance/fleet.yaml --console
   glance-rollout run --fleet /etc/glance/fleet.yaml --yes --json`;
 
 export function addRunCommand(program: Command, run: (work: () => Promise<ExitCode>) => Promise<void>): void {
@@ -42,6 +52,10 @@ export function addRunCommand(program: Command, run: (work: () => Promise<ExitCo
     .addOption(
       new Option("--canary", "end after the first batch and its comparison with the other nodes").conflicts("until"),
     )
+    .option("--console", "show the rollout on a web page too, for as long as this run takes")
+    .addOption(listenOption())
+    .option("--allow-control", "the console takes orders from whoever has the token")
+    .option("--token-file <file>", "the console's token, in a file that only you may read")
     .option("--json", "print the journal's entries, one JSON object a line")
     .addHelpText("after", help)
     .action((options: Options) => run(() => runRun(options)));
@@ -55,6 +69,21 @@ async function runRun(options: Options): Promise<ExitCode> {
     );
     return exitCodes.usage;
   }
+  if (!options.console) return runAndReturn(fleet, options);
+  checkNodeConfigs(fleet);
+  const opened = await openConsole(fleet, options);
+  process.stderr.write(`glance-rollout: the console is at ${opened.address}\n`);
+  try {
+    const code = await runAndReturn(fleet, options);
+    // A rollback that was ordered begins when this run has ended.
+    await opened.settled();
+    return code;
+  } finally {
+    await opened.close();
+  }
+}
+
+async function runAndReturn(fleet: Fleet, options: Options): Promise<ExitCode> {
   const code = await runSession({
     fleet,
     rolloutTarget: fleet.target,

@@ -1,7 +1,10 @@
 // One run of a rollout as a process: signals, the locks, the journal and the screen, and how its end is told. Which way it goes and
 // whether it may begin is its caller's.
 import { systemClock } from "../../core/clock.ts";
-import { createRolloutRequestRepository } from "../../db/repositories/rollout-request-repository.ts";
+import {
+  createRolloutRequestRepository,
+  type RolloutRequestRepository,
+} from "../../db/repositories/rollout-request-repository.ts";
 import type { ReleaseId } from "../../releases/catalogue.ts";
 import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
@@ -10,7 +13,7 @@ import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { Journal } from "../../rollout/journal.ts";
 import { journalFolder } from "../../rollout/journal-disk.ts";
 import { type RunFacts, runFacts } from "../../rollout/run-facts.ts";
-import { type RunEnd, runRollout } from "../../rollout/runner.ts";
+import { type RunEnd, runRollout, type World } from "../../rollout/runner.ts";
 import type { Sampler } from "../../rollout/samples/sampler.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { askYesNo } from "../ask.ts";
@@ -92,7 +95,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
       const { signal } = stop;
       const end = await runRollout({
         plan,
-        world,
+        world: withNotes(world, journal, requests),
         journal,
         clock: systemClock,
         signal,
@@ -131,6 +134,22 @@ async function journalBegin(journal: Journal, seen: Omit<Snapshot, "memory">, ru
   const text = `it begins with ${releases.map(([name, release]) => `${name} as ${release}`).join(", ")}`;
   const data = { began: Object.fromEntries(releases), run };
   await journal.append({ kind: "observation", phase: "backup", text, data });
+}
+
+/** What was left for the journal by those who may not write it, at every look. */
+function withNotes(world: World, journal: Journal, requests: RolloutRequestRepository): World {
+  return {
+    act: (action, report, signal) => world.act(action, report, signal),
+    async observe(signal) {
+      const seen = await world.observe(signal);
+      for (const { name, text } of await requests.notes()) {
+        const phase = journal.events.at(-1)?.phase ?? "backup";
+        await journal.append({ kind: "observation", phase, text, data: { note: true } });
+        await requests.removeNote(name);
+      }
+      return seen;
+    },
+  };
 }
 
 /** For people at a terminal; `text` is what they are to agree to. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { nodeConfig } from "../../demo/fleet-files.ts";
 import { type Finished, finish } from "../../demo/processes.ts";
 import { eventually } from "../servers/eventually.ts";
@@ -41,7 +41,8 @@ export function debianTests(where: () => Promise<Place>): void {
 
   const skip = whyNoMachineCopy();
   if (skip) test("debian: installed", { skip }, () => undefined);
-  else installedTests(where);
+  // A suite of its own, whose hook runs when its turn comes: the package is built by then.
+  else describe("debian: installed", () => installedTests(where));
 }
 
 function installedTests(where: () => Promise<Place>): void {

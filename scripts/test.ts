@@ -35,11 +35,12 @@ const notUnit = [
   "src/rollout/schema-phase.test.ts",
 ];
 const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"];
-const wholeProcess = ["test/{node,upgrade,compat,package,fuzz,console}/**/*.test.ts"];
+const wholeProcess = ["test/{node,upgrade,compat,package,fuzz,console}/**/*.test.ts", "test/takeover/half-way.test.ts"];
 const matrices = [
   "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
+  "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;
 const memoryBytesMin = 4 * 2 ** 30;

@@ -10,6 +10,7 @@ import { addRequestCommands } from "./commands/rollout-request.ts";
 import { addRollbackCommand } from "./commands/rollout-rollback.ts";
 import { addRunCommand } from "./commands/rollout-run.ts";
 import { addStatusCommand } from "./commands/rollout-status.ts";
+import { addTakeoverCommands } from "./commands/rollout-takeover.ts";
 import { endProcess } from "./end-process.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 
@@ -50,6 +51,7 @@ for (const add of [
   addRequestCommands,
   addHistoryCommands,
   addConsoleCommand,
+  addTakeoverCommands,
   addBalancerCommand,
 ])
   add(program, run);

@@ -51,6 +51,7 @@ const retryableByCode = {
   "stores.full": false,
   "stores.read_only": false,
   "stores.in_use": false,
+  "stores.foreign": false,
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,

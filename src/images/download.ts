@@ -8,6 +8,7 @@ import { withoutSecrets } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import { forbidden, foundImage, requireAllowed } from "./access.ts";
 import { type RangeRequest, resolveRange } from "./byte-range.ts";
+import { foreignData, isForeign } from "./foreign-data.ts";
 import type { Image } from "./image.ts";
 import type { CacheFill } from "./ports.ts";
 import type { Download, ImageServicesDeps } from "./services.ts";
@@ -44,7 +45,7 @@ export type OpenedData = { readonly sizeBytes: number; readonly range: ByteRange
 
 /**
  * The data of an image that may be read, from its first location that can be opened. Listen to it at once: it fails by itself when the
- * signal aborts. Throws images.no_data, api.range_not_satisfiable, stores.blob_not_found, stores.unavailable.
+ * signal aborts. Throws images.no_data, api.range_not_satisfiable, stores.blob_not_found, stores.foreign, stores.unavailable.
  */
 export async function openData(
   deps: Pick<ImageServicesDeps, "stores" | "logger">,
@@ -57,6 +58,7 @@ export async function openData(
     const { url } = location;
     const store = deps.stores.of(location)?.store;
     try {
+      if (isForeign(deps.stores, location)) throw foreignData(location, "read");
       if (!store)
         throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", {
           facts: { url: withoutSecrets(url) },
@@ -64,7 +66,7 @@ export async function openData(
       return await openLocation(image, store, url, options);
     } catch (error) {
       // Only what another location may do better: the client's own mistakes and a gone client end the search.
-      if (!isServiceError(error, "stores.blob_not_found", "stores.unavailable")) throw error;
+      if (!isServiceError(error, "stores.blob_not_found", "stores.foreign", "stores.unavailable")) throw error;
       deps.logger.warn(
         { imageId: image.id, url: withoutSecrets(url), error: errorText(error) },
         "a location of an image cannot be read",
@@ -72,7 +74,10 @@ export async function openData(
       failures.push(error);
     }
   }
-  throw failures.find((error) => isServiceError(error, "stores.unavailable")) ?? failures[0];
+  // What may come right by itself first, then what can be had elsewhere.
+  const found = (code: "stores.unavailable" | "stores.foreign") =>
+    failures.find((error) => isServiceError(error, code));
+  throw found("stores.unavailable") ?? found("stores.foreign") ?? failures[0];
 }
 
 async function openLocation(

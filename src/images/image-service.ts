@@ -17,6 +17,7 @@ import {
 import { addableLocation } from "./added-locations.ts";
 import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
+import { refuseForeignRemoval } from "./foreign-data.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
 import { dropStaged, stagedImageBytes } from "./import/staged-data.ts";
@@ -127,6 +128,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
           `Image ${image.id} cannot be deleted while it is ${image.status}.`,
         );
       if (image.protected) throw forbidden(`Image ${image.id} is protected and cannot be deleted.`);
+      refuseForeignRemoval(deps.stores, image.locations);
       if (image.status === "uploading" && staged !== "left") await refuseWhereOtherHasData(image);
       const removed = await images.remove(
         image.id,

@@ -2,6 +2,7 @@
 // that the same transaction wrote, so that it goes even if this process dies in between.
 import { randomUUID } from "node:crypto";
 import { measureAdded } from "./added-locations.ts";
+import { refuseForeignRemoval } from "./foreign-data.ts";
 import type { Image } from "./image.ts";
 import { removeLeasedData } from "./leased-data.ts";
 import type { ValidationData } from "./location-validation.ts";
@@ -9,10 +10,15 @@ import type { PatchOutcome } from "./patch.ts";
 import type { Cleanup, ImageChanges } from "./ports.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-/** The image as it then is. Throws as ImageRepository.update and measureAdded. */
+/** The image as it then is. Throws as ImageRepository.update and measureAdded, and stores.foreign. */
 export async function applyOutcome(deps: ImageServicesDeps, image: Image, outcome: PatchOutcome): Promise<Image> {
   const { locations, activates, ...changes } = outcome;
   if (!locations) return deps.images.update(image.id, changes);
+  const removed = new Set(locations.remove);
+  refuseForeignRemoval(
+    deps.stores,
+    image.locations.filter(({ url }) => removed.has(url)),
+  );
   const sizeBytes = await measureAdded(deps, image, locations.add);
   const cleanup: Cleanup = { leaseId: randomUUID(), node: deps.node, leaseSeconds: deps.uploadLeaseSeconds };
   const { locationsMax } = deps.settings;

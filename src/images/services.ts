@@ -133,7 +133,7 @@ export interface ImageDataService {
    * images.unfit_data (another format than disk_format says, or unsafe), images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
    */
   upload(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
-  /** Throws images.not_found, images.forbidden, images.no_data (204), api.range_not_satisfiable, stores.unavailable. */
+  /** Throws images.not_found, images.forbidden, images.no_data (204), api.range_not_satisfiable, stores.foreign, stores.unavailable. */
   download(
     caller: Caller,
     imageId: string,

@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { isServiceError, ServiceError } from "../core/errors.ts";
 import { openDatabase } from "../db/connect.ts";
 import type { AdvisoryLock, Database } from "../db/database.ts";
+import { createGlanceRepository, type GlanceRepository } from "../db/repositories/glance-repository.ts";
 import { createNodeRepository, nodeBesides, type SeenNode } from "../db/repositories/node-repository.ts";
 import { createRolloutJournalRepository } from "../db/repositories/rollout-journal-repository.ts";
 import { createRolloutLeaseRepository } from "../db/repositories/rollout-lease-repository.ts";
@@ -15,13 +16,13 @@ import {
   type RolloutSampleRepository,
 } from "../db/repositories/rollout-sample-repository.ts";
 import { check, readVersion } from "../db/schema/check.ts";
-import { type LiveNode, liveNodes, olderNodes } from "../db/schema/contract-blockers.ts";
+import { type LiveNode, liveNodes, olderNodes, unknownConnections } from "../db/schema/contract-blockers.ts";
 import { ensureTables } from "../db/schema/own-tables.ts";
 import { wayBackTo } from "../db/schema/revert.ts";
 import { rolloutTables } from "../db/schema/rollout-tables.ts";
 import { presentTables } from "../db/schema/schema-tools.ts";
 import { parseDatabaseUrl } from "../db/url.ts";
-import { isReleaseId, type Release, releaseOf } from "../releases/catalogue.ts";
+import { isReleaseId, type Release, type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Plan } from "./decide.ts";
 import type { JournalStore } from "./journal-store.ts";
@@ -35,8 +36,12 @@ const lockName = "perennial-rollout";
 /** Looks come several times a second; the lease is renewed by itself, and asked for again before each act. */
 const heldFreshMs = 2_000;
 
+type Due = { readonly due: SchemaDue; readonly contracted: ReleaseId | null };
+
 export type DatabaseSight = {
   readonly due: SchemaDue;
+  /** Where it is known: the newest release the database is contracted to. */
+  readonly contracted: ReleaseId | null;
   readonly rows: readonly SeenNode[];
   readonly strangers: Snapshot["strangers"];
   readonly request: Snapshot["request"];
@@ -56,7 +61,7 @@ export class DatabaseView {
   #opening: Promise<Database> | null = null;
   #lock: AdvisoryLock | null = null;
   #lease: RolloutLease | null = null;
-  #due: { value: SchemaDue; atMs: number } | null = null;
+  #due: { value: Due; atMs: number } | null = null;
 
   constructor(options: DatabaseViewOptions) {
     this.#options = options;
@@ -150,7 +155,7 @@ export class DatabaseView {
       lookMsMax,
       signal,
       async () => {
-        const due = await this.#lookDue(db);
+        const { due, contracted } = await this.#lookDue(db);
         const rows = await this.nodeRows(signal);
         const strangers = (await this.#strangers(db)).map(({ name, release, secondsAgo }) => ({
           name,
@@ -159,10 +164,20 @@ export class DatabaseView {
           leaves: nodeBesides(name) ?? null,
         }));
         const request = (await createRolloutRequestRepository(db).find()) ?? null;
-        return { due, rows, strangers, request };
+        return { due, contracted, rows, strangers, request };
       },
       "db.unreachable",
     );
+  }
+
+  /** Of nodes of Glance. Throws db.unreachable and the like. */
+  async glances(signal: AbortSignal): Promise<GlanceRepository> {
+    return createGlanceRepository(await this.open(signal));
+  }
+
+  /** One line per host whose connections no live node explains. */
+  async unknownConnections(signal: AbortSignal): Promise<readonly string[]> {
+    return unknownConnections(await this.open(signal));
   }
 
   /** After a phase has run. */
@@ -207,11 +222,22 @@ export class DatabaseView {
     }
   }
 
-  async #askDue(db: Database): Promise<SchemaDue> {
+  async #askDue(db: Database): Promise<Due> {
     const { way, target } = this.#options;
-    if (way === "forward") return (await check(db, target)).due;
+    if (way === "forward") {
+      const { due, contracted } = await check(db, target).catch((error: unknown) => Promise.reject(this.#told(error)));
+      return { due, contracted: contracted !== null && isReleaseId(contracted) ? contracted : null };
+    }
     const back = await wayBackTo(db, target);
-    return back === "open" ? "revert" : back === "done" ? "nothing" : "closed";
+    return { due: back === "open" ? "revert" : back === "done" ? "nothing" : "closed", contracted: null };
+  }
+
+  /** A rollout that has begun was not past its target: somebody else took the database there. */
+  #told(error: unknown): unknown {
+    if (!this.#lease || !isServiceError(error, "schema.out_of_order")) return error;
+    const { id } = this.#options.target;
+    const message = `somebody ran db sync or db contract of a newer release while this rollout to ${id} is under way: ${error.message}. See to it that nobody does so again; glance-rollout run with that release as the fleet file's target goes on with the nodes`;
+    return new ServiceError("schema.out_of_order", message, { facts: { target: id }, cause: error });
   }
 
   /** A node whose release this package does not know counts as one that would be broken, whichever the way. */
@@ -222,7 +248,7 @@ export class DatabaseView {
     return (await liveNodes(db)).filter((node) => orderOf(node.release) > target.order);
   }
 
-  async #lookDue(db: Database): Promise<SchemaDue> {
+  async #lookDue(db: Database): Promise<Due> {
     const nowMs = performance.now();
     if (!this.#due || nowMs - this.#due.atMs > dueFreshMs) {
       const { heads } = await readVersion(db);

@@ -2,7 +2,7 @@
 // when the nodes that serve the target, and those on their way, come to the end of it.
 import { canaryWindowsMax, judgeCanary } from "./canary/judge-canary.ts";
 import type { Plan } from "./decide.ts";
-import { decideNode, isDone, isServing, isSettled } from "./decide-node.ts";
+import { decideNode, isDone, isServing, isSettled, isWanted } from "./decide-node.ts";
 import type { Decision } from "./decision.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
 
@@ -26,7 +26,7 @@ const ranks = [0, 1, 2, 3, 4] as const;
 const begunRanks = 3;
 
 function rank(plan: Plan, node: NodeView): (typeof ranks)[number] {
-  const atTarget = (node.release ?? node.configRelease) === plan.target;
+  const atTarget = isWanted(plan, node);
   if (node.process !== "running" || node.rotation.state !== "ready") return atTarget ? 0 : 1;
   // In rotation at the target but not well: waited for before another one is taken out.
   if (atTarget) return 2;

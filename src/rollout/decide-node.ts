@@ -2,6 +2,7 @@
 import type { Plan } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import type { NodeView, Snapshot } from "./snapshot.ts";
+import { decideOldGlance } from "./takeover/decide-glance.ts";
 
 /** It takes requests from clients at this moment. */
 export function isServing(node: NodeView): boolean {
@@ -10,7 +11,13 @@ export function isServing(node: NodeView): boolean {
 
 /** It serves the target, and may: a process that this run started has passed its gate. */
 export function isDone(plan: Plan, node: NodeView): boolean {
-  return isServing(node) && node.release === plan.target && !unproven(node);
+  return isServing(node) && isWanted(plan, node) && !unproven(node);
+}
+
+/** Its process, or where there is none what it is configured for, is what the plan wants. */
+export function isWanted(plan: Pick<Plan, "target" | "takeover">, node: NodeView): boolean {
+  const software = node.process === "gone" || (node.software === "glance") === (plan.takeover === "glance");
+  return software && (node.release ?? node.configRelease) === plan.target;
 }
 
 /** It has served the target without a break for as long as is asked. */
@@ -27,7 +34,7 @@ function unproven(node: NodeView): boolean {
 export function decideNode(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {
   if (node.process === "gone") return decideGone(plan, seen, node);
   if (node.process === "stopping") return decideStopping(plan, node);
-  return node.release === plan.target ? decideNew(plan, seen, node, serving) : decideOld(plan, seen, node, serving);
+  return isWanted(plan, node) ? decideNew(plan, seen, node, serving) : decideOld(plan, seen, node, serving);
 }
 
 function decideOld(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {
@@ -42,6 +49,7 @@ function decideOld(plan: Plan, seen: Snapshot, node: NodeView, serving: number):
     }
     return { do: "drain", phase: "nodes", node: node.name, why: `it serves ${node.release}; ${after} others serve` };
   }
+  if (node.software === "glance") return decideOldGlance(plan, seen, node);
   // Long transfers keep their sessions; the node finishes them by itself once it is told to stop. Short ones are waited for here.
   const short = rotation.sessions - (node.transfers?.count ?? 0);
   const key = `settle ${node.name}`;
@@ -85,9 +93,9 @@ function decideStopping(plan: Plan, node: NodeView): Decision {
 function decideGone(plan: Plan, seen: Snapshot, node: NodeView): Decision {
   const { name } = node;
   if (node.rotation.state !== "maint") return { do: "disable", phase: "nodes", node: name, why: "its process is gone" };
-  if (node.configRelease !== plan.target) {
+  if (node.configRelease !== plan.target)
     return { do: "install", phase: "nodes", node: name, why: `it is configured for ${node.configRelease}` };
-  }
+  if (node.toInstall) return { do: "install", phase: "nodes", node: name, why: "Glance is gone from it" };
   if (seen.due === "expand") return { do: "expand", phase: "expand", why: `the schema lacks what ${plan.target} adds` };
   if (seen.due === "migrate")
     return { do: "migrate", phase: "migrate", why: `rows are not yet as ${plan.target} reads them` };
@@ -95,7 +103,8 @@ function decideGone(plan: Plan, seen: Snapshot, node: NodeView): Decision {
     const why = `${name} did not stay up after ${count(node.starts, "start")}: ${node.lastWords ?? "it left no word"}`;
     return { do: "pause", phase: "nodes", node: name, why };
   }
-  return { do: "start", phase: "nodes", node: name, why: `it is installed as ${plan.target}` };
+  const why = plan.takeover === "glance" ? "Glance is to serve from it again" : `it is installed as ${plan.target}`;
+  return { do: "start", phase: "nodes", node: name, why };
 }
 
 function decideNew(plan: Plan, seen: Snapshot, node: NodeView, serving: number): Decision {

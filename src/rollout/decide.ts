@@ -8,6 +8,7 @@ import { isDone, isServing } from "./decide-node.ts";
 import type { Decision, Phase } from "./decision.ts";
 import type { DrainPolicy } from "./fleet.ts";
 import type { NodeView, Snapshot, Stranger } from "./snapshot.ts";
+import { decideContracted, decideGlance } from "./takeover/decide-glance.ts";
 
 export type Plan = {
   /** back: the nodes return to `target`, the last one first, and then the schema. Only before a contract. */
@@ -39,6 +40,8 @@ export type Plan = {
   readonly until: Until | null;
   /** handover: nodes that can are upgraded in place, and never leave rotation. Absent: drain. */
   readonly strategy?: Strategy;
+  /** What is to serve in the end, where nodes are taken over from Glance or given back to it. Absent: ours, and a Glance is a stranger. */
+  readonly takeover?: "perennial" | "glance";
 };
 
 export const strategies = ["drain", "handover"] as const;
@@ -72,7 +75,10 @@ export function decide(plan: Plan, seen: Snapshot): Decision {
   const inHand = nodesInHand(plan, seen);
   if (inHand.length === 0 && seen.due === "nothing") {
     const database = plan.way === "back" ? "reverted" : "contracted";
-    return { do: "finish", phase: "done", why: `every node serves ${plan.target} and the database is ${database}` };
+    const why = plan.takeover
+      ? `every node is ${plan.takeover === "glance" ? "Glance" : "ours"} and serves ${plan.target}`
+      : `every node serves ${plan.target} and the database is ${database}`;
+    return { do: "finish", phase: "done", why };
   }
   if (request) {
     const why = `paused by ${request.told}; go on with glance-rollout resume`;
@@ -95,6 +101,8 @@ function decideBeyond(plan: Plan, seen: Snapshot): Decision | undefined {
     const why = "the contract has begun, so there is no way back: restore the backup, or go on with glance-rollout run";
     return { do: "pause", phase: "revert", why };
   }
+  const glance = decideGlance(plan, seen) ?? decideContracted(plan, seen);
+  if (glance) return glance;
   const sign = plan.way === "back" ? -1 : 1;
   const distance = (node: NodeView) => sign * (orderOf(node.release ?? node.configRelease) - orderOf(plan.target));
   const node = seen.nodes.find((one) => distance(one) > 0);

@@ -31,7 +31,13 @@ export type Decision = { readonly phase: Phase; readonly why: string } & (
    * has the keys of the others.
    */
   | { readonly do: "wait"; readonly key: string; readonly node?: string; readonly also?: readonly string[] }
-  | { readonly do: "pause"; readonly node?: string; readonly figures?: CanaryFigures }
+  | {
+      readonly do: "pause";
+      readonly node?: string;
+      readonly figures?: CanaryFigures;
+      /** For the run after it, which reads it in the journal: its operator was told. */
+      readonly cause?: "contracted";
+    }
   /** The nodes that were moved do as well as the others: a verdict, with its figures. */
   | { readonly do: "judge"; readonly nodes: number; readonly figures: CanaryFigures | null }
   /** They do not, and the fleet is to go back. */

@@ -2,6 +2,7 @@
 import { releaseIds } from "../releases/catalogue.ts";
 import { balancerSchemas } from "./balancers/balancer-schemas.ts";
 import { strategies } from "./decide.ts";
+import { glanceSchema } from "./nodes/glance-schema.ts";
 import { nodeSchemas } from "./nodes/node-schemas.ts";
 import { seconds, text, words } from "./schema-parts.ts";
 
@@ -45,6 +46,7 @@ export const fleetSchema = {
       discriminator: { propertyName: "driver" },
       oneOf: balancerSchemas,
     },
+    glance: glanceSchema,
     strategy: { enum: strategies, default: "drain" },
     capacity: {
       type: "object",

@@ -1,6 +1,5 @@
 // The real world of a rollout: looks at the nodes, the balancer and the database, and makes the steps that were decided.
 // What it remembers, starts and passed probes, is of this run alone; a new run looks, and at worst probes once more.
-import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import { ServiceError } from "../core/errors.ts";
@@ -8,6 +7,7 @@ import { findBackup } from "../db/backup/backup-folder.ts";
 import type { SeenNode } from "../db/repositories/node-repository.ts";
 import { isReleaseId, type ReleaseId } from "../releases/catalogue.ts";
 import { backUpForRollout } from "./backup/back-up.ts";
+import { backupElsewhere } from "./backup/backup-elsewhere.ts";
 import type { Balancer } from "./balancers/balancer.ts";
 import { CanaryWatch } from "./canary/canary-watch.ts";
 import type { DatabaseView } from "./database-view.ts";
@@ -22,6 +22,7 @@ import { probeNode } from "./probe.ts";
 import type { Done, Report, World } from "./runner.ts";
 import { runSchemaPhase } from "./schema-phase.ts";
 import type { NodeView, RotationView, Snapshot } from "./snapshot.ts";
+import { GlanceWatch } from "./takeover/glance-watch.ts";
 
 export type FleetParts = {
   readonly fleet: Fleet;
@@ -63,10 +64,12 @@ export class FleetWorld implements World {
 
   /** Only where the fleet asks for the comparison. */
   readonly #canary: CanaryWatch | undefined;
+  readonly #glance: GlanceWatch;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
     const { fleet, clock } = parts;
+    this.#glance = new GlanceWatch(fleet, parts.database);
     const addresses = new Map(fleet.nodes.map((node) => [node.name, node.address]));
     this.#canary = fleet.gates.canary
       ? new CanaryWatch({ target: fleet.target, clock, addressOf: (name) => addresses.get(name) })
@@ -76,6 +79,7 @@ export class FleetWorld implements World {
   async observe(signal: AbortSignal): Promise<Omit<Snapshot, "memory">> {
     await this.#parts.database.hold(signal);
     const seen = await this.look(signal);
+    await this.#glance.record(seen.nodes, signal);
     this.#parts.onLook?.(seen);
     return seen;
   }
@@ -93,17 +97,26 @@ export class FleetWorld implements World {
       await Promise.allSettled(looks);
       const [sight, rotation, nodes] = [await looks[0], await looks[1], await looks[2]];
       const rowOf = rowFinder(sight.rows);
+      const glance = await this.#glance.look(nodes, rotation, limit);
       const views = nodes.map(({ node, seen, health }) => {
         const view = rotation.get(node.name);
         if (!view) throw new ServiceError("rollout.fleet_invalid", `the balancer has no server ${node.name}`);
         // Held out of rotation by a file, its health check says no more than that.
         const healthy = health.ok || (health.heldOut && view.state !== "ready");
-        return this.#toView(node, seen, healthy, view, rowOf(node, seen.pid));
+        return { ...this.#toView(node, seen, healthy, view, rowOf(node, seen.pid)), ...glance.ofNode(node.name) };
       });
-      const { due, strangers, request } = sight;
+      const { due, request } = sight;
+      const strangers = [...sight.strangers, ...glance.strangers];
       const canary = (await this.#canary?.look(views, limit)) ?? null;
-      return { nodes: views, due, backup: this.#backup(due), strangers, request, soakedMs: this.#soakedMs(), canary };
+      const soakedMs = this.#soakedMs();
+      const contracted = this.#contracted(sight.contracted);
+      return { nodes: views, due, ...contracted, backup: this.#backup(due), strangers, request, soakedMs, canary };
     });
+  }
+
+  #contracted(to: ReleaseId | null): Pick<Snapshot, "contracted"> {
+    const told = this.#parts.journaled().some(({ data }) => data?.do === "pause" && data.cause === "contracted");
+    return to === null ? {} : { contracted: { to, told } };
   }
 
   async act(action: Action, report: Report, stop: AbortSignal): Promise<Done> {
@@ -275,15 +288,6 @@ export class FleetWorld implements World {
     if (processId !== null) this.#proven.add(processId);
     return text;
   }
-}
-
-/** When a backup of this rollout was proven on another host or in another folder, as its journal tells; one of ours must be there. */
-function backupElsewhere(events: readonly JournalEvent[]): string | undefined {
-  const backup = events.findLast((event) => event.data?.do === "back-up" && event.data.ok === true)?.data?.backup;
-  if (typeof backup !== "object" || backup === null) return undefined;
-  const { host, path, finishedAt } = backup as Readonly<Record<string, unknown>>;
-  if (host === hostname() && !existsSync(String(path))) return undefined;
-  return String(finishedAt);
 }
 
 /** The row of a node's process, by its name or its address; found without looking through the rows of all other nodes. */

@@ -12,6 +12,7 @@ import type { Strategy } from "./decide.ts";
 import type { EventsAt, HookAt } from "./events/destinations.ts";
 import { fleetProblem } from "./fleet-problem.ts";
 import { fleetSchema } from "./fleet-schema.ts";
+import type { GlanceText } from "./nodes/glance-schema.ts";
 import { type FleetNode, type NodeText, readNode } from "./nodes/node-schemas.ts";
 
 export type DrainPolicy = "wait" | "pause" | "cut";
@@ -59,6 +60,7 @@ type FleetText = {
   database: { config?: string; connection?: string };
   backup: { directory: string; deadline_seconds: number };
   nodes: NodeText[];
+  glance?: GlanceText;
   balancer: BalancerText;
   strategy: Strategy;
   capacity: { serving_min?: number };
@@ -123,7 +125,9 @@ function toFleet(file: string, text: FleetText): Fleet {
     journal: at(text.journal),
     database: config === undefined ? { connection: connection ?? "" } : { config: at(config) },
     backup: { directory: at(text.backup.directory), msMax: text.backup.deadline_seconds * 1000 },
-    nodes: within(file, () => text.nodes.map((node, index) => readNode(node, index, text.target, at))),
+    nodes: within(file, () =>
+      text.nodes.map((node, index) => readNode(node, { index, target: text.target, at, glance: text.glance })),
+    ),
     balancer: within(file, () => readBalancer(text.balancer, at)),
     strategy: text.strategy,
     // By default all nodes that no batch takes out at once are to serve; a fleet of one must say that it accepts the gap.

@@ -269,6 +269,7 @@ class Runner {
     await this.#journal("decision", decision, `pause: ${decision.why}`, {
       do: "pause",
       ...(decision.figures && { verdict: "failed", figures: decision.figures }),
+      ...(decision.cause && { cause: decision.cause }),
     });
     return { end: "paused", why: decision.why };
   }

@@ -55,6 +55,12 @@ export type NodeView = {
   readonly gate: "off" | "untested" | "passed";
   /** Its process understands a hand-over. Absent: it does not, or that is not known. */
   readonly handsOver?: boolean;
+  /** Whose process it is; absent: one of ours. */
+  readonly software?: "glance";
+  /** For people: a process of Glance that lives on its host, alone or besides ours. */
+  readonly glance?: string;
+  /** Nothing that could be started was installed by this run; absent: its release says whether it has to be. */
+  readonly toInstall?: boolean;
 };
 
 export type Stranger = {
@@ -74,6 +80,8 @@ export type SchemaDue = "expand" | "migrate" | "contract" | "revert" | "closed" 
 export type Snapshot = {
   readonly nodes: readonly NodeView[];
   readonly due: SchemaDue;
+  /** The newest release the database is contracted to, where that is known, and whether this rollout has paused for it already. */
+  readonly contracted?: { readonly to: ReleaseId; readonly told: boolean };
   /** A backup of this rollout that has been read back. */
   readonly backup: "verified" | "missing";
   /** Live rows of the registry older than the target (on the way back: newer), of nodes that this fleet does not have. */

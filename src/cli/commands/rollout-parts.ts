@@ -20,10 +20,14 @@ import type { Plan } from "../../rollout/decide.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import type { FleetParts } from "../../rollout/fleet-world.ts";
 import { createCommandNode } from "../../rollout/nodes/command/command-node.ts";
+import { GlanceProcess } from "../../rollout/nodes/glance/glance-process.ts";
+import { TakenNode, type TakenNodeOptions } from "../../rollout/nodes/glance/taken-node.ts";
+import { type HostShell, localShell } from "../../rollout/nodes/host-shell.ts";
 import { createLocalNode } from "../../rollout/nodes/local/local-node.ts";
 import { readNodeConfig } from "../../rollout/nodes/local/node-config.ts";
 import type { NodeDriver } from "../../rollout/nodes/node-driver.ts";
 import type { FleetNode } from "../../rollout/nodes/node-schemas.ts";
+import { sshHost } from "../../rollout/nodes/ssh/ssh-host.ts";
 import { createSshNode } from "../../rollout/nodes/ssh/ssh-node.ts";
 import { sshNodeFile } from "../../rollout/nodes/ssh/ssh-node-file.ts";
 import { configuration } from "../wire-options.ts";
@@ -43,18 +47,20 @@ export type WireOptions = {
   /** Of a rollback: the release the schema was on the way to. */
   readonly engineRelease?: ReleaseId;
   readonly acceptLosses?: boolean;
+  /** Of a take-over from Glance, or a return to it: what is to serve in the end. */
+  readonly goal?: TakenNodeOptions["goal"];
 };
 
 /** Opens nothing yet. Throws config.invalid, rollout.fleet_invalid. */
 export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
   const { rolloutId, journaled = () => [], onLook, database = databaseOf(fleet) } = options;
-  const databaseUrl = readUrl(fleet);
+  const databaseUrl = databaseUrlOf(fleet);
   const names = fleet.nodes.map((node) => node.name);
   return {
     fleet,
     rolloutId,
     journaled,
-    drivers: new Map(fleet.nodes.map((node) => [node.name, createDriver(node)])),
+    drivers: new Map(fleet.nodes.map((node) => [node.name, createDriver(node, options.goal ?? null)])),
     balancer: createBalancer(fleet, names),
     database,
     databaseUrl,
@@ -81,7 +87,13 @@ export function databaseOf(fleet: Fleet, way: Plan["way"] = "forward"): Database
       `glance-rollout: ${told} has the fleet and may live; waiting for a sign of life or the end of its lease\n`,
     );
   };
-  return new DatabaseView({ url: readUrl(fleet), way, target: releaseOf(fleet.target), clock: systemClock, onWait });
+  return new DatabaseView({
+    url: databaseUrlOf(fleet),
+    way,
+    target: releaseOf(fleet.target),
+    clock: systemClock,
+    onWait,
+  });
 }
 
 /** How careful a rollout is, in the decision core's words. */
@@ -107,7 +119,24 @@ export function planOf(fleet: Fleet, way: Plan["way"] = "forward"): Plan {
   };
 }
 
-function createDriver(node: FleetNode): NodeDriver {
+function createDriver(node: FleetNode, goal: TakenNodeOptions["goal"]): NodeDriver {
+  const own = createOwnDriver(node);
+  const at = node.glance;
+  if (!at) return own;
+  return new TakenNode({ own, glance: glanceOf(node, at), release: at.release, goal });
+}
+
+/** What its host shows of a node's Glance. */
+export function glanceOf(node: FleetNode, at: NonNullable<FleetNode["glance"]>): GlanceProcess {
+  return new GlanceProcess(node.name, at, shellOf(node), systemClock);
+}
+
+/** The shell of a node's host. Only nodes whose driver has one have a Glance. */
+export function shellOf(node: FleetNode): HostShell {
+  return node.driver === "ssh" ? sshHost(node) : localShell;
+}
+
+function createOwnDriver(node: FleetNode): NodeDriver {
   switch (node.driver) {
     case "local":
       return createLocalNode(node, systemClock);
@@ -140,7 +169,8 @@ function createBalancer(fleet: Fleet, names: readonly string[]): Balancer {
   }
 }
 
-function readUrl(fleet: Fleet): string {
+/** Throws config.invalid. */
+export function databaseUrlOf(fleet: Fleet): string {
   if ("connection" in fleet.database) return fleet.database.connection;
   return readDatabaseConfig(loadConfig({ files: [fleet.database.config], ...configuration })).url;
 }

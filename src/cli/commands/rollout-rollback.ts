@@ -8,7 +8,9 @@ import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { packagesOf } from "../../rollout/nodes/node-schemas.ts";
 import { readHistory, stateOf } from "../../rollout/rollout-history.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
+import { glanceReleaseOf } from "../../rollout/takeover/takeover-fleet.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { giveBack, isPastGlance } from "./rollout-give-back.ts";
 import { databaseOf, planOf, type RolloutParts } from "./rollout-parts.ts";
 import { askToGoAhead, runSession } from "./rollout-session.ts";
 
@@ -17,7 +19,8 @@ type Options = { fleet: string; to?: string; yes?: true; json?: true; acceptLoss
 const help = `
 Only before a contract has begun: afterwards it refuses, and the way back is the backup. It keeps the capacity floor and every gate, and it
 can be killed and run again as a rollout can. What the older release cannot express (a community image at Newton) is named first, and taken
-away only with --accept-losses.
+away only with --accept-losses. A fleet that was taken over from Glance (glance: in the fleet file) is given back to it, on every node;
+with --to it stays ours.
 
 Examples:
   glance-rollout rollback --fleet /etc/glance/fleet.yaml
@@ -46,6 +49,17 @@ export async function runRollback(options: Options): Promise<ExitCode> {
     process.stderr.write("glance-rollout: nobody can be asked here; run it with --yes\n");
     return exitCodes.usage;
   }
+  // Back to Glance, where there was one: ours to the release it is, with the schema, and then Glance.
+  const glance = options.to === undefined ? glanceReleaseOf(fleet) : undefined;
+  if (glance === undefined) return runBack(fleet, options);
+  if (await isPastGlance(fleet)) {
+    const code = await runBack(fleet, { ...options, to: glance });
+    if (code !== exitCodes.ok) return code;
+  }
+  return giveBack(fleet, options);
+}
+
+async function runBack(fleet: Fleet, options: Options): Promise<ExitCode> {
   const target = await targetOf(fleet, options);
   for (const node of fleet.nodes) {
     const packages = packagesOf(node);

@@ -82,6 +82,7 @@ export async function runSession(session: Session): Promise<ExitCode> {
         journaled: () => journal.events,
         engineRelease: session.rolloutTarget,
         acceptLosses: session.acceptLosses === true,
+        goal: plan.takeover ?? null,
       });
       const world = new FleetWorld(parts);
       const seen = await world.look(stop.signal);

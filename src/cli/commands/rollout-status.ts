@@ -7,7 +7,7 @@ import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import type { JournalEvent } from "../../rollout/journal-event.ts";
 import { type RolloutState, readHistory, stateOf } from "../../rollout/rollout-history.ts";
-import type { Snapshot } from "../../rollout/snapshot.ts";
+import type { NodeView, Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { createLiveLine } from "../live-line.ts";
 import { checkNodeConfigs, databaseOf, wireRollout } from "./rollout-parts.ts";
@@ -66,7 +66,9 @@ async function lookAt(fleet: Fleet): Promise<Status> {
   const database = databaseOf(fleet);
   try {
     const history = await readHistory(fleet.journal, fleet.name, database.journalStore());
-    const newest = history.findLast((one) => one.target === fleet.target);
+    // A take-over is a rollout to what Glance is.
+    const targets = new Set<string>([fleet.target, ...fleet.nodes.flatMap((node) => node.glance?.release ?? [])]);
+    const newest = history.findLast((one) => targets.has(one.target));
     const rolloutId = newest?.rolloutId ?? null;
     const events = newest?.events ?? [];
     const seen = await look(fleet, database, rolloutId ?? "none yet", events);
@@ -125,9 +127,17 @@ function statusText(fleet: Fleet, status: Status): readonly string[] {
       ]
     : [];
   const nodes =
-    "problem" in seen ? [`cannot look: ${seen.problem}`] : [`next     ${seen.due}`, "", ...nodeTable(seen.nodes)];
+    "problem" in seen
+      ? [`cannot look: ${seen.problem}`]
+      : [`next     ${seen.due}`, ...glances(seen.nodes), "", ...nodeTable(seen.nodes)];
   const entries = events.slice(-entriesShown).map(eventText);
   return [...head, ...request, ...pending, ...nodes, ...(entries.length > 0 ? ["", ...entries] : [])];
+}
+
+/** Where there is none any more to be taken over, each of them is one that came back. */
+function glances(nodes: readonly NodeView[]): readonly string[] {
+  const found = nodes.filter((node) => node.glance !== undefined);
+  return found.map(({ name, glance }) => `glance   ${name}: ${glance}`);
 }
 
 function jsonText({ rolloutId, state, holder, events, seen, contractPending }: Status): string {

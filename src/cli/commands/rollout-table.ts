@@ -10,7 +10,8 @@ export function nodeTable(nodes: readonly NodeView[]): readonly string[] {
 
 function row(node: NodeView): readonly string[] {
   const { rotation, transfers } = node;
-  const release = node.release ?? `(${node.configRelease})`;
+  const software = node.software === "glance" ? " (Glance)" : node.glance === undefined ? "" : " (and a Glance)";
+  const release = `${node.release ?? `(${node.configRelease})`}${software}`;
   const state = node.process === "running" ? (node.healthy ? "serving" : "not healthy") : node.process;
   const inRotation = rotation.state === "ready" ? (rotation.up ? "in" : "in, down") : rotation.state;
   return [

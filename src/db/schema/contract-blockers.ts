@@ -2,6 +2,7 @@
 // of the registry explains (Glance's own nodes register nowhere) are reported; only the operator knows what they are.
 import { type Release, releases } from "../../releases/catalogue.ts";
 import type { Database, Dialect } from "../database.ts";
+import { createGlanceRepository, type SeenGlance } from "../repositories/glance-repository.ts";
 import { nodeLiveSeconds } from "./own-tables.ts";
 import { presentTables } from "./schema-tools.ts";
 
@@ -43,6 +44,16 @@ export async function liveNodes(db: Database): Promise<readonly LiveNode[]> {
 /** Of the live nodes those that speak an older release than `target`, or one this version does not know. */
 export async function olderNodes(db: Database, target: Release): Promise<readonly LiveNode[]> {
   return (await liveNodes(db)).filter((node) => isOlder(node.release, target));
+}
+
+/** Nodes of Glance that speak an older release: a rollout saw them alive, and none has seen them gone. */
+export async function olderGlances(db: Database, target: Release): Promise<readonly SeenGlance[]> {
+  return (await createGlanceRepository(db).living()).filter((node) => isOlder(node.release, target));
+}
+
+/** For people. */
+export function glanceText({ name, address, release, told, secondsAgo }: SeenGlance): string {
+  return `${name} at ${address} (${release}, ${told}, seen ${secondsAgo} s ago)`;
 }
 
 export function isOlder(id: string, target: Release): boolean {

@@ -3,7 +3,7 @@
 import { ServiceError } from "../../core/errors.ts";
 import type { Release } from "../../releases/catalogue.ts";
 import { stepsOf } from "../releases/steps.ts";
-import { unknownConnections } from "./contract-blockers.ts";
+import { glanceText, olderGlances, unknownConnections } from "./contract-blockers.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import { hasPendingData, requireExpanded } from "./migrate.ts";
 import { OlderNodes } from "./older-nodes.ts";
@@ -97,8 +97,10 @@ async function mark(progress: ProgressStore, releases: readonly Release[], curso
     await progress.save(contractProgressName(release), { cursor, rowsDone: 0, finished: false });
 }
 
-async function refuseOlderNodes({ target, on, signal }: EngineRun, olderNodes: OlderNodes): Promise<void> {
+async function refuseOlderNodes(run: EngineRun, olderNodes: OlderNodes): Promise<void> {
+  const { target, on, signal } = run;
   const older = await olderNodes.living((text) => on({ event: "warning", text }), signal);
+  await refuseGlance(run);
   if (older.length === 0) return;
   const list = older
     .map((node) => `${node.name} (${node.release}, ${node.state}, seen ${node.secondsAgo} s ago)`)
@@ -107,6 +109,18 @@ async function refuseOlderNodes({ target, on, signal }: EngineRun, olderNodes: O
     "schema.contract_refused",
     `Database contraction did not run. Nodes older than ${target.id} are alive: ${list}. Upgrade or stop them first`,
     { facts: { nodes: older.map((node) => node.name).join(", "), target: target.id } },
+  );
+}
+
+/** Those a rollout has seen, and none has seen gone. */
+async function refuseGlance({ db, target }: EngineRun): Promise<void> {
+  const living = await olderGlances(db, target);
+  if (living.length === 0) return;
+  const list = living.map(glanceText).join(", ");
+  throw new ServiceError(
+    "schema.contract_refused",
+    `Database contraction did not run. Nodes of Glance may be alive: ${list}. Stop them or take them over: a run of glance-rollout that sees them gone takes them off this list`,
+    { facts: { nodes: living.map((node) => node.name).join(", "), target: target.id } },
   );
 }
 

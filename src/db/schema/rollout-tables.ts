@@ -63,4 +63,16 @@ export const rolloutTables: readonly TableDefinition[] = [
     ],
     primaryKey: ["rollout_id", "kind", "seq", "part"],
   },
+  {
+    // Nodes of Glance that a rollout has seen alive and not yet gone: contract is not run under them.
+    name: "perennial_rollout_glance",
+    columns: [
+      ["name", "varchar(255)", "required"],
+      ["address", "varchar(255)", "required"],
+      ["release_id", "varchar(32)", "required"],
+      ["told", "varchar(255)", "required"],
+      ["seen_at", "datetime", "required"],
+    ],
+    primaryKey: ["name"],
+  },
 ];

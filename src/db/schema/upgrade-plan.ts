@@ -3,7 +3,7 @@
 import type { Release } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
 import { type CheckResult, check } from "./check.ts";
-import { olderNodes, unknownConnections } from "./contract-blockers.ts";
+import { glanceText, olderGlances, olderNodes, unknownConnections } from "./contract-blockers.ts";
 import { type Findings, nothingFound } from "./findings.ts";
 import { type PlannedStep, planPhases } from "./plan.ts";
 import { findingsFor } from "./preflight.ts";
@@ -52,5 +52,6 @@ async function blockers(db: Database, target: Release, steps: readonly PlannedSt
   const nodes = (await olderNodes(db, target)).map(
     ({ name, release, state, secondsAgo }) => `node ${name} runs as ${release} (${state}, seen ${secondsAgo} s ago)`,
   );
-  return [...data, ...nodes];
+  const glances = (await olderGlances(db, target)).map((one) => `a Glance may be alive: ${glanceText(one)}`);
+  return [...data, ...nodes, ...glances];
 }

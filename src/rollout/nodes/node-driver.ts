@@ -19,6 +19,16 @@ export type NodeObservation = {
   readonly lastWords: string | null;
   /** The process understands a hand-over. Absent: it does not, or the driver cannot tell. */
   readonly handsOver?: boolean;
+  /** What the process is; absent: ours. */
+  readonly software?: "glance";
+  /** For people: which process that is. */
+  readonly told?: string;
+  /** For people: a process of Glance that lives on the host besides ours. */
+  readonly besides?: string;
+  /** What is to be started was not installed by this run; absent: the release alone says whether it is due. */
+  readonly toInstall?: boolean;
+  /** Of the Glance that we stopped: its ends of its connections, as `address:port`. While the database has one of them it is not gone. */
+  readonly connections?: readonly string[];
 };
 
 export interface NodeDriver {

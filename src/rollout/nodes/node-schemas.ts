@@ -2,6 +2,7 @@
 import { ServiceError } from "../../core/errors.ts";
 import { type ReleaseId, releaseIds } from "../../releases/catalogue.ts";
 import { address, seconds, text, words } from "../schema-parts.ts";
+import { type GlanceAt, type GlanceText, glanceSchema, readGlance } from "./glance-schema.ts";
 
 type ByRelease = Readonly<Partial<Record<ReleaseId, string>>>;
 
@@ -9,6 +10,8 @@ type AnyNode = {
   readonly name: string;
   /** host:port, where the node listens. */
   readonly address: string;
+  /** The Glance that serves there, or did before it was taken over; absent: there never was one. */
+  readonly glance?: GlanceAt;
 };
 export type LocalNodeAt = AnyNode & {
   readonly driver: "local";
@@ -67,14 +70,18 @@ type InstallText = {
   apt_command: string[];
   command?: string[];
 };
-export type NodeText =
-  | LocalNodeAt
-  | (Omit<CommandNodeAt, "msMax" | "installMsMax"> & { deadline_seconds: number; install_deadline_seconds: number })
-  | (Omit<SshNodeAt, "sshOptions" | "install" | "installMsMax"> & {
+type OwnText =
+  | Omit<LocalNodeAt, "glance">
+  | (Omit<CommandNodeAt, "glance" | "msMax" | "installMsMax"> & {
+      deadline_seconds: number;
+      install_deadline_seconds: number;
+    })
+  | (Omit<SshNodeAt, "glance" | "sshOptions" | "install" | "installMsMax"> & {
       ssh_options: string[];
       install?: InstallText;
       install_deadline_seconds: number;
     });
+export type NodeText = OwnText & { glance?: GlanceText };
 
 const name = {
   type: "string",
@@ -100,6 +107,7 @@ const local = {
     config: text,
     command: words,
     packages: byRelease,
+    glance: glanceSchema,
   },
 } as const;
 
@@ -116,6 +124,7 @@ const command = {
     stop: words,
     cut: words,
     install: words,
+    glance: glanceSchema,
     deadline_seconds: seconds(1, 20),
     install_deadline_seconds: seconds(1, 900),
   },
@@ -162,13 +171,31 @@ const ssh = {
     journalctl: wordsOr(["journalctl"]),
     install,
     install_deadline_seconds: seconds(1, 900),
+    glance: glanceSchema,
   },
 } as const;
 
 export const nodeSchemas = [local, ssh, command] as const;
 
-/** `at` makes a path absolute; `target` is what has to be there. Throws rollout.fleet_invalid without the file's name. */
-export function readNode(node: NodeText, index: number, target: ReleaseId, at: (path: string) => string): FleetNode {
+export type ReadNodeOptions = {
+  readonly index: number;
+  /** What has to be there. */
+  readonly target: ReleaseId;
+  /** Makes a path absolute. */
+  readonly at: (path: string) => string;
+  /** What goes for every node's Glance that does not say it itself. */
+  readonly glance?: GlanceText | undefined;
+};
+
+/** Throws rollout.fleet_invalid without the file's name. */
+export function readNode(text: NodeText, options: ReadNodeOptions): FleetNode {
+  const { glance: own, ...node } = text;
+  const read = readOwn(node, options);
+  const glance = readGlance(read, options.glance, own);
+  return glance ? { ...read, glance } : read;
+}
+
+function readOwn(node: OwnText, { index, target, at }: ReadNodeOptions): FleetNode {
   switch (node.driver) {
     case "local": {
       const { packages, ...rest } = node;

@@ -6,8 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import type { ReleaseId } from "../../../releases/catalogue.ts";
 import { fillIn } from "../../run-command.ts";
+import type { ShellOptions } from "../host-shell.ts";
 import type { InstallAt, SshNodeAt } from "../node-schemas.ts";
-import type { RemoteOptions, SshHost } from "./ssh-host.ts";
+import type { SshHost } from "./ssh-host.ts";
 
 /** Takes the file on standard input and keeps it as $2 in folder $1; whole, or not at all. $3 is its SHA-256. */
 const receiveScript = `set -eu; umask 022
@@ -46,7 +47,7 @@ export async function installSoftware(
   release: ReleaseId,
   signal: AbortSignal,
 ): Promise<void> {
-  const options: RemoteOptions = { what: `install ${release} on ${at.name}`, signal, msMax: at.installMsMax };
+  const options: ShellOptions = { what: `install ${release} on ${at.name}`, signal, msMax: at.installMsMax };
   if (how.by === "command") {
     await host.run('"$@"', fillIn(how.command, { node: at.name, address: at.address, release }), options);
     return;
@@ -74,7 +75,7 @@ async function send(
   folder: string,
   name: string,
   digest: string,
-  options: RemoteOptions,
+  options: ShellOptions,
 ): Promise<void> {
   const there = await host.run('test -f "$1/$2"', [folder, name], { ...options, answers: [0, 1] });
   if (there.code === 0) return;

@@ -3,28 +3,16 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import { type CommandResult, lastLine, runCommand } from "../../run-command.ts";
+import type { HostShell } from "../host-shell.ts";
 import type { SshNodeAt } from "../node-schemas.ts";
-
-export type RemoteOptions = {
-  /** Opens the error's text. */
-  readonly what: string;
-  readonly signal: AbortSignal;
-  readonly msMax?: number;
-  readonly input?: string | Buffer | Readable;
-  readonly answers?: readonly number[];
-};
 
 const remoteMsMax = 20_000;
 /** OpenSSH's own exit code for what is not the remote command's failure. */
 const sshFailed = 255;
 
-export interface SshHost {
-  /** Throws rollout.driver_failed where the host cannot be reached, or the script ends with another code than `answers` (default: 0). */
-  run(script: string, args: readonly string[], options: RemoteOptions): Promise<CommandResult>;
-}
+export type SshHost = HostShell;
 
 export function sshHost(at: Pick<SshNodeAt, "name" | "host" | "sshOptions" | "sudo">): SshHost {
   const become = at.sudo ? "sudo -n " : "";

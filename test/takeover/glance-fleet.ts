@@ -1,0 +1,228 @@
+// A cloud's Glance as an operator has it before a take-over: two nodes of Debian's glance-api on MariaDB behind HAProxy, callers by Keystone,
+// under traffic; and the fleet file that takes it over.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { stringify } from "yaml";
+import { checkImages } from "../../demo/check-images.ts";
+import { sampleImages } from "../../demo/images.ts";
+import { binary, type Finished, finish } from "../../demo/processes.ts";
+import { adminToken, memberToken } from "../../demo/traffic/actor.ts";
+import { loadSamples } from "../../demo/traffic/load.ts";
+import { Recorder } from "../../demo/traffic/recorder.ts";
+import { makeActors, startTraffic } from "../../demo/traffic/traffic.ts";
+import { StopStack } from "../../src/core/lifecycle.ts";
+import type { ReleaseId } from "../../src/releases/catalogue.ts";
+import type { JournalEvent } from "../../src/rollout/journal-event.ts";
+import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
+import { eventually } from "../servers/eventually.ts";
+import { type GlanceSetup, glanceProgram, makeGlanceSite, setUpGlance, startGlance } from "../servers/glance.ts";
+import { startHaproxy } from "../servers/haproxy.ts";
+import { startKeystone } from "../servers/keystone.ts";
+import { startMariadb } from "../servers/mariadb.ts";
+
+type OnEvent = (event: JournalEvent, kill: (signal: NodeJS.Signals) => void) => void;
+
+export type GlanceFleet = {
+  readonly file: string;
+  readonly folder: string;
+  readonly nodes: readonly GlanceSetup[];
+  readonly recorder: Recorder;
+  /** A URL of its database, as our tests write them. */
+  readonly connection: string;
+  /** glance-rollout with the fleet file; `onEvent` sees the journal of what prints it. */
+  rollout(args: readonly string[], onEvent?: OnEvent): Promise<Finished>;
+  /** The reference's own glance-manage. */
+  manage(...args: readonly string[]): Promise<Finished>;
+  /** Whether a node is one of ours, asked of itself. */
+  isOurs(node: GlanceSetup): Promise<boolean>;
+  /** Tells one of ours to finish, and waits for its end. */
+  stopOurs(node: GlanceSetup): Promise<void>;
+  /** Ends the traffic, and holds every image against what was uploaded. Nothing may have failed. */
+  arrive(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const names = ["n1", "n2"];
+const requestsPerSecond = 8;
+
+/** `target`: where glance-rollout run leads when the take-over is over. */
+export async function startGlanceFleet({ target, seed }: { target: ReleaseId; seed: number }): Promise<GlanceFleet> {
+  const stack = new StopStack();
+  try {
+    return Object.assign(await build(target, seed, stack), { stop: () => stack.stop() });
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+async function build(target: ReleaseId, seed: number, stack: StopStack): Promise<Omit<GlanceFleet, "stop">> {
+  const [mariadb, keystone] = await Promise.all([startMariadb(), startKeystone()]);
+  stack.defer(() => mariadb.stop());
+  stack.defer(() => keystone.stop());
+  const site = makeGlanceSite();
+  stack.defer(() => site.stop());
+  const connection = await mariadb.createDatabase();
+  const service = await keystone.createServiceUser();
+  const nodes: GlanceSetup[] = [];
+  for (const name of names) {
+    const sections = {
+      keystone_authtoken: {
+        auth_url: keystone.url.replace("/v3", ""),
+        www_authenticate_uri: keystone.url,
+        auth_type: "password",
+        username: service.name,
+        password: service.password,
+        project_name: "service",
+        user_domain_name: "Default",
+        project_domain_name: "Default",
+      },
+      // Glance reads none of it.
+      perennial: { node_name: name, heartbeat_seconds: 1, drain_settle_seconds: 1 },
+    };
+    nodes.push(await setUpGlance(site, { name, database: connection, flavor: "keystone", sections }));
+  }
+  const config = nodes[0]?.config ?? assert.fail("there is a node");
+  const manage = (...args: readonly string[]) => finish(["/usr/bin/glance-manage", "--config-file", config, ...args]);
+  const made = await manage("db", "sync");
+  assert.equal(made.code, 0, made.stderr);
+  await Promise.all(nodes.map((node) => startGlance(node)));
+  const servers = nodes.map(({ name, port }) => ({ name, address: `127.0.0.1:${port}` }));
+  const haproxy = await startHaproxy({ servers });
+  stack.defer(() => haproxy.stop());
+  await eventually("both are in rotation", async () => {
+    for (let turn = 0; turn < 4; turn++) if (!(await fetch(`${haproxy.url}/versions`)).ok) return false;
+    return true;
+  });
+
+  const { tokens, projects, admin } = await makeCallers(keystone);
+  const recorder = new Recorder();
+  const origin = haproxy.url;
+  const samples = await loadSamples(
+    origin,
+    recorder,
+    sampleImages({ seed, count: 9, projects }).slice(3),
+    undefined,
+    tokens,
+  );
+  const actors = makeActors({ origin, recorder, samples, projects, seed, count: 4, tokens });
+  const traffic = startTraffic({ actors, requestsPerSecond });
+  stack.defer(() => traffic.stop());
+
+  const file = join(site.folder, "fleet.yaml");
+  writeFileSync(
+    file,
+    stringify({
+      name: "cloud",
+      target,
+      journal: join(site.folder, "journal"),
+      database: { connection },
+      backup: { directory: join(site.folder, "backup") },
+      glance: {
+        release: "zed",
+        process: "python3 \\S*glance-api --config-file {config}",
+        start: [
+          "env",
+          "-u",
+          "http_proxy",
+          "-u",
+          "https_proxy",
+          "-u",
+          "HTTP_PROXY",
+          "-u",
+          "HTTPS_PROXY",
+          glanceProgram,
+          "--config-file",
+          "{config}",
+        ],
+        log: join(site.folder, "{node}", "log"),
+      },
+      nodes: nodes.map(({ name, port, config: path }) => ({
+        name,
+        driver: "local",
+        address: `127.0.0.1:${port}`,
+        directory: join(site.folder, name),
+        config: path,
+      })),
+      balancer: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend },
+      start: { deadline_seconds: 180 },
+      gates: { synthetic: true, token: admin, deadline_seconds: 120 },
+    }),
+  );
+  const rollout: GlanceFleet["rollout"] = (args, onEvent) =>
+    runRollout([...args, "--fleet", file], site.folder, onEvent);
+  return {
+    file,
+    folder: site.folder,
+    nodes,
+    recorder,
+    connection,
+    rollout,
+    manage,
+    async isOurs(node) {
+      // A page of ours alone.
+      return (await fetch(`${node.url}/openapi.json`)).status === 200;
+    },
+    async stopOurs({ name, config: path }) {
+      const pid = Number(readFileSync(join(path, "..", "glance-api.pid"), "utf8"));
+      process.kill(pid, "SIGTERM");
+      await eventually(`${name} is gone`, () => findProcess(pid) === undefined, { msMax: 120_000 });
+    },
+    async arrive() {
+      await traffic.stop();
+      const { checked, wrong } = await checkImages({ origin, recorder, samples, actors, tokens });
+      for (const actor of actors) actor.client.close();
+      assert.deepEqual(wrong, []);
+      assert(checked >= samples.length);
+      assert.deepEqual(recorder.failures, []);
+      assert.equal(recorder.failed, 0);
+    },
+  };
+}
+
+/** Names of the nodes that are ours. */
+export async function oursAmong(fleet: GlanceFleet): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const node of fleet.nodes) if (await fleet.isOurs(node)) found.push(node.name);
+  return found;
+}
+
+export function assertOk({ code, stdout, stderr }: Finished): void {
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+}
+
+async function makeCallers(keystone: Awaited<ReturnType<typeof startKeystone>>) {
+  const tokens = new Map<string, string>();
+  const projects: string[] = [];
+  for (const color of ["red", "green", "blue"]) {
+    const project = await keystone.createProject(color);
+    const user = await keystone.createUser({ name: color, project, roles: ["member", "reader"] });
+    tokens.set(memberToken(project), await keystone.token(user, { project }));
+    projects.push(project);
+  }
+  const project = await keystone.createProject("operations");
+  const operator = await keystone.createUser({ name: "operator", project, roles: ["admin", "member", "reader"] });
+  const admin = await keystone.token(operator, { project });
+  tokens.set(adminToken, admin);
+  return { tokens, projects, admin };
+}
+
+async function runRollout(args: readonly string[], cwd: string, onEvent?: OnEvent): Promise<Finished> {
+  const [program, script] = binary("glance-rollout");
+  const child = spawn(program, [script, ...args], { stdio: ["ignore", "pipe", "pipe"], cwd });
+  const out = { stdout: "", stderr: "" };
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    out.stderr += text;
+  });
+  const lines = createInterface({ input: child.stdout });
+  lines.on("line", (line) => {
+    out.stdout += `${line}\n`;
+    onEvent?.(JSON.parse(line) as JournalEvent, (signal) => void child.kill(signal));
+  });
+  const [[code]] = await Promise.all([once(child, "exit"), once(lines, "close")]);
+  return { code: (code as number | null) ?? -1, ...out };
+}

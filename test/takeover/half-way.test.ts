@@ -1,0 +1,43 @@
+// A take-over that is stopped half-way and given back: Glance serves on every node again, and clients saw nothing of either.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertOk, oursAmong, startGlanceFleet } from "./glance-fleet.ts";
+
+test("a take-over of a running Glance that is paused half-way is given back; nothing fails, and every image is as it was", {
+  timeout: 900_000,
+}, async (t) => {
+  const fleet = await startGlanceFleet({ target: "2026.1", seed: 42 });
+  try {
+    const plan = await fleet.rollout(["takeover", "plan", "--json"]);
+    assertOk(plan);
+    const { release, nodes, problems } = JSON.parse(plan.stdout) as {
+      release: string;
+      nodes: { node: string; version: string; process: string; files: string[]; unlikeFirst: string[] }[];
+      problems: string[];
+    };
+    assert.deepEqual([release, problems], ["zed", []]);
+    for (const node of nodes) {
+      assert.match(node.version, /^25\.1\./);
+      assert.match(node.process, /^process \d+: .*glance-api/);
+      assert.equal(node.files.length, 3, "configuration, paste file and policy");
+      assert.deepEqual(node.unlikeFirst, []);
+    }
+
+    const halfWay = await fleet.rollout(["takeover", "run", "--yes", "--json"], (event, kill) => {
+      if (event.kind === "result" && event.data?.do === "enable") kill("SIGTERM");
+    });
+    assert.equal(halfWay.code, 1, halfWay.stderr);
+    assert.deepEqual(await oursAmong(fleet), ["n1"]);
+    await fleet.recorder.more(30, AbortSignal.timeout(120_000));
+
+    assertOk(await fleet.rollout(["rollback", "--yes", "--json"]));
+    assert.deepEqual(await oursAmong(fleet), []);
+    await fleet.recorder.more(30, AbortSignal.timeout(120_000));
+    await fleet.arrive();
+    const version = await fleet.manage("db", "version");
+    assert.match(version.stdout, /^wallaby_contract01$/m);
+    t.diagnostic(`${fleet.recorder.requests} requests`);
+  } finally {
+    await fleet.stop();
+  }
+});

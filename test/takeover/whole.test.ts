@@ -1,0 +1,45 @@
+// The whole way of a running Glance: taken over by ours, node by node, upgraded to 2026.1, with a db sync of its own tools in the midst; and
+// one that comes back when there is no way back. Clients see nothing of it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startGlance } from "../servers/glance.ts";
+import { assertOk, oursAmong, startGlanceFleet } from "./glance-fleet.ts";
+
+test("a running Glance is taken over under traffic, and goes on to 2026.1; nothing fails, and every image is as it was", {
+  timeout: 900_000,
+}, async (t) => {
+  const fleet = await startGlanceFleet({ target: "2026.1", seed: 41 });
+  try {
+    const refused = await fleet.rollout(["run", "--yes", "--json"]);
+    assert.equal(refused.code, 7, refused.stderr);
+    assert.match(refused.stderr, /n1 is a Glance \(process \d+.*glance-rollout takeover run/);
+
+    assertOk(await fleet.rollout(["takeover", "run", "--yes", "--json"]));
+    assert.deepEqual(await oursAmong(fleet), ["n1", "n2"]);
+    assert.deepEqual(fleet.recorder.failures, []);
+
+    assertOk(await fleet.rollout(["run", "--yes", "--json", "--until", "nodes"]));
+    // A colleague's habit: the tool of the release they know finds nothing to do, and the expanded schema stays as it is.
+    const before = await fleet.manage("db", "version");
+    assertOk(await fleet.manage("db", "sync"));
+    assert.equal((await fleet.manage("db", "version")).stdout, before.stdout);
+    assertOk(await fleet.rollout(["run", "--yes", "--json"]));
+    await fleet.arrive();
+    t.diagnostic(`${fleet.recorder.requests} requests`);
+
+    const [first] = fleet.nodes;
+    assert(first);
+    await fleet.stopOurs(first);
+    await startGlance(first);
+    const paused = await fleet.rollout(["run", "--yes", "--json"]);
+    assert.equal(paused.code, 7, paused.stderr);
+    assert.match(paused.stderr, /n1 is a Glance \(process \d+.*the database is past it already/);
+    const status = await fleet.rollout(["status"]);
+    assert.match(status.stdout, /^glance +n1: process \d+/m);
+    const back = await fleet.rollout(["rollback", "--yes", "--json"]);
+    assert.equal(back.code, 1, back.stderr);
+    assert.match(back.stderr, /no way back to Glance zed/);
+  } finally {
+    await fleet.stop();
+  }
+});

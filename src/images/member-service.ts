@@ -72,10 +72,11 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       const image = await sharedImage(caller, imageId);
       // To one member the others do not exist.
       if (!mayMutate(caller, image) && !isSelf(caller, memberId)) throw memberNotFound(image.id, memberId);
+      // Before it is looked up: the owner is refused whoever else is a member, and whoever is not.
+      if (!policy.decidesOwnership && !caller.isAdmin && !isSelf(caller, memberId))
+        throw forbidden(`Only project ${memberId.slice(0, 80)} itself may answer for its membership.`);
       await knownMember(caller, image, memberId);
       requireAllowed(deps, "modify_member", caller, image, `answer for members of image ${image.id}`);
-      if (!policy.decidesOwnership && !caller.isAdmin && !isSelf(caller, memberId))
-        throw forbidden(`Only project ${memberId} itself may answer for its membership.`);
       const member = await members.setStatus(image.id, memberId, wanted);
       if (!member) throw memberNotFound(image.id, memberId);
       return member;

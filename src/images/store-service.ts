@@ -30,9 +30,9 @@ export function createStoreService(deps: ImageServicesDeps): StoreService {
     },
 
     detail(caller) {
+      requireSeveral();
       if (!policy.allows("stores_info_detail", caller, {}))
         throw forbidden("You may not see the details of stores: policy stores_info_detail.");
-      requireSeveral();
       return stores.stores.map((named) => ({
         ...factsOf(named),
         type: named.type,

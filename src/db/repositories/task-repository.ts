@@ -55,7 +55,7 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
       [marker, ...seen.params],
     );
     if (!row)
-      throw new ServiceError("tasks.not_found", `There is no task ${marker}, which the marker names.`, {
+      throw new ServiceError("images.bad_query", `The marker ${marker} is no task that can be seen.`, {
         facts: { taskId: marker },
       });
     const keys: readonly TaskSortKey[] = sort.key === "id" ? ["id"] : [sort.key, "id"];

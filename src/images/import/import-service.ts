@@ -67,13 +67,14 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
   /** Throws as `start`. */
   async function importable(caller: Caller, imageId: string, { method }: ImportRequest): Promise<Image> {
     const image = await foundImage(deps, caller, imageId);
-    if (method.name === "copy-image") requireAllowed(deps, "copy_image", caller, image, `copy image ${image.id}`);
-    else requireMutable(deps, "modify_image", caller, image, `import data of image ${image.id}`);
     const needed = statusNeeded[method.name];
     if (image.status !== needed)
       throw conflict(`Image ${image.id} is ${image.status}; ${method.name} needs one that is ${needed}.`);
     if (image.containerFormat === null || image.diskFormat === null)
       throw conflict(`Image ${image.id} needs a disk_format and a container_format before it can be imported.`);
+    // What state the image is in everybody may know who sees it: only then it matters who asks.
+    if (method.name === "copy-image") requireAllowed(deps, "copy_image", caller, image, `copy image ${image.id}`);
+    else requireMutable(deps, "modify_image", caller, image, `import data of image ${image.id}`);
     if (method.name !== "copy-image") refuseSigned(image);
     return image;
   }

@@ -22,7 +22,7 @@ export type TaskPage = {
 };
 
 export interface TaskService {
-  /** Throws images.forbidden, tasks.not_found (marker). */
+  /** Throws images.forbidden, images.bad_query (marker). */
   list(caller: Caller, request: ListTasksRequest): Promise<TaskPage>;
   /** Throws images.forbidden, tasks.not_found. */
   show(caller: Caller, taskId: string): Promise<Task>;

@@ -63,7 +63,7 @@ export interface TaskRepository {
   find(id: string, viewer: Viewer): Promise<Task | undefined>;
   /**
    * One page; marks what has expired of the viewer's tasks as deleted, as the reference does on this occasion.
-   * Throws tasks.not_found where the marker is unknown or not the viewer's.
+   * Throws images.bad_query where the marker is unknown or not the viewer's.
    */
   list(query: TaskQuery): Promise<readonly TaskStub[]>;
   /** Newest first, a thousand at most. */

@@ -1,0 +1,82 @@
+// One request to one kind of node, and its answer in a form in which answers of both kinds compare.
+import type { Kind, MixedFleet } from "./fleet.ts";
+
+/** Who asks, as the headers of a proxy in front say it. */
+export const callers = {
+  ann: { user: "ann", project: "red", roles: "member,reader" },
+  bob: { user: "bob", project: "blue", roles: "member,reader" },
+  eve: { user: "eve", project: "red", roles: "reader" },
+  ops: { user: "ops", project: "yard", roles: "admin,member,reader" },
+} as const;
+export type Caller = keyof typeof callers;
+
+export type Asked = {
+  readonly caller: Caller | "nobody";
+  readonly method: string;
+  readonly path: string;
+  /** JSON, or bytes as they are. */
+  readonly body?: unknown;
+  /** Replace what is usual for the body. */
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Parsed where it is JSON, text otherwise; of data its bytes in hex, up to 64, and their number. */
+  readonly body: unknown;
+};
+
+export async function ask(fleet: Pick<MixedFleet, "urls">, kind: Kind, asked: Asked): Promise<Answer> {
+  const { caller, method, path, body, headers = {} } = asked;
+  const isBytes = body instanceof Uint8Array;
+  const usual: Record<string, string> = { accept: "application/json" };
+  if (body !== undefined) usual["content-type"] = isBytes ? "application/octet-stream" : "application/json";
+  if (caller !== "nobody") {
+    const { user, project, roles } = callers[caller];
+    Object.assign(usual, {
+      "x-identity-status": "Confirmed",
+      "x-user-id": user,
+      "x-project-id": project,
+      "x-roles": roles,
+    });
+  }
+  const response = await fetch(fleet.urls[kind] + path, {
+    method,
+    redirect: "manual",
+    headers: { ...usual, ...headers },
+    signal: AbortSignal.timeout(120_000),
+    ...(body === undefined ? {} : { body: isBytes ? Buffer.from(body) : textOf(body) }),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  // Links name the node that was asked.
+  const portable = (text: string) => text.replaceAll(fleet.urls[kind], "http://node");
+  const answered = [...response.headers].map(([name, value]) => [name, portable(value)]);
+  const type = response.headers.get("content-type") ?? "";
+  return {
+    status: response.status,
+    headers: Object.fromEntries(answered),
+    body: type === "application/octet-stream" ? dataOf(bytes) : parsed(portable(bytes.toString())),
+  };
+}
+
+const textOf = (body: unknown) => (typeof body === "string" ? body : JSON.stringify(body));
+
+function dataOf(bytes: Buffer): string {
+  return `${bytes.length} bytes: ${bytes.subarray(0, 64).toString("hex")}`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export function describe({ caller, method, path, body, headers }: Asked): string {
+  const sent = body === undefined ? "" : body instanceof Uint8Array ? `${body.length} bytes` : textOf(body);
+  return [caller, method, path, sent.slice(0, 300), headers === undefined ? "" : JSON.stringify(headers)]
+    .filter((part) => part !== "")
+    .join(" ");
+}

@@ -38,6 +38,7 @@ const demoAndServers = ["demo/**/*.test.ts", "test/servers/*.test.ts", "scripts/
 const wholeProcess = ["test/{node,upgrade,compat,package,fuzz,console}/**/*.test.ts", "test/takeover/half-way.test.ts"];
 const matrices = [
   "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
+  "test/compat/mixed/seeds.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
   "test/takeover/whole.test.ts",

@@ -218,7 +218,7 @@ const member: Schema = {
 };
 
 function taskSchema({ tasksOfImages }: Pick<Capabilities, "tasksOfImages">): Schema {
-  // null in tasks of nodes that do not keep them.
+  // Absent from tasks of nodes that do not keep them; null where an image's tasks are listed.
   const ofImages: Schema = {
     image_id: { type: nullableText, description: "Image the task is about." },
     request_id: { type: nullableText, description: "Request that made the task." },

@@ -18,8 +18,13 @@ function stubView(task: TaskStub): Record<string, unknown> {
 }
 
 export function taskJson(task: Task, { tasksOfImages }: Pick<Capabilities, "tasksOfImages">): string {
-  const ofImage = { image_id: task.imageId, request_id: task.requestId, user_id: task.userId };
-  const { input, result, message } = task;
+  // Tasks of no image, and those of nodes that did not keep these, go without.
+  const { imageId, requestId, userId, input, result, message } = task;
+  const ofImage = {
+    ...(imageId === null ? {} : { image_id: imageId }),
+    ...(requestId === null ? {} : { request_id: requestId }),
+    ...(userId === null ? {} : { user_id: userId }),
+  };
   return JSON.stringify({ ...stubView(task), input, result, message, ...(tasksOfImages ? ofImage : {}) });
 }
 

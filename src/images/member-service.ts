@@ -43,8 +43,10 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       requireAllowed(deps, "get_members", caller, image, `list members of image ${image.id}`);
       if (mayMutate(caller, image)) return members.list(image.id);
       const self = caller.projectId === null ? undefined : await members.find(image.id, caller.projectId);
-      if (!self) throw forbidden(`Members of image ${image.id} are its owner's to see.`);
-      return [self];
+      // An image without an owner is seen by everybody, also by who is none of its members.
+      if (!self && !capabilities.policy.filtersLists)
+        throw forbidden(`Members of image ${image.id} are its owner's to see.`);
+      return self ? [self] : [];
     },
 
     async add(caller, imageId, memberId) {

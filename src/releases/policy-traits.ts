@@ -11,7 +11,7 @@ export type PolicyTraits = {
   readonly scope: "never" | "option-off" | "option-on" | "always";
   /** Who may do neither what was asked nor get_image is told that there is no image; before, that it is forbidden. */
   readonly hidesUnreadable: boolean;
-  /** Images that get_image refuses are left out of lists. */
+  /** Images that get_image refuses, and members who are others, are left out of lists; before, who sees no member is refused the list. */
   readonly filtersLists: boolean;
   /** Groups of rules that came later, by their first release's trait. */
   readonly communityRule: boolean;

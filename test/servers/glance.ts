@@ -6,11 +6,14 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Guard, guardFolder, startDetached } from "../../demo/processes.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 
 export const glanceProgram = "/usr/bin/glance-api";
+/** Where the filter of flavor fakeauth lies. */
+const filters = fileURLToPath(new URL(".", import.meta.url));
 const debianPaste = "/etc/glance/glance-api-paste.ini";
 
 /** Sections of a configuration file, each with its options. */
@@ -18,12 +21,15 @@ export type GlanceSections = Readonly<Record<string, Readonly<Record<string, str
 
 /**
  * What stands before the service: nobody is asked (everybody is admin), the headers `X-Identity-Status`, `X-User-Id`, `X-Project-Id` and
- * `X-Roles` are believed, or tokens are validated by the Keystone of `keystone_authtoken`. The cache is managed in the ones that say so.
+ * `X-Roles` are believed, or a token `user:project:role`, or tokens are validated by the Keystone of `keystone_authtoken`. Requests that one node
+ * sends on to another carry a token and no such headers. The cache is managed in the ones that say so.
  */
 export type GlanceFlavor =
   | "none"
   | "headers"
   | "headers+cachemanagement"
+  | "fakeauth"
+  | "fakeauth+cachemanagement"
   | "keystone"
   | "keystone+caching"
   | "keystone+cachemanagement";
@@ -76,7 +82,7 @@ export function makeGlanceSite(): GlanceSite {
     policy: join(folder, "policy.yaml"),
   };
   for (const place of [site.images, site.staging]) mkdirSync(place);
-  writeFileSync(site.policy, "{}\n");
+  writeFileSync(site.policy, "# No rules of the operator's.\n");
   const guard: Guard = guardFolder(folder, { keep: false });
   return { folder, ...site, stop: () => guard.stop() };
 }
@@ -112,6 +118,7 @@ export async function setUpGlance(site: GlanceSite, options: GlanceOptions): Pro
       bind_host: "127.0.0.1",
       bind_port: port,
       workers: 1,
+      debug: false,
       node_staging_uri: `file://${site.staging}`,
       worker_self_reference_url: url,
       enabled_import_methods: "[glance-direct,web-download,copy-image]",
@@ -128,7 +135,8 @@ export async function setUpGlance(site: GlanceSite, options: GlanceOptions): Pro
     import_filtering_opts: { allowed_hosts: "[127.0.0.1]", allowed_ports: "[]" },
   };
   writeFileSync(setup.config, configText(usual, sections));
-  return { ...setup, command: [glanceProgram, "--config-file", setup.config] };
+  const command = [glanceProgram, "--config-file", setup.config];
+  return { ...setup, command: flavor.startsWith("fakeauth") ? ["env", `PYTHONPATH=${filters}`, ...command] : command };
 }
 
 function configText(usual: GlanceSections, changes: GlanceSections): string {
@@ -141,22 +149,23 @@ function configText(usual: GlanceSections, changes: GlanceSections): string {
     .join("\n");
 }
 
-/** Debian's, with a node's own file that takes it out of rotation, and pipelines that believe the headers of a proxy in front. */
+/** Debian's, with a node's own file that takes it out of rotation, and pipelines that believe what they are told. */
 function writePaste(path: string, disableFile: string): void {
   copyFileSync(debianPaste, path);
   const debian = readFileSync(path, "utf8").replace(
     /^disable_by_file_path = .*$/m,
     `disable_by_file_path = ${disableFile}`,
   );
-  const filters = "cors healthcheck http_proxy_to_wsgi versionnegotiation context";
-  const own = `
-[pipeline:glance-api-headers]
-pipeline = ${filters} rootapp
+  const before = "cors healthcheck http_proxy_to_wsgi versionnegotiation";
+  const own = (name: string, identity: string) => `
+[pipeline:glance-api-${name}]
+pipeline = ${before} ${identity} rootapp
 
-[pipeline:glance-api-headers+cachemanagement]
-pipeline = ${filters} cache cachemanage rootapp
+[pipeline:glance-api-${name}+cachemanagement]
+pipeline = ${before} ${identity} cache cachemanage rootapp
 `;
-  writeFileSync(path, debian + own);
+  const fake = "\n[filter:fakeauth]\npaste.filter_factory = glance_fakeauth:FakeAuthMiddleware.factory\n";
+  writeFileSync(path, debian + own("headers", "context") + own("fakeauth", "fakeauth context") + fake);
 }
 
 const sqlalchemyUrl = (url: string) =>

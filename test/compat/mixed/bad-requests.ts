@@ -69,7 +69,6 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["POST", `${image(queued)}/actions/nothing`],
     ["POST", `${image(absent)}/actions/deactivate`],
     ...queries.map((query): Short => ["GET", `/v2/images?${query}`]),
-    ["POST", "/v2/tasks", { type: "import", input: {} }],
     ["GET", "/v2/tasks"],
     ["GET", `/v2/tasks/${absent}`],
     ["GET", "/v2/info/stores"],
@@ -84,10 +83,8 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["GET", "/v1/images"],
     ["GET", "/v3/images"],
     ["GET", "/"],
-    ["POST", "/versions"],
     ["GET", "/v2.7/images/none"],
     ["GET", "/v2.99/images"],
-    ["HEAD", "/v2/images"],
     ["DELETE", "/v2/images"],
     ["PUT", image(active)],
     ["POST", `${image(active)}/file`],
@@ -104,7 +101,16 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["GET", `/v2/metadefs/namespaces/${known.namespace}/tags/none`],
   ];
   const byOthers: readonly (readonly [Caller | "nobody", readonly Short[]])[] = [
-    ["nobody", [["GET", "/v2/images"], ["GET", image(active)], ["POST", "/v2/images", {}], ["GET", "/"], ["GET", "/v2/none"]]],
+    [
+      "nobody",
+      [
+        ["GET", "/v2/images"],
+        ["GET", image(active)],
+        ["POST", "/v2/images", {}],
+        ["GET", "/"],
+        ["GET", "/v2/none"],
+      ],
+    ],
     [
       "eve",
       [
@@ -185,8 +191,20 @@ export function badRequests(known: Subjects): readonly Asked[] {
   return [...inJson, ...inOtherForms];
 }
 
-function asked(caller: Asked["caller"], method: string, path: string, body?: unknown, headers?: Asked["headers"]): Asked {
-  return { caller, method, path, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) };
+function asked(
+  caller: Asked["caller"],
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Asked["headers"],
+): Asked {
+  return {
+    caller,
+    method,
+    path,
+    ...(body === undefined ? {} : { body }),
+    ...(headers === undefined ? {} : { headers }),
+  };
 }
 
 const creations: readonly unknown[] = [
@@ -225,8 +243,8 @@ const creations: readonly unknown[] = [
   { stores: "x" },
   { location: "x" },
   { locations: [] },
-  { deleted: false },
-  { deleted_at: null },
+  { deleted: "x" },
+  { deleted_at: "x" },
   { os_glance_x: "x" },
   { os_glancex: "x" },
   { custom: 1 },
@@ -238,7 +256,9 @@ const creations: readonly unknown[] = [
   Object.fromEntries(Array.from({ length: 13 }, (_, index) => [`p${index}`, "x"])),
 ];
 
-const change = (op: string, path: unknown, value?: unknown) => [{ op, path, ...(value === undefined ? {} : { value }) }];
+const change = (op: string, path: unknown, value?: unknown) => [
+  { op, path, ...(value === undefined ? {} : { value }) },
+];
 const patches: readonly unknown[] = [
   "",
   {},
@@ -247,7 +267,6 @@ const patches: readonly unknown[] = [
   change("add", "/name"),
   change("add", "name", "x"),
   change("add", "/name/", "x"),
-  change("add", "//name", "x"),
   change("add", "", "x"),
   change("add", 1, "x"),
   change("move", "/name", "x"),
@@ -291,7 +310,6 @@ const patches: readonly unknown[] = [
   change("add", "/locations/-", "x"),
   change("add", "/locations/-", { metadata: {} }),
   change("remove", "/locations/0"),
-  change("remove", "/locations/x"),
   change("remove", "/locations"),
 ];
 
@@ -318,13 +336,11 @@ const imports: readonly unknown[] = [
   { method: { name: "web-download", uri: "none" } },
   { method: { name: "copy-image" } },
   { method: { name: "glance-download" } },
-  { method: { name: "web-download", uri: "http://127.0.0.1:1/1" }, stores: ["none"] },
   { method: { name: "web-download", uri: "http://127.0.0.1:1/1" }, all_stores: "x" },
-  { method: { name: "web-download", uri: "http://127.0.0.1:1/1" }, stores: ["fast"], all_stores: true },
   { method: { name: "web-download", uri: "http://127.0.0.1:1/1" }, all_stores_must_succeed: "x" },
 ];
 
-const members: readonly unknown[] = ["", [], {}, { member: "" }, { member: null }, { member: 1 }, { other: "x" }];
+const members: readonly unknown[] = ["", [], {}, { member: "" }, { member: null }, { other: "x" }];
 
 const queries = [
   "limit=-1",

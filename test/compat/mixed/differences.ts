@@ -6,6 +6,9 @@ import type { Answer, Asked } from "./exchange.ts";
 
 const page = new URL("../../../docs/mixed-fleet.md", import.meta.url);
 
+/** Of one pair of answers. */
+const linesMax = 8;
+
 /** A row: what of which calls' answers differs. `status` rows name both sides' status. */
 export type Difference = {
   readonly call: string;
@@ -57,7 +60,8 @@ export class Comparison {
       for (const side of sides) level(side, row.part);
       if (!isDeepStrictEqual(before, sides) && !isDeepStrictEqual(before[0], before[1])) this.used.add(row);
     }
-    return [...differing("", sides[0], sides[1])];
+    const found = [...differing("", sides[0], sides[1])];
+    return found.length > linesMax ? [...found.slice(0, linesMax), `and ${found.length - linesMax} more`] : found;
   }
 }
 
@@ -73,16 +77,31 @@ function matches(call: string, { method, path }: Asked, status: number): boolean
   return verb === method && new RegExp(`^${expression}(\\?.*)?$`).test(path);
 }
 
-/** Takes the part out of an answer, or, of `order`, puts the list there in an order of its own. */
+/** Takes the part out of an answer, or, of `order`, puts the list there in an order of its own. `*` is any member, `**` any depth. */
 function level(answer: Answer, part: string): void {
   const [what = "", where = ""] = part.split(" ");
-  if (what === "header") delete (answer.headers as Record<string, string>)[where];
-  else if (what === "body" || what === "order") at(answer, ["body", ...where.split("/").slice(1)], what);
+  if (what === "text") untold(answer);
+  else if (what === "header") delete (answer.headers as Record<string, string>)[where];
+  else if (what === "body" || what === "order")
+    at(answer, ["body", ...where.split("/").filter((name) => name !== "")], what);
+}
+
+/** An error in any of its forms without its sentences. */
+function untold(answer: Answer): void {
+  const held = answer as { body: unknown };
+  if (typeof held.body === "string")
+    held.body = held.body.replace(/(<\/h1>|^\d+ [\w ]+\n\n)[\s\S]*?(<\/body>|$)/, "$1$2");
+  else at(answer, ["body", "message"], "body");
 }
 
 function at(holder: unknown, [name = "", ...rest]: readonly string[], what: "body" | "order"): void {
   if (typeof holder !== "object" || holder === null) return;
   const members = holder as Record<string, unknown>;
+  if (name === "**") {
+    for (const value of Object.values(members)) at(value, ["**", ...rest], what);
+    at(holder, rest, what);
+    return;
+  }
   const names = name === "*" ? Object.keys(members) : Object.hasOwn(members, name) ? [name] : [];
   for (const one of names) {
     const value = members[one];

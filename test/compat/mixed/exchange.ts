@@ -1,14 +1,9 @@
 // One request to one kind of node, and its answer in a form in which answers of both kinds compare.
 import type { Kind, MixedFleet } from "./fleet.ts";
 
-/** Who asks, as the headers of a proxy in front say it. */
-export const callers = {
-  ann: { user: "ann", project: "red", roles: "member,reader" },
-  bob: { user: "bob", project: "blue", roles: "member,reader" },
-  eve: { user: "eve", project: "red", roles: "reader" },
-  ops: { user: "ops", project: "yard", roles: "admin,member,reader" },
-} as const;
-export type Caller = keyof typeof callers;
+/** Tokens that say who asks: user, project and role. */
+const tokens = { ann: "ann:red:member", bob: "bob:blue:member", eve: "eve:red:reader", ops: "ops:yard:admin" } as const;
+export type Caller = keyof typeof tokens;
 
 export type Asked = {
   readonly caller: Caller | "nobody";
@@ -32,15 +27,7 @@ export async function ask(fleet: Pick<MixedFleet, "urls">, kind: Kind, asked: As
   const isBytes = body instanceof Uint8Array;
   const usual: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) usual["content-type"] = isBytes ? "application/octet-stream" : "application/json";
-  if (caller !== "nobody") {
-    const { user, project, roles } = callers[caller];
-    Object.assign(usual, {
-      "x-identity-status": "Confirmed",
-      "x-user-id": user,
-      "x-project-id": project,
-      "x-roles": roles,
-    });
-  }
+  if (caller !== "nobody") usual["x-auth-token"] = tokens[caller];
   const response = await fetch(fleet.urls[kind] + path, {
     method,
     redirect: "manual",

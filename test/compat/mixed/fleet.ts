@@ -1,9 +1,9 @@
 // A fleet of both kinds: the reference's node and ours, as release Zed, on one database, store, staging folder and policy, each with the
-// other's configuration but for its port. Callers are told by the headers of a proxy in front.
+// other's configuration but for its port. Tokens say who asks, and are believed.
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { binary, finish } from "../../../demo/processes.ts";
 import { StopStack } from "../../../src/core/lifecycle.ts";
@@ -17,8 +17,10 @@ export type Kind = (typeof kinds)[number];
 export type MixedFleet = {
   readonly urls: Readonly<Record<Kind, string>>;
   readonly folder: string;
-  /** Serves bytes for imports by URL: `${web}/NUMBER` is that many bytes, anything else is 404. */
+  /** Serves bytes for imports by URL: `${web}/NUMBER` is that many bytes, `/slow` waits to be released, anything else is 404. */
   readonly web: string;
+  /** Lets all who wait for `/slow` have its 10 bytes. */
+  releaseSlow(): void;
   /** What a node wrote, for failures. */
   output(kind: Kind): string;
   stop(): Promise<void>;
@@ -37,12 +39,20 @@ export async function startMixedFleet(options: FleetOptions): Promise<MixedFleet
   try {
     const site = makeGlanceSite();
     stops.defer(() => site.stop());
-    const web = await startWeb();
+    // What a reader may not do, in an operator's own words, which both kinds read.
+    const writers = ["add_image", "modify_image", "delete_image", "upload_image", "add_member", "deactivate"];
+    writeFileSync(site.policy, writers.map((rule) => `"${rule}": "role:member or role:admin"\n`).join(""));
+    const { web, releaseSlow } = await startWeb();
     stops.defer(async () => void web.close());
     const { port: webPort } = web.address() as AddressInfo;
     const sections = withCommon(storeSections(options.stores, site), options.sections);
     const setUp = (kind: Kind) =>
-      setUpGlance(site, { name: kind, database: options.databases[kind], sections, flavor: "headers+cachemanagement" });
+      setUpGlance(site, {
+        name: kind,
+        database: options.databases[kind],
+        sections,
+        flavor: "fakeauth+cachemanagement",
+      });
     const [theirs, ours] = await Promise.all([setUp("theirs"), setUp("ours")]);
     const made = await finish([...binary("glance-manage"), "--config-file", ours.config, "db", "sync", "--to", "zed"]);
     if (made.code !== 0) throw new Error(`db sync: ${made.stderr}`);
@@ -55,6 +65,7 @@ export async function startMixedFleet(options: FleetOptions): Promise<MixedFleet
     return {
       urls: { theirs: theirs.url, ours: ours.url },
       folder: site.folder,
+      releaseSlow,
       web: `http://127.0.0.1:${webPort}`,
       output: (kind) => (kind === "theirs" ? glance.output() : node.stderr.join("\n")).slice(-6_000),
       stop: () => stops.stop(),
@@ -78,7 +89,12 @@ function withCommon(own: GlanceSections, more: GlanceSections = {}): GlanceSecti
       user_storage_quota: "3MB",
       image_size_cap: 1_000_000,
     },
-    perennial: { release: "zed", drain_settle_seconds: 0.5, heartbeat_seconds: 0.5 },
+    perennial: {
+      release: "zed",
+      drain_settle_seconds: 0.5,
+      heartbeat_seconds: 0.5,
+      http_store_near_hosts: "127.0.0.1",
+    },
   };
   const names = new Set([...Object.keys(usual), ...Object.keys(own), ...Object.keys(more)]);
   return Object.fromEntries([...names].map((name) => [name, { ...usual[name], ...own[name], ...more[name] }]));
@@ -99,14 +115,23 @@ function storeSections(stores: FleetOptions["stores"], site: { folder: string; i
 
 /** Only what a test puts on loopback is fetched here. */
 async function startWeb() {
-  const server = createServer((request, response) => {
+  const waiting: (() => void)[] = [];
+  const web = createServer((request, response) => {
+    const send = (length: number) => {
+      response.writeHead(200, { "content-length": length, "content-type": "application/octet-stream" });
+      response.end(request.method === "HEAD" ? undefined : Buffer.alloc(length, `${length}`));
+    };
     const bytes = /^\/(\d+)$/.exec(request.url ?? "")?.[1];
-    if (bytes === undefined) return void response.writeHead(404).end();
-    const length = Number(bytes);
-    response.writeHead(200, { "content-length": length, "content-type": "application/octet-stream" });
-    response.end(request.method === "HEAD" ? undefined : Buffer.alloc(length, bytes));
+    if (request.url === "/slow") waiting.push(() => send(10));
+    else if (bytes === undefined) response.writeHead(404).end();
+    else send(Number(bytes));
   }).listen(0, "127.0.0.1");
-  server.unref();
-  await once(server, "listening");
-  return server;
+  web.unref();
+  await once(web, "listening");
+  return {
+    web,
+    releaseSlow: () => {
+      for (const send of waiting.splice(0)) send();
+    },
+  };
 }

@@ -3,9 +3,10 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 
 rmSync("dist", { recursive: true, force: true });
+// The page first: its build empties dist/console, where the compiled files of that room go too.
 const steps = [
-  ["tsc", "-p", "tsconfig.build.json"],
   ["node", "scripts/build-console.ts"],
+  ["tsc", "-p", "tsconfig.build.json"],
 ] as const;
 for (const [program, ...args] of steps) {
   const { status } = spawnSync(program, args, { stdio: "inherit" });

@@ -1,4 +1,4 @@
-// Builds the console's page from console/ to dist/console, or the folder that is named. What stands there is replaced at once when the new
+// Builds the console's page from console/ to dist/console-page, or the folder that is named. What stands there is replaced at once when the new
 // page is whole: a console that is being started next to it never reads half of one.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const target = resolve(process.argv[2] ?? join(root, "dist", "console"));
+const target = resolve(process.argv[2] ?? join(root, "dist", "console-page"));
 
 mkdirSync(dirname(target), { recursive: true });
 // Beside the target, so that renaming it is one step.

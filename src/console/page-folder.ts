@@ -14,7 +14,7 @@ const wordsMax = 2_000;
 
 /** Throws console.page_missing where there is none and none can be built. */
 export async function findPage(packageRoot: string, clock: Clock): Promise<string> {
-  const page = join(packageRoot, "dist", "console");
+  const page = join(packageRoot, "dist", "console-page");
   const script = join(packageRoot, "scripts", "build-console.ts");
   if (!existsSync(script)) {
     if (existsSync(join(page, "index.html"))) return page;

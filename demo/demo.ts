@@ -31,6 +31,10 @@ export type DemoOptions = {
   to: ReleaseId;
   seed: number;
   keep: boolean;
+  /** Before there is traffic. */
+  begin?: (fleet: RunningFleet) => Promise<void>;
+  /** While the fleet still stands, and all else is over. */
+  end?: (fleet: RunningFleet) => Promise<void>;
 };
 
 /** What a node had under way when it was told to stop, or to hand over. */
@@ -39,6 +43,8 @@ export type StopView = { readonly node: string; readonly uploads: number; readon
 /** All that can be looked at while the demo runs; the screen draws it. */
 export type DemoState = {
   activity: string;
+  /** Where the console's page is, or why there is none; undefined until that is known, and where none was asked for. */
+  console?: string;
   readonly from: ReleaseId;
   readonly to: ReleaseId;
   readonly recorder: Recorder;
@@ -105,6 +111,7 @@ async function withFleet(
   const { seed, from, to } = options;
   const { recorder } = state;
   const { origin } = fleet;
+  await options.begin?.(fleet);
   const images = sampleImages({ seed, count: imageCount, projects });
   const samples = await loadSamples(origin, recorder, images, (count) => {
     state.activity = `loading images: ${count} of ${images.length}`;
@@ -140,6 +147,7 @@ async function withFleet(
       },
     });
     const due = await fleet.manage("db", "check");
+    await options.end?.(fleet);
     return {
       recorder,
       from,

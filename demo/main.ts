@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type ReleaseId, releaseIds, releaseOf } from "../src/releases/catalogue.ts";
 import { type Strategy, strategies } from "../src/rollout/decide.ts";
+import { startConsole } from "./console-process.ts";
 import { type DatabaseKind, databaseKinds } from "./database.ts";
-import { initialState, runDemo } from "./demo.ts";
+import { type DemoState, initialState, runDemo } from "./demo.ts";
+import type { RunningFleet } from "./fleet.ts";
 import { isSuccess, reportText, summarize } from "./report.ts";
 import { startScreen } from "./screen.ts";
 
@@ -20,6 +22,8 @@ type Flags = {
   seed: number;
   keep: boolean;
   json: boolean;
+  /** Absent: where a person watches. */
+  console?: boolean;
 };
 
 const whole = (min: number, max: number) => (text: string) => {
@@ -49,6 +53,8 @@ const command = new Command("npm run demo --")
   .option("--nodes <n>", "nodes in the fleet, 2 to 9", whole(2, 9), 3)
   .option("--seed <n>", "what images and traffic follow from", whole(0, 2 ** 31), 1)
   .option("--keep", "leave the fleet's folder behind, and say where it is", false)
+  .option("--console", "show it on a web page too, and print its address (default in a terminal)")
+  .option("--no-console", "start no web page")
   .option("--json", "print one JSON object on stdout and nothing else", false)
   .addHelpText(
     "after",
@@ -70,7 +76,9 @@ async function main(flags: Flags): Promise<void> {
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
   try {
-    const outcome = await runDemo({ ...flags, folder }, state, interrupted.signal);
+    const console = flags.console ?? (!flags.json && process.stderr.isTTY);
+    const begin = (fleet: RunningFleet) => (console ? showConsole(fleet, state) : Promise.resolve());
+    const outcome = await runDemo({ ...flags, folder, begin }, state, interrupted.signal);
     screen?.stop();
     const summary = summarize(outcome, flags);
     process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : reportText(outcome, summary));
@@ -86,4 +94,15 @@ async function main(flags: Flags): Promise<void> {
   }
   // Traffic that was interrupted may still wait for answers that will not come.
   process.exit();
+}
+
+/** Building the page takes nothing from traffic that has not begun. The console ends with the fleet. */
+async function showConsole(fleet: RunningFleet, state: DemoState): Promise<void> {
+  state.activity = "starting the console";
+  try {
+    state.console = (await startConsole(fleet.file, { cwd: fleet.folder })).address;
+  } catch (error) {
+    // It is there to be looked at; the demo does without.
+    state.console = `none (${error instanceof Error ? error.message : error})`;
+  }
 }

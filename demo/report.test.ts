@@ -53,6 +53,7 @@ test("report: success means that nothing failed and the rollout ended", () => {
 test("screen: the picture shows phases and nodes, and no line is wider than a terminal", () => {
   const state = initialState({ from: "newton", to: "ocata" });
   state.activity = "rollout to ocata";
+  state.console = "http://127.0.0.1:41234";
   state.registry = [{ name: "n1", release: "newton", state: "serving", uploads: 1, downloads: 0 }];
   const time = "2026-11-23T00:00:00Z";
   state.events.push({ seq: 1, time, kind: "result", phase: "backup", text: "", data: { do: "back-up", ok: true } });
@@ -61,5 +62,6 @@ test("screen: the picture shows phases and nodes, and no line is wider than a te
   const lines = picture(state, 12, 130).split("\n");
   assert(lines.some((line) => line.includes("✔ backup   ▶ expand   · migrate   · nodes")));
   assert(lines.some((line) => /n1 +newton +serving +1 +0/.test(line)));
+  assert(lines.some((line) => /console +http:\/\/127\.0\.0\.1:41234$/.test(line)));
   for (const line of lines) assert(line.length <= 120, line);
 });

@@ -51,6 +51,7 @@ export function picture(state: DemoState, seconds: number, perSecond: number): s
       `${recorder.transfers.size} transfers under way, ${recorder.cut} cut`,
     `  ${recorder.window.padEnd(10)} p50 ${p50Ms.toFixed(1)} ms   p99 ${p99Ms.toFixed(1)} ms   max ${maxMs.toFixed(1)} ms`,
     "",
+    ...(state.console === undefined ? [] : [`  console    ${state.console}`.slice(0, 120)]),
     `  ${state.activity}`,
     ...events.slice(-eventsShown).map((event) => `    ${eventLine(event)}`),
     "",
@@ -67,11 +68,14 @@ function isOver(phase: (typeof phases)[number], events: readonly JournalEvent[])
 function plainLines(state: DemoState, stream: NodeJS.WriteStream, startedMs: number): Screen {
   let activity = "";
   let shown = 0;
+  let told: string | undefined;
   const look = () => {
     const at = `${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6)} s  `;
     const said = state.activity.replace(/: \d+.*$/, "");
     if (said !== activity) stream.write(`${at}${said}\n`);
     activity = said;
+    if (state.console !== told) stream.write(`${at}console: ${state.console}\n`);
+    told = state.console;
     for (; shown < state.events.length; shown++) {
       const event = state.events[shown];
       if (event && event.kind !== "observation") stream.write(`${at}  ${eventLine(event)}\n`);

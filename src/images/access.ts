@@ -65,6 +65,11 @@ export function requireAllowed(deps: RuleDeps, rule: string, caller: Caller, ima
 /** Policy and, where the policy leaves it to the service, ownership. Throws as requireAllowed. */
 export function requireMutable(deps: RuleDeps, rule: string, caller: Caller, image: Image, what: string): void {
   requireAllowed(deps, rule, caller, image, what);
+  requireOwn(deps, caller, image, what);
+}
+
+/** Throws images.forbidden where the policy leaves ownership to the service and the image is another project's. */
+export function requireOwn(deps: Pick<RuleDeps, "policy">, caller: Caller, image: Image, what: string): void {
   if (!deps.policy.decidesOwnership && !mayMutate(caller, image))
     throw forbidden(`You may not ${what}: image ${image.id} belongs to another project.`);
 }

@@ -10,6 +10,7 @@ import {
   policyTarget,
   requireAllowed,
   requireMutable,
+  requireOwn,
   requireVisibilityAllowed,
   viewerOf,
   visibleImage,
@@ -95,7 +96,10 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
     async update(caller, imageId, patch) {
       const changes = checkPatch(patch.operations, { capabilities, settings });
       const image = await foundImage(deps, caller, imageId);
-      requireMutable(deps, "modify_image", caller, image, `change image ${image.id}`);
+      const ofLocations = changes.length > 0 && changes.every((change) => change.of === "locations");
+      const byOwnRules = ofLocations && capabilities.policy.locationsByOwnRules;
+      const what = `change ${ofLocations ? "locations of " : ""}image ${image.id}`;
+      if (!byOwnRules) requireMutable(deps, "modify_image", caller, image, what);
       if (changes.length === 0) return shown(caller, image);
       const outcome = applyPatch(image, changes, {
         capabilities,
@@ -106,9 +110,11 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
         requireVisibility: (visibility) =>
           requireVisibilityAllowed(policy, caller, visibility, policyTarget(image, caller)),
         requireLocationPolicy: (rule) =>
-          requireAllowed(deps, rule, caller, image, `change locations of image ${image.id}`),
+          (rule === "delete_image_location" ? requireMutable : requireAllowed)(deps, rule, caller, image, what),
         addableLocation: (given) => addableLocation(deps, image.id, given),
       });
+      // Not before the change was found to fit, as beside the reference; but before anything is fetched or written for a stranger.
+      requireOwn(deps, caller, image, what);
       try {
         return shown(caller, await applyOutcome(deps, image, outcome));
       } catch (error) {

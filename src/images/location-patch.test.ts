@@ -172,3 +172,41 @@ test("locations: the owner's storage counts what is added, and older releases do
   const image = await old.patch(old.id, add(await old.place(0, "a"), { validation_data: "ignored" }));
   assert.deepEqual([image.status, image.hashValue], ["active", null]);
 });
+
+test("locations: from Xena on their own rules decide about them, not modify_image, which decides first before", async () => {
+  const fixture = new Fixture();
+  const stores = namedStores(["fast"]);
+  const policy = { allows: (rule: string) => rule !== "modify_image" };
+  const node = (release: ReleaseId) =>
+    fixture.node({ release, stores, policy, settings: { showLocations: true } }).images;
+  const zed = node("zed");
+  const { id } = await zed.create(alice, formats);
+  const url = (await stores[0]?.store.put("blob", Readable.from([data]), { signal: never }))?.url ?? assert.fail();
+  const operations = [add(url)];
+  const property: PatchOperation = { op: "add", path: ["k"], value: "v" };
+  const refused = withCode("images.forbidden");
+  const update = (images: typeof zed, ...changes: PatchOperation[]) =>
+    images.update(alice, id, { operations: changes, addRefusesExisting: false });
+  await assert.rejects(update(node("wallaby"), ...operations), refused);
+  await assert.rejects(update(zed, property), refused);
+  await assert.rejects(update(zed, ...operations, property), refused);
+  assert.equal((await update(zed, ...operations)).status, "active");
+});
+
+test("locations: a stranger's change is refused as their own would be, and for being a stranger's before anything is fetched", async () => {
+  const { images, place, id } = await ready({ release: "zed" });
+  const there = await place(0, "blob");
+  const { id: bare } = await images.create(alice, {});
+  for (const imageId of [id, bare])
+    await images.update(alice, imageId, {
+      operations: [{ op: "replace", path: ["visibility"], value: "community" }],
+      addRefusesExisting: false,
+    });
+  const byBob = (imageId: string, operation: PatchOperation) =>
+    images.update(bob, imageId, { operations: [operation], addRefusesExisting: false });
+  await assert.rejects(byBob(bare, add(there)), withCode("images.invalid"));
+  await assert.rejects(byBob(id, { op: "remove", path: ["locations", "0"] }), withCode("images.forbidden"));
+  for (const url of [there, there.replace("blob", "nothing")])
+    await assert.rejects(byBob(id, add(url)), withCode("images.forbidden"));
+  assert.deepEqual((await images.show(alice, id)).locations, []);
+});

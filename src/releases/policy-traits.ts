@@ -13,6 +13,8 @@ export type PolicyTraits = {
   readonly hidesUnreadable: boolean;
   /** Images that get_image refuses, and members who are others, are left out of lists; before, who sees no member is refused the list. */
   readonly filtersLists: boolean;
+  /** Changes of nothing but locations ask the rules of locations alone; before, modify_image too, and first. */
+  readonly locationsByOwnRules: boolean;
   /** Groups of rules that came later, by their first release's trait. */
   readonly communityRule: boolean;
   readonly tasksAccessRule: boolean;
@@ -41,6 +43,7 @@ export const firstPolicy: PolicyTraits = {
   scope: "never",
   hidesUnreadable: false,
   filtersLists: false,
+  locationsByOwnRules: false,
   communityRule: false,
   tasksAccessRule: false,
   copyRule: false,
@@ -81,6 +84,7 @@ export const xenaPolicy: PolicyTraits = {
   ...wallabyPolicy,
   hidesUnreadable: true,
   filtersLists: true,
+  locationsByOwnRules: true,
   metadefOwnership: false,
 };
 

@@ -128,4 +128,20 @@ export const nodeOptions = optionGroup("perennial", {
   },
 });
 
-export const nodeOptionGroups = [listenOptions, logOptions, nodeOptions] as const;
+/** Every configuration of Glance has them. They are declared so that nobody is warned of them at each start. */
+const lockOptions = optionGroup("oslo_concurrency", {
+  lock_path: {
+    type: "string",
+    default: null,
+    deprecated: ["DEFAULT.lock_path"],
+    help: "Known, and without effect: nodes of ours lock in the database, and keep no lock files.",
+  },
+  disable_process_locking: {
+    type: "boolean",
+    default: false,
+    deprecated: ["DEFAULT.disable_process_locking"],
+    help: "Known, and without effect, as lock_path.",
+  },
+});
+
+export const nodeOptionGroups = [listenOptions, logOptions, nodeOptions, lockOptions] as const;

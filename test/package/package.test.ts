@@ -23,7 +23,7 @@ const installed: Installed = (name, ...args) => [
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "perennial-package-"));
-  const packed = await finish(["npm", "pack", "--json", "--pack-destination", folder], { msMax: 300_000 });
+  const packed = await finish(["npm", "pack", "--json", "--pack-destination", folder], { msMax: 900_000 });
   assert.equal(packed.code, 0, packed.stderr);
   tarball = join(folder, packed.stdout.match(/"filename":\s*"([^"]+)"/)?.[1] ?? assert.fail(packed.stdout));
   deb = await buildDeb("deb");
@@ -33,7 +33,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 test("package: the tarball's commands tell their version and their help", async () => {
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "somebody", private: true }));
   const install = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", tarball];
-  const ended = await finish(install, { cwd: folder, msMax: 300_000 });
+  const ended = await finish(install, { cwd: folder, msMax: 900_000 });
   assert.equal(ended.code, 0, ended.stderr);
   await explainThemselves(installed, folder);
 });
@@ -61,7 +61,7 @@ test("package: the tarball's node serves an image from SQLite and leaves in good
 async function buildDeb(name: string): Promise<string> {
   const script = join(checkout, "scripts/package-deb.ts");
   const command = ["env", "SOURCE_DATE_EPOCH=1750000000", process.execPath, script, "--tarball", tarball];
-  const built = await finish([...command, "--out", join(folder, name)], { msMax: 300_000 });
+  const built = await finish([...command, "--out", join(folder, name)], { msMax: 900_000 });
   assert.equal(built.code, 0, built.stderr);
   return built.stdout.trim();
 }

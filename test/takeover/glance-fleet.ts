@@ -15,6 +15,7 @@ import { loadSamples } from "../../demo/traffic/load.ts";
 import { Recorder } from "../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../demo/traffic/traffic.ts";
 import { StopStack } from "../../src/core/lifecycle.ts";
+import { openDatabase } from "../../src/db/connect.ts";
 import type { ReleaseId } from "../../src/releases/catalogue.ts";
 import type { JournalEvent } from "../../src/rollout/journal-event.ts";
 import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
@@ -35,6 +36,8 @@ export type GlanceFleet = {
   readonly connection: string;
   /** glance-rollout with the fleet file; `onEvent` sees the journal of what prints it. */
   rollout(args: readonly string[], onEvent?: OnEvent): Promise<Finished>;
+  /** What `alembic_version` shows, read from the database: the reference's command takes seconds for it. */
+  heads(): Promise<readonly string[]>;
   /** The reference's own glance-manage. */
   manage(...args: readonly string[]): Promise<Finished>;
   /** Whether a node is one of ours, asked of itself. */
@@ -47,7 +50,10 @@ export type GlanceFleet = {
 };
 
 const names = ["n1", "n2"];
-const requestsPerSecond = 8;
+/** What a step may take is not what is rehearsed here, and a busy machine takes long. */
+const patienceSeconds = 900;
+/** Python takes most of what this fleet costs: enough that each step has requests beside it, and no more. */
+const requestsPerSecond = 4;
 
 /** `target`: where glance-rollout run leads when the take-over is over. */
 export async function startGlanceFleet({ target, seed }: { target: ReleaseId; seed: number }): Promise<GlanceFleet> {
@@ -92,7 +98,7 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
   assert.equal(made.code, 0, made.stderr);
   await Promise.all(nodes.map((node) => startGlance(node)));
   const servers = nodes.map(({ name, port }) => ({ name, address: `127.0.0.1:${port}` }));
-  const haproxy = await startHaproxy({ servers });
+  const haproxy = await startHaproxy({ servers, checkMs: 1_000 });
   stack.defer(() => haproxy.stop());
   await eventually("both are in rotation", async () => {
     for (let turn = 0; turn < 4; turn++) if (!(await fetch(`${haproxy.url}/versions`)).ok) return false;
@@ -149,8 +155,9 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
         config: path,
       })),
       balancer: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend },
-      start: { deadline_seconds: 180 },
-      gates: { synthetic: true, token: admin, deadline_seconds: 120 },
+      start: { deadline_seconds: patienceSeconds },
+      health: { deadline_seconds: patienceSeconds },
+      gates: { synthetic: true, token: admin, deadline_seconds: patienceSeconds },
     }),
   );
   const rollout: GlanceFleet["rollout"] = (args, onEvent) =>
@@ -163,6 +170,15 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
     connection,
     rollout,
     manage,
+    async heads() {
+      const database = await openDatabase(connection, { poolSizeMax: 1 });
+      try {
+        const rows = await database.query<{ version_num: string }>("SELECT version_num FROM alembic_version");
+        return rows.map((row) => row.version_num).sort();
+      } finally {
+        await database.close();
+      }
+    },
     async isOurs(node) {
       // A page of ours alone.
       return (await fetch(`${node.url}/openapi.json`)).status === 200;
@@ -170,7 +186,7 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
     async stopOurs({ name, config: path }) {
       const pid = Number(readFileSync(join(path, "..", "glance-api.pid"), "utf8"));
       process.kill(pid, "SIGTERM");
-      await eventually(`${name} is gone`, () => findProcess(pid) === undefined, { msMax: 120_000 });
+      await eventually(`${name} is gone`, () => findProcess(pid) === undefined, { msMax: 600_000 });
     },
     async arrive() {
       await traffic.stop();

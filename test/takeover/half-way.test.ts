@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assertOk, oursAmong, startGlanceFleet } from "./glance-fleet.ts";
 
 test("a take-over of a running Glance that is paused half-way is given back; nothing fails, and every image is as it was", {
-  timeout: 900_000,
+  timeout: 1_500_000,
 }, async (t) => {
   const fleet = await startGlanceFleet({ target: "2026.1", seed: 42 });
   try {
@@ -28,14 +28,13 @@ test("a take-over of a running Glance that is paused half-way is given back; not
     });
     assert.equal(halfWay.code, 1, halfWay.stderr);
     assert.deepEqual(await oursAmong(fleet), ["n1"]);
-    await fleet.recorder.more(30, AbortSignal.timeout(120_000));
+    await fleet.recorder.more(20, t.signal);
 
     assertOk(await fleet.rollout(["rollback", "--yes", "--json"]));
     assert.deepEqual(await oursAmong(fleet), []);
-    await fleet.recorder.more(30, AbortSignal.timeout(120_000));
+    await fleet.recorder.more(20, t.signal);
     await fleet.arrive();
-    const version = await fleet.manage("db", "version");
-    assert.match(version.stdout, /^wallaby_contract01$/m);
+    assert.deepEqual(await fleet.heads(), ["wallaby_contract01"]);
     t.diagnostic(`${fleet.recorder.requests} requests`);
   } finally {
     await fleet.stop();

@@ -6,7 +6,7 @@ import { startGlance } from "../servers/glance.ts";
 import { assertOk, oursAmong, startGlanceFleet } from "./glance-fleet.ts";
 
 test("a running Glance is taken over under traffic, and goes on to 2026.1; nothing fails, and every image is as it was", {
-  timeout: 900_000,
+  timeout: 1_800_000,
 }, async (t) => {
   const fleet = await startGlanceFleet({ target: "2026.1", seed: 41 });
   try {
@@ -20,9 +20,9 @@ test("a running Glance is taken over under traffic, and goes on to 2026.1; nothi
 
     assertOk(await fleet.rollout(["run", "--yes", "--json", "--until", "nodes"]));
     // A colleague's habit: the tool of the release they know finds nothing to do, and the expanded schema stays as it is.
-    const before = await fleet.manage("db", "version");
+    const before = await fleet.heads();
     assertOk(await fleet.manage("db", "sync"));
-    assert.equal((await fleet.manage("db", "version")).stdout, before.stdout);
+    assert.deepEqual(await fleet.heads(), before);
     assertOk(await fleet.rollout(["run", "--yes", "--json"]));
     await fleet.arrive();
     t.diagnostic(`${fleet.recorder.requests} requests`);

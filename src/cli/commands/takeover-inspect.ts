@@ -11,6 +11,7 @@ import { parseDatabaseUrl } from "../../db/url.ts";
 import { releaseIds } from "../../releases/catalogue.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import type { GlanceAt } from "../../rollout/nodes/glance-schema.ts";
+import type { HostShell } from "../../rollout/nodes/host-shell.ts";
 import type { FleetNode } from "../../rollout/nodes/node-schemas.ts";
 import { differencesFromFirst, releaseOfVersion, whatDiffers } from "../../rollout/takeover/node-configs.ts";
 import { checkConfig } from "../check-config.ts";
@@ -36,10 +37,15 @@ export type NodeFindings = {
 
 type Looked = { readonly findings: Omit<NodeFindings, "unlikeFirst">; readonly effective: readonly EffectiveOption[] };
 
+/** What was answered, by the shell of a host (nodes on this machine share one) and the command. */
+type Versions = Map<HostShell, Map<string, string | null>>;
+
 /** One after the other, so that what is told does not depend on who answers first. Throws rollout.driver_failed where a host does not answer. */
 export async function inspectNodes(fleet: Fleet, signal: AbortSignal): Promise<readonly NodeFindings[]> {
   const looked: Looked[] = [];
-  for (const node of fleet.nodes) if (node.glance) looked.push(await inspect(fleet, node, node.glance, signal));
+  const versions: Versions = new Map();
+  for (const node of fleet.nodes)
+    if (node.glance) looked.push(await inspect(fleet, node, node.glance, versions, signal));
   const compared = differencesFromFirst(
     looked
       .map(({ findings, effective }) => ({ node: findings.node, effective }))
@@ -48,10 +54,15 @@ export async function inspectNodes(fleet: Fleet, signal: AbortSignal): Promise<r
   return looked.map(({ findings }) => ({ ...findings, unlikeFirst: compared.get(findings.node) ?? [] }));
 }
 
-async function inspect(fleet: Fleet, node: FleetNode, at: GlanceAt, signal: AbortSignal): Promise<Looked> {
-  const glance = glanceOf(node, at);
-  const process = (await glance.observe(signal))?.told ?? null;
-  const version = await glance.version(signal);
+async function inspect(
+  fleet: Fleet,
+  node: FleetNode,
+  at: GlanceAt,
+  versions: Versions,
+  signal: AbortSignal,
+): Promise<Looked> {
+  const process = (await glanceOf(node, at).observe(signal))?.told ?? null;
+  const version = await versionOf(node, at, versions, signal);
   const refuses = versionProblems(at, version);
   const mirror = new Mirror(node);
   let config: Config | undefined;
@@ -71,6 +82,19 @@ async function inspect(fleet: Fleet, node: FleetNode, at: GlanceAt, signal: Abor
   const differs = config ? whatDiffers(effective) : [];
   const findings = { node: node.name, process, version, files: mirror.files, refuses, ignored, differs };
   return { findings, effective };
+}
+
+/** Asked once of each command of a host: Glance loads all of itself to tell it, which takes seconds of a busy host's processor. */
+async function versionOf(node: FleetNode, at: GlanceAt, versions: Versions, signal: AbortSignal) {
+  const shell = shellOf(node);
+  const onHost = versions.get(shell) ?? new Map<string, string | null>();
+  versions.set(shell, onHost);
+  const words = JSON.stringify(at.version);
+  const known = onHost.get(words);
+  if (known !== undefined) return known;
+  const version = await glanceOf(node, at).version(signal);
+  onHost.set(words, version);
+  return version;
 }
 
 function versionProblems({ release, version: words }: GlanceAt, version: string | null): string[] {

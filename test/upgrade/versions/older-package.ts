@@ -33,12 +33,14 @@ export async function packVersions(folder: string): Promise<Versions> {
     const parts = [
       "bin",
       "src",
+      "console",
       "docs",
       "deploy",
       "scripts",
       "package.json",
       "tsconfig.json",
       "tsconfig.build.json",
+      "LICENSE",
       "README.md",
       "ARCHITECTURE.md",
       "CHANGELOG.md",
@@ -81,7 +83,7 @@ async function installed(source: string, place: string): Promise<string> {
 }
 
 async function ok(command: readonly string[], cwd?: string): Promise<string> {
-  const ended = await finish(command, { msMax: 300_000, ...(cwd !== undefined && { cwd }) });
+  const ended = await finish(command, { msMax: 900_000, ...(cwd !== undefined && { cwd }) });
   assert.equal(ended.code, 0, `${ended.stdout}\n${ended.stderr}`);
   return ended.stdout;
 }

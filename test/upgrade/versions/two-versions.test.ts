@@ -21,7 +21,7 @@ const projects = ["red", "green"];
 
 if (isFull)
   test("versions: a fleet goes from an older package to today's, back and forward, and no request fails", {
-    timeout: 1_200_000,
+    timeout: 2_400_000,
   }, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "perennial-versions-"));
     try {
@@ -40,7 +40,7 @@ if (isFull)
         const rollout = async (...args: readonly string[]) => {
           const [verb = "", ...rest] = args;
           const ended = await finish([...binary("glance-rollout"), verb, "--fleet", fleet.file, "--yes", ...rest], {
-            msMax: 600_000,
+            msMax: 1_200_000,
           });
           assert.equal(ended.code, 0, `${args.join(" ")}: ${ended.stdout}\n${ended.stderr}`);
         };

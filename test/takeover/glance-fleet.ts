@@ -53,7 +53,7 @@ const names = ["n1", "n2"];
 /** What a step may take is not what is rehearsed here, and a busy machine takes long. */
 const patienceSeconds = 900;
 /** Python takes most of what this fleet costs: enough that each step has requests beside it, and no more. */
-const requestsPerSecond = 4;
+const requestsPerSecond = 3;
 
 /** `target`: where glance-rollout run leads when the take-over is over. */
 export async function startGlanceFleet({ target, seed }: { target: ReleaseId; seed: number }): Promise<GlanceFleet> {

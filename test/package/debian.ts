@@ -113,7 +113,7 @@ function installedTests(where: () => Promise<Place>): void {
     await ok(machine.run("rm", "-rf", "/etc/glance"));
     const connection = "sqlite:////var/lib/glance/glance.sqlite";
     await put(config, nodeConfig({ node, connection, imageFolder: "/var/lib/glance/images", release: "ocata" }));
-    await ok(finish(installed("glance-manage", "--config-file", config, "db", "sync")));
+    await ok(finish(installed("glance-manage", "--config-file", config, "db", "sync"), { msMax: 600_000 }));
     const serving = await startServing(installed("glance-api", "--config-file", config), {
       address: node.address,
       cwd: "/",
@@ -134,7 +134,7 @@ function installedTests(where: () => Promise<Place>): void {
             () => false,
             () => true,
           ),
-        { msMax: 120_000 },
+        { msMax: 600_000 },
       );
     } finally {
       serving.process.kill("SIGKILL");
@@ -184,7 +184,7 @@ async function handOver(machine: MachineCopy, pidFile: string): Promise<void> {
       const seen = await pid();
       return seen !== "" && seen !== old && seen;
     },
-    { msMax: 120_000 },
+    { msMax: 600_000 },
   );
   assert.match(now, /^\d+$/);
 }

@@ -44,7 +44,10 @@ test("package: the tarball's node serves an image from SQLite and leaves in good
   const config = join(node.folder, "glance-api.conf");
   const connection = `sqlite:///${join(folder, "glance.sqlite")}`;
   await writeFile(config, nodeConfig({ node, connection, imageFolder: join(folder, "images"), release: "ocata" }));
-  const synced = await finish(installed("glance-manage", "--config-file", config, "db", "sync"), { cwd: folder });
+  const synced = await finish(installed("glance-manage", "--config-file", config, "db", "sync"), {
+    cwd: folder,
+    msMax: 600_000,
+  });
   assert.equal(synced.code, 0, synced.stderr);
   const serving = await startServing(installed("glance-api", "--config-file", config), {
     address: node.address,

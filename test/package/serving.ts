@@ -42,7 +42,7 @@ export async function startServing(
     assert.deepEqual(await ended, [0, null]);
   };
   const healthy = eventually("the node is healthy", async () => (await fetch(`${origin}/healthcheck`)).ok, {
-    msMax: 120_000,
+    msMax: 600_000,
   });
   try {
     await Promise.race([healthy, ended.then(() => assert.fail("the node ended"))]);

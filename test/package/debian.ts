@@ -120,10 +120,13 @@ function installedTests(where: () => Promise<Place>): void {
     });
     try {
       await serveAnImage(serving.origin);
+      // Glance's own removal before has asked for a stop, where no policy-rc.d of this machine forbids that.
+      const askedBefore = (await asked()).length;
       await ok(dpkg("--install", deb));
       assert.equal(serving.process.exitCode, null);
       await serveAnImage(serving.origin);
-      assert(!(await asked()).some((words) => /^(re)?start|^stop/.test(words)));
+      const words = (await asked()).slice(askedBefore);
+      assert(words.length > 0 && words.every((line) => line === "daemon-reload"), words.join("\n"));
       await handOver(machine, `${node.folder}/glance-api.pid`);
       await serveAnImage(serving.origin);
       await ok(machine.run("sh", "-c", 'kill "$(cat "$1")"', "kill", `${node.folder}/glance-api.pid`));

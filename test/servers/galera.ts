@@ -27,13 +27,18 @@ export type GaleraCluster = {
 
 const run = promisify(execFile);
 const provider = "/usr/lib/galera/libgalera_smm.so";
-/** A node that is gone is left behind after two seconds: until then every commit waits for it. */
-const impatience = "evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT6S";
+/** A node that is gone is left behind after so long: until then every commit waits for it. */
+const suspectSecondsUsual = 2;
 
 type Ports = { readonly sql: number; readonly group: number; readonly ist: number; readonly sst: number };
 
+export type GaleraOptions = {
+  /** More where no node is to be crashed: a machine too busy to let one speak for two seconds would end a cluster of two. */
+  readonly suspectSeconds?: number;
+};
+
 /** Takes 10 s or so. Throws a line that says what to install where that is missing. */
-export async function startGalera(nodeCount: number): Promise<GaleraCluster> {
+export async function startGalera(nodeCount: number, options: GaleraOptions = {}): Promise<GaleraCluster> {
   const program = ["/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd"].find(existsSync);
   if (!program || !existsSync(provider))
     throw new Error("a Galera cluster is needed here: install the Debian packages mariadb-server and galera-4");
@@ -63,7 +68,7 @@ export async function startGalera(nodeCount: number): Promise<GaleraCluster> {
       const place = join(folder, `n${index + 1}`);
       await mkdir(join(place, "data"), { recursive: true });
       await serverUser(place);
-      servers.push(startNode({ command: [...as, program], folder: place, own, address }));
+      servers.push(startNode({ command: [...as, program], folder: place, own, address, ...options }));
       await eventually(
         `node ${index + 1} of the cluster is synced`,
         async () => {
@@ -94,19 +99,22 @@ async function serverUser(folder: string): Promise<readonly string[]> {
   return ["setpriv", "--reuid=mysql", "--regid=mysql", "--init-groups"];
 }
 
-type NodeStart = {
+type NodeStart = GaleraOptions & {
   readonly command: readonly string[];
   readonly folder: string;
   readonly own: Ports;
   readonly address: string;
 };
 
-function startNode({ command, folder, own, address }: NodeStart): Leashed {
+function startNode(start: NodeStart): Leashed {
+  const { command, folder, own, address, suspectSeconds = suspectSecondsUsual } = start;
   const options = [
     `gmcast.listen_addr=tcp://127.0.0.1:${own.group}`,
     `ist.recv_addr=127.0.0.1:${own.ist}`,
     "gcache.size=32M",
-    impatience,
+    "evs.keepalive_period=PT0.5S",
+    `evs.suspect_timeout=PT${suspectSeconds}S`,
+    `evs.inactive_timeout=PT${suspectSeconds * 3}S`,
   ].join(";");
   const args = [
     "--no-defaults",

@@ -42,6 +42,13 @@ export class Comparison {
     this.#differences = differences;
   }
 
+  /** Rows that no pair of answers needed so far, as they stand in the table. */
+  unmet(): readonly string[] {
+    return this.#differences
+      .filter((row) => !this.used.has(row))
+      .map(({ call, part, theirs, ours }) => [call, part, theirs, ours].join(" | "));
+  }
+
   /** What differs and is not documented, a line for each; none where both say the same. */
   compare(asked: Asked, theirs: Answer, ours: Answer): readonly string[] {
     const rows = this.#differences.filter(({ call }) => matches(call, asked, theirs.status));

@@ -22,7 +22,11 @@ export type Answer = {
   readonly body: unknown;
 };
 
-export async function ask(fleet: Pick<MixedFleet, "urls">, kind: Kind, asked: Asked): Promise<Answer> {
+/** Of a node that hangs; a busy machine may take a minute. */
+const answerMsMax = 120_000;
+
+/** Throws what names the request, with the node's last lines, where no answer comes. */
+export async function ask(fleet: Pick<MixedFleet, "urls" | "output">, kind: Kind, asked: Asked): Promise<Answer> {
   const { caller, method, path, body, headers = {} } = asked;
   const isBytes = body instanceof Uint8Array;
   const usual: Record<string, string> = { accept: "application/json" };
@@ -32,8 +36,10 @@ export async function ask(fleet: Pick<MixedFleet, "urls">, kind: Kind, asked: As
     method,
     redirect: "manual",
     headers: { ...usual, ...headers },
-    signal: AbortSignal.timeout(120_000),
+    signal: AbortSignal.timeout(answerMsMax),
     ...(body === undefined ? {} : { body: isBytes ? Buffer.from(body) : textOf(body) }),
+  }).catch((cause: unknown) => {
+    throw new Error(`${kind} gave no answer: ${describe(asked)}\n${fleet.output(kind)}`, { cause });
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   // Links name the node that was asked.

@@ -9,8 +9,7 @@ import { Comparison } from "./differences.ts";
 import { type FleetOptions, startMixedFleet } from "./fleet.ts";
 import { walk } from "./walk.ts";
 
-const firstSeed = Number(process.env.SEED ?? 31);
-const operations = Number(process.env.OPERATIONS ?? 60);
+const operations = Number(process.env.OPERATIONS ?? 45);
 const seedsEach = 2;
 
 type Databases = { readonly databases: FleetOptions["databases"]; stop(): Promise<void> };
@@ -22,7 +21,7 @@ async function onMariadb(): Promise<Databases> {
 }
 
 async function onGalera(): Promise<Databases> {
-  const cluster = await startGalera(2);
+  const cluster = await startGalera(2, { suspectSeconds: 60 });
   await cluster.createDatabase("glance");
   const [first, second] = cluster.nodes;
   if (!first || !second) throw new Error("there are two members");
@@ -30,23 +29,27 @@ async function onGalera(): Promise<Databases> {
 }
 
 const fleets = [
-  { title: "with several stores", open: onMariadb, stores: "several" },
-  { title: "on Galera", open: onGalera, stores: "one" },
+  { title: "with several stores", open: onMariadb, stores: "several", usualSeed: 31 },
+  { title: "on Galera", open: onGalera, stores: "one", usualSeed: 41 },
 ] as const;
 
-for (const { title, open, stores } of isFull ? fleets : [])
+for (const { title, open, stores, usualSeed } of isFull ? fleets : []) {
+  const firstSeed = Number(process.env.SEED ?? usualSeed);
   test(`mixed fleet ${title}: after each random operation both kinds show the same (SEED=${firstSeed})`, async (context) => {
     const { databases, stop } = await open();
     try {
       const fleet = await startMixedFleet({ databases, stores });
+      const comparison = new Comparison();
       try {
         for (let seed = firstSeed; seed < firstSeed + seedsEach; seed++) {
-          const { mistakes, done } = await walk(fleet, { seed, operations, comparison: new Comparison() });
+          const { mistakes, done } = await walk(fleet, { seed, operations, comparison });
           context.diagnostic(
             `SEED=${seed}; went well: ${[...done].map(([what, count]) => `${what} ${count}`).join(", ")}`,
           );
           assert.deepEqual(mistakes, [], `SEED=${seed}\n${mistakes.join("\n")}`);
         }
+        // Rows are met by the tests of bad requests, too: one that neither needs is out of date.
+        context.diagnostic(`rows of the table that were not met:\n${comparison.unmet().join("\n")}`);
       } finally {
         await fleet.stop();
       }
@@ -54,3 +57,4 @@ for (const { title, open, stores } of isFull ? fleets : [])
       await stop();
     }
   });
+}

@@ -43,7 +43,9 @@ export function bytes(value: number): string {
 
 export function milliseconds(value: number | null): string {
   if (value === null) return "–";
-  return value < 1000 ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+  return value < 1000
+    ? `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ms`
+    : `${(value / 1000).toFixed(1)} s`;
 }
 
 export function perSecond(value: number): string {

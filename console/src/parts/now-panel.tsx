@@ -10,7 +10,7 @@ export function NowPanel({ view }: { view: RolloutView }) {
     <section class="now" aria-label="What happens now">
       <div class="now-words" aria-live="polite" aria-atomic="true">
         <p class="now-doing">
-          {now.waits && <span class="now-waits">waits</span>}
+          {now.waits && !/\bwaits\b/i.test(now.doing) && <span class="now-waits">waits</span>}
           {now.doing}
         </p>
         {now.why && <p class="now-why">{now.why}</p>}

@@ -67,12 +67,12 @@ export class Chart {
       {
         width: Math.max(100, this.#place.clientWidth),
         height: Math.max(60, this.#place.clientHeight),
-        padding: [8, 8, 0, 0],
+        padding: [8, 28, 0, 0],
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, points: { size: 6 } },
         scales: {
           x: { range: () => [this.#range[0], this.#range[1]] },
-          y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] },
+          y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 10] },
         },
         axes: [
           { ...axis, size: 22, space: 90, grid: { show: false }, values: "{HH}:{mm}:{ss}" },

@@ -1,12 +1,15 @@
 // The console in a real browser, over a real rollout: what the page shows is compared with the journal and the database; the rollout is
-// paused and resumed from it; a server that restarts is found again; the rollout is replayed; and the rules of accessibility hold.
+// paused and resumed from it; a server that restarts is found again; the rollout is replayed; its report opens with the network off;
+// and the rules of accessibility hold.
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { type RunningFleet, startFleet } from "../../demo/fleet.ts";
+import { binary, finish } from "../../demo/processes.ts";
 import { openRegistry } from "../../demo/registry.ts";
 import { startRollout } from "../../demo/rollout-process.ts";
 import { adminToken } from "../../demo/traffic/actor.ts";
@@ -62,10 +65,27 @@ test("console: a rollout is seen, paused, resumed and replayed in a browser", as
   assert(events.some((event) => event.text.startsWith("resumed by ann")));
 
   await page.click("text=History");
+  await page.locator("table a").waitFor();
+  await checkAccessibility(page, "light", "the list of rollouts");
   await page.click("table a");
   await replay(page, events);
+  await checkAccessibility(page, "dark", "the replay");
   assert.deepEqual([foreign, problems], [[], []]);
+  await openReport(page, fleet, events);
 });
+
+/** From the disk, with the network off, as whoever gets it by mail may open it. */
+async function openReport(page: Page, fleet: RunningFleet, events: readonly JournalEvent[]): Promise<void> {
+  const out = join(fleet.folder, "report.html");
+  const told = await finish([...binary("glance-rollout"), "report", "--fleet", fleet.file, "--out", out]);
+  assert.equal(told.code, 0, told.stderr);
+  await page.context().setOffline(true);
+  await page.goto(pathToFileURL(out).href);
+  await shows(page, ".badge", "finished");
+  await shows(page, "main", events.at(-1)?.text ?? "");
+  await shows(page, ".tiles li >> nth=1", /^\s*0\s*requests failed/);
+  for (const scheme of ["light", "dark"] as const) await checkAccessibility(page, scheme, "the report");
+}
 
 /** The page against the journal and the registry. */
 async function compareWithEnd(page: Page, fleet: RunningFleet, events: readonly JournalEvent[]): Promise<void> {
@@ -108,6 +128,7 @@ async function order(page: Page, label: string, { first }: { first: boolean }): 
   await page.click(`.orders > button:text-is("${label}"):enabled`);
   // A page that lives on asks for name and token once only; this one was not reloaded.
   if (first) {
+    await checkAccessibility(page, "dark", "a dialog");
     await page.fill("input[name=who]", "ann");
     await page.fill("input[name=token]", "wrong");
     await page.click("dialog button[type=submit]");

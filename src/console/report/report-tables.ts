@@ -112,7 +112,7 @@ function table(
 ): Html {
   const style = (index: number) => (numbers.includes(index) ? "number" : head[index]?.startsWith("Time") ? "time" : "");
   const cell = (text: string, index: number) => html`<td class="${style(index)}">${text}</td>`;
-  return html`<div class="wide" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${head.map(
+  return html`<div class="wide" tabindex="0" role="group" aria-label="${label}"><table><thead><tr>${head.map(
     (text, index) => html`<th scope="col" class="${style(index)}">${text}</th>`,
   )}</tr></thead><tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody></table></div>`;
 }

@@ -40,6 +40,9 @@ const readOnlyState = "25006";
 /** No room on the disk; the statement was undone with its transaction. */
 const fullState = "53100";
 
+/** XX000, and no word of the disk: a new connection writes down what it knows of the catalogue, and is ended where that does not fit. */
+const fullRoutines: ReadonlySet<string> = new Set(["write_item", "write_relcache_init_file"]);
+
 /** Wrong user or password, no right to something, no such role. */
 const accessStates = /^(28|42501$|0P)/;
 
@@ -97,7 +100,8 @@ export function translatePostgresqlError(
     (existsStates.has(state) && createsUnless.test(context.sql ?? ""));
   if (conflictStates.has(state) || met || (routine !== undefined && conflictRoutines.has(routine)))
     return made("db.conflict", `another statement was in the way: ${said}`);
-  if (state === fullState) return made("db.full", `${place} has no room left: ${said}; make room, and run it again`);
+  if (state === fullState || (routine !== undefined && fullRoutines.has(routine)))
+    return made("db.full", `${place} has no room left: ${said}; make room, and run it again`);
   if (accessStates.test(state)) return made("db.access_denied", `${place} refused: ${said}`);
   if (state === "23505") return made("db.duplicate", said, { key: constraint ?? "" });
   if (schemaStates.has(state)) return made("db.wrong_schema", `${place}: ${said}`);

@@ -32,6 +32,8 @@ export type RouteDeps = {
   readonly services: Services;
   readonly cache: CacheService;
   readonly release: Release;
+  /** The newest release that a living node serves as, whose schemas are published; absent: `release`. */
+  readonly described?: () => Promise<Release>;
   readonly capabilities: Capabilities;
   readonly images: ImageSettings;
   readonly view: ImageViewOptions;

@@ -7,7 +7,7 @@ import { isServiceError } from "../core/errors.ts";
 import { defaultPolicyOf } from "../identity/policy/default-policy.ts";
 import { newImageDraft } from "../images/new-image.ts";
 import type { ImageSettings } from "../images/settings.ts";
-import { releases } from "../releases/catalogue.ts";
+import { newestRelease, releaseOf, releases } from "../releases/catalogue.ts";
 import { imageJson } from "./image-view.ts";
 import { createSchemas } from "./schemas.ts";
 import { startApi } from "./testing/api-server.ts";
@@ -153,3 +153,27 @@ for (const { id, capabilities } of releases) {
         );
   });
 }
+
+test("schemas: beside nodes of a newer release an older one publishes theirs, which the answers of both fit", async () => {
+  let newest = releaseOf("newton");
+  await using api = await startApi({ release: "newton", described: async () => newest });
+  const published = async (name: string) => (await fetch(`${api.url}/v2/schemas/${name}`)).json() as Promise<Published>;
+  assert.deepEqual((await published("image")).properties.visibility?.enum, ["public", "private"]);
+  newest = newestRelease;
+  const image = await published("image");
+  assert.deepEqual((await published("images")).properties.images?.items, image);
+  const fits = new Ajv({ strict: false, formats: { uuid: true } }).compile(image);
+  for (const { id, capabilities } of releases) {
+    const row = newImage({ visibility: capabilities.visibilityDefault, properties: { k: "v", old: null } });
+    const shown = JSON.parse(
+      imageJson(row, { multiStore: false, showDirectUrl: true, showLocations: true, ...capabilities }),
+    );
+    assert(fits(shown), `${id}: ${JSON.stringify(fits.errors)}`);
+  }
+  newest = releaseOf("newton");
+  assert.deepEqual((await published("image")).properties.visibility?.enum, ["public", "private"]);
+});
+
+type Published = {
+  readonly properties: Readonly<Record<string, { readonly enum?: unknown; readonly items?: unknown }>>;
+};

@@ -33,6 +33,8 @@ export type ApiDeps = {
   readonly release: Release;
   /** The release whose versions are announced; absent: `release`. */
   readonly announced?: () => Promise<Release>;
+  /** See RouteDeps. */
+  readonly described?: () => Promise<Release>;
   readonly gate: Gate;
   readonly settings: ApiSettings;
   /** What schemas and views show of the operator's choices. */

@@ -15,7 +15,7 @@ import { createNodeRepository } from "../db/repositories/node-repository.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { createMetadefServices } from "../metadefs/services.ts";
-import { createAnnouncement } from "../node/announced-release.ts";
+import { createAnnouncement, createDescription } from "../node/announced-release.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import type { WorkerContext, WorkerService } from "../node/worker.ts";
@@ -79,6 +79,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       identity,
       release,
       announced,
+      described: createDescription({ own: release, nodes: () => nodes.list(), logger }),
       gate,
       settings: {
         ...api,

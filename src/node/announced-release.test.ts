@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "../core/logger.ts";
 import { newestRelease, releaseOf } from "../releases/catalogue.ts";
-import { createAnnouncement } from "./announced-release.ts";
+import { createAnnouncement, createDescription } from "./announced-release.ts";
 
 const newton = releaseOf("newton");
 const ocata = releaseOf("ocata");
@@ -77,4 +77,25 @@ test("announced: while the registry cannot be asked, the last answer stands", as
   assert.equal(await announced(), "ocata");
   state.reachable = false;
   assert.equal(await announced(), "ocata");
+});
+
+test("described: an old node publishes the schemas of the newest that lives, from its start on, and its own when that has left", async () => {
+  const state = { rows: [node("newton")], reachable: true };
+  const described = createDescription({
+    own: newton,
+    logger: silentLogger,
+    nodes: async () => {
+      if (!state.reachable) throw new Error("unreachable");
+      return state.rows;
+    },
+  });
+  const told = async () => (await described()).id;
+  assert.equal(await told(), "newton");
+  state.rows = [node("newton"), node("queens"), node("ocata", "starting")];
+  assert.equal(await told(), "queens");
+  state.reachable = false;
+  assert.equal(await told(), "queens");
+  state.reachable = true;
+  state.rows = [node("newton"), node("queens", "stopped"), node("ocata", "serving", 600), node("of another package")];
+  assert.equal(await told(), "newton");
 });

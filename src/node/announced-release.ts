@@ -1,5 +1,5 @@
-// Which release's API versions are announced: the node's own, or an older one while a node of that still lives. Requests of one
-// client reach different nodes, and what it has seen announced must never become less.
+// What a node tells of a fleet between two releases. API versions: of its own release, or an older one while a node of that still lives.
+// Requests of one client reach different nodes, and what it has seen announced must never become less. Schemas: of the newest.
 import type { Logger } from "../core/logger.ts";
 import { nodeLiveSeconds } from "../db/schema/own-tables.ts";
 import { isReleaseId, type Release, releaseOf } from "../releases/catalogue.ts";
@@ -25,9 +25,33 @@ export function createAnnouncement(options: {
   return async () => {
     if (last.order >= own.order) return own;
     try {
-      last = oldestLiving(own, await nodes());
+      last = living(await nodes()).reduce((oldest, one) => (one.order < oldest.order ? one : oldest), own);
     } catch (error) {
       logger.warn({ err: error, announced: last.id }, "the registry cannot be asked which release to announce");
+    }
+    return last;
+  };
+}
+
+/**
+ * A function that tells the release whose schemas to publish: the newest that a living node has, even one that has only begun to start.
+ * Where the registry cannot be asked the last answer stands, at first the node's own.
+ */
+export function createDescription(options: {
+  own: Release;
+  nodes: RegisteredNodes;
+  logger: Logger;
+}): () => Promise<Release> {
+  const { own, nodes, logger } = options;
+  let last = own;
+  return async () => {
+    try {
+      last = living(await nodes()).reduce((newest, one) => (one.order > newest.order ? one : newest), own);
+    } catch (error) {
+      logger.warn(
+        { err: error, described: last.id },
+        "the registry cannot be asked which release's schemas to publish",
+      );
     }
     return last;
   };
@@ -36,13 +60,11 @@ export function createAnnouncement(options: {
 /** They answer no request: the ones that have handed over pass all on to their successor. */
 const silentStates: readonly string[] = ["stopped", "handed-over", "sending"];
 
-function oldestLiving(own: Release, nodes: Awaited<ReturnType<RegisteredNodes>>): Release {
-  let oldest = own;
-  for (const { record, silentSeconds } of nodes) {
-    if (silentStates.includes(record.state) || silentSeconds > nodeLiveSeconds || !isReleaseId(record.release))
-      continue;
-    const release = releaseOf(record.release);
-    if (release.order < oldest.order) oldest = release;
-  }
-  return oldest;
+/** The releases of nodes that may answer. */
+function living(nodes: Awaited<ReturnType<RegisteredNodes>>): readonly Release[] {
+  return nodes.flatMap(({ record, silentSeconds }) =>
+    silentStates.includes(record.state) || silentSeconds > nodeLiveSeconds || !isReleaseId(record.release)
+      ? []
+      : [releaseOf(record.release)],
+  );
 }

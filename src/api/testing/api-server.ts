@@ -55,6 +55,8 @@ export async function startApi(
     regions?: NonNullable<NodeOptions["regions"]>;
     /** Absent: that of the release. */
     announced?: () => Promise<Release>;
+    /** Absent: that of the release. */
+    described?: () => Promise<Release>;
     /** Puts something else in the place of a real service. */
     replace?: (services: Services) => Partial<Services>;
   } = {},
@@ -100,6 +102,7 @@ export async function startApi(
     }),
     release,
     ...(options.announced ? { announced: options.announced } : {}),
+    ...(options.described ? { described: options.described } : {}),
     gate,
     settings: {
       publicEndpoint: null,

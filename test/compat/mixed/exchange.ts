@@ -31,6 +31,8 @@ export async function ask(fleet: Pick<MixedFleet, "urls" | "output">, kind: Kind
   const isBytes = body instanceof Uint8Array;
   const usual: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) usual["content-type"] = isBytes ? "application/octet-stream" : "application/json";
+  // Of the reference each request has a connection of its own: on one that it had refused a request on, an answer sometimes never came.
+  if (kind === "theirs") usual.connection = "close";
   if (caller !== "nobody") usual["x-auth-token"] = tokens[caller];
   const response = await fetch(fleet.urls[kind] + path, {
     method,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { buffer, json } from "node:stream/consumers";
@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => swift?.stop());
 
-function accessTo(changes: Partial<SwiftReference> = {}): SwiftAccess {
+function accessTo(changes: Partial<SwiftReference> = {}, endpoint: string | null = null): SwiftAccess {
   const reference = {
     name: "ref1",
     authAddress: new URL(`${swift.url}/auth/v1.0`),
@@ -33,15 +33,18 @@ function accessTo(changes: Partial<SwiftReference> = {}): SwiftAccess {
     ...changes,
   } as const;
   const choice = { serviceType: "object-store", interface: "public", region: null };
-  return { reference, choice, endpoint: null, insecure: false };
+  return { reference, choice, endpoint, insecure: false };
 }
 
-async function openStore(changes: Partial<SwiftReference> = {}, createContainer = true) {
+async function openStore(
+  changes: Partial<SwiftReference> = {},
+  { createContainer = true, endpoint = null }: { createContainer?: boolean; endpoint?: string | null } = {},
+) {
   const container = `images-${randomUUID()}`;
   const client = new SwiftClient(accessTo());
   if (createContainer) await client.ask({ method: "PUT", container, body: [] });
   const store = openSwiftStore({
-    accesses: [accessTo(changes)],
+    accesses: [accessTo(changes, endpoint)],
     container,
     createContainer,
     segmentBytes: 1_048_576,
@@ -103,8 +106,42 @@ test("swift store: what the reference wrote, in segments of its own, is read and
   await close();
 });
 
+test("swift store: a put whose object another node replaced in the same moment fails, and leaves the other's alone", async () => {
+  const session = await fetch(`${swift.url}/auth/v1.0`, {
+    headers: { "x-auth-user": swift.user, "x-auth-key": swift.key },
+  });
+  const id = randomUUID();
+  // Swift as it is, but when it has stored the object, another's is stored in its place before the answer goes out.
+  const between = createServer(async (request, response) => {
+    const url = `${swift.url}${request.url}`;
+    const headers = { "x-auth-token": session.headers.get("x-auth-token") ?? "" };
+    const body = request.method === "PUT" ? { body: await buffer(request) } : {};
+    const reply = await fetch(url, {
+      method: request.method ?? "",
+      headers: { ...passedOn(request.headers), ...headers },
+      ...body,
+    });
+    if (request.method === "PUT" && new URL(url).pathname.endsWith(`/${id}`))
+      await fetch(url.replace(/\?.*/, ""), { method: "PUT", headers, body: "of the other" });
+    response.writeHead(reply.status, Object.fromEntries(reply.headers));
+    response.end(Buffer.from(await reply.arrayBuffer()));
+  }).listen(0, "127.0.0.1");
+  await once(between, "listening");
+  const account = new URL(session.headers.get("x-storage-url") ?? "").pathname;
+  const endpoint = `http://127.0.0.1:${(between.address() as AddressInfo).port}${account}`;
+  const { store, names, close } = await openStore({}, { endpoint });
+  await assert.rejects(store.put(id, Readable.from([Buffer.from("mine")]), { signal }), (error) =>
+    isServiceError(error, "stores.blob_exists"),
+  );
+  assert.deepEqual(await names(), [id]);
+  assert.equal((await buffer(await store.open(store.locationFor(id), { signal }))).toString(), "of the other");
+  await close();
+  between.closeAllConnections();
+  await once(between.close(), "close");
+});
+
 test("swift store: a missing container, and an account that is refused, are told as what they are", async () => {
-  const without = await openStore({}, false);
+  const without = await openStore({}, { createContainer: false });
   await assert.rejects(
     without.store.put("id", Readable.from([Buffer.from("x")]), { signal }),
     (error) =>
@@ -151,3 +188,13 @@ test("swift store: by Keystone it asks for a token of its project, takes the end
   await close();
   await once(keystone.close(), "close");
 });
+
+/** Headers that are for this hop alone stay behind. */
+function passedOn(headers: IncomingHttpHeaders): Record<string, string> {
+  const own = ["connection", "host", "transfer-encoding", "content-length", "expect"];
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      typeof value === "string" && !own.includes(name) ? [[name, value]] : [],
+    ),
+  );
+}

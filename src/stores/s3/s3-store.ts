@@ -6,6 +6,7 @@ import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { withoutSecrets } from "../registry.ts";
 import type { ByteRange, PutOptions, Store, StoredBlob } from "../store.ts";
 import { lengthOf, textOf } from "../wire/http-client.ts";
+import { OneAtATime } from "../wire/one-at-a-time.ts";
 import { type Opened, resumedStream } from "../wire/resumed-stream.ts";
 import {
   abortParts,
@@ -39,8 +40,8 @@ class S3Store implements Store {
   readonly properties: Store["properties"];
   readonly #options: S3StoreOptions;
   readonly #client: S3Client;
-  /** The last steps of puts, one after the other for each key: a look whether it is taken, and its completion. */
-  readonly #finishing = new Map<string, Promise<void>>();
+  /** The last steps of puts: a look whether the key is taken, and its completion. */
+  readonly #finishing = new OneAtATime();
 
   constructor(options: S3StoreOptions) {
     this.#options = options;
@@ -80,7 +81,7 @@ class S3Store implements Store {
       const named = { ...target, uploadId };
       const { parts, sizeBytes } = await sendParts(this.#client, named, source, this.#options);
       signal.throwIfAborted();
-      await this.#alone(key, async () => {
+      await this.#finishing.run(key, async () => {
         await this.#refuseTaken(target);
         if (parts.length === 0) await this.#putEmpty(named, mark);
         else await this.#complete(named, parts, mark);
@@ -195,18 +196,6 @@ class S3Store implements Store {
     const headers = { "content-type": "application/octet-stream", "x-amz-meta-perennial-put": mark };
     await this.#client.ask({ method: "PUT", bucket, key, headers, body: [], signal });
     await abortParts(this.#client, { bucket, key }, uploadId);
-  }
-
-  async #alone(key: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#finishing.get(key) ?? Promise.resolve();
-    const mine = before.then(work);
-    const settled = mine.catch(() => undefined);
-    this.#finishing.set(key, settled);
-    try {
-      await mine;
-    } finally {
-      if (this.#finishing.get(key) === settled) this.#finishing.delete(key);
-    }
   }
 }
 

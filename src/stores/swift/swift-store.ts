@@ -6,6 +6,7 @@ import { isServiceError, ServiceError } from "../../core/errors.ts";
 import { withoutSecrets } from "../registry.ts";
 import type { ByteRange, PutOptions, Store, StoredBlob } from "../store.ts";
 import { discard, lengthOf } from "../wire/http-client.ts";
+import { OneAtATime } from "../wire/one-at-a-time.ts";
 import { type Opened, resumedStream } from "../wire/resumed-stream.ts";
 import { type Attempt, markerName, piecesOf, removeObjects, type Segment, sendSegments } from "./segments.ts";
 import { failureOf, type SwiftAccess, SwiftClient } from "./swift-client.ts";
@@ -33,6 +34,8 @@ class SwiftStore implements Store {
   readonly properties: Store["properties"];
   readonly #options: SwiftStoreOptions;
   readonly #clients: ReadonlyMap<string, SwiftClient>;
+  /** Swift looks whether an object is there, and makes it: of two requests at the same moment it would take both. */
+  readonly #publishing = new OneAtATime();
 
   constructor(options: SwiftStoreOptions) {
     this.#options = options;
@@ -72,7 +75,7 @@ class SwiftStore implements Store {
       begun = true;
       const segments = await sendSegments(client, target, source, segmentBytes);
       signal.throwIfAborted();
-      await this.#publish(client, target, segments);
+      await this.#publishing.run(key, () => this.#publish(client, target, segments));
       return {
         url: this.locationFor(key),
         sizeBytes: segments.reduce((bytes, segment) => bytes + segment.size_bytes, 0),
@@ -189,19 +192,30 @@ class SwiftStore implements Store {
     const reply = await client.call(call);
     discard(reply);
     // It may have been done although the first answer was lost.
-    if (reply.status >= 300 && (await client.head(container, key, signal))?.[attemptHeader] !== attempt) {
+    if (reply.status >= 300 && !(await this.#isOf(client, target))) {
       if (reply.status === 412) throw blobExists(key);
       // A segment that the manifest names is gone.
       throw reply.status === 400 ? takenAway(key) : failureOf(call, reply.status);
     }
     // Asked again: who removed the key meanwhile may have looked before the object was there.
     if (!(await marked())) throw takenAway(key);
+    // So may another node that published at the same moment, whose object has then taken the place of this one.
+    if (!(await this.#isOf(client, target))) throw blobExists(key);
     await removeObjects(client, container, [markerName(target)]).catch(() => undefined);
+  }
+
+  /** Whether the object that stands under the key is the attempt's. */
+  async #isOf(
+    client: SwiftClient,
+    { container, key, attempt, signal }: Omit<Attempt, "signal"> & { readonly signal?: AbortSignal },
+  ): Promise<boolean> {
+    return (await client.head(container, key, signal))?.[attemptHeader] === attempt;
   }
 
   /** The object first where it is this attempt's, so that none stands without its segments. */
   async #takeBack(client: SwiftClient, { container, key, attempt }: Attempt): Promise<void> {
-    if ((await client.head(container, key))?.[attemptHeader] === attempt) await removeObjects(client, container, [key]);
+    // Also when the put was given up: its signal is not asked.
+    if (await this.#isOf(client, { container, key, attempt })) await removeObjects(client, container, [key]);
     await removeObjects(client, container, await piecesOf(client, { container, key, attempt }));
   }
 }

@@ -45,7 +45,7 @@ const notWholeProcess = [
   "test/upgrade/versions/**",
 ];
 const matrices = [
-  "test/upgrade/{galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
+  "test/upgrade/{bad-release,galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
   "test/compat/mixed/seeds.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",

@@ -12,6 +12,7 @@ import { binary, type Finished, finish } from "../../demo/processes.ts";
 import { loadSamples } from "../../demo/traffic/load.ts";
 import { Recorder } from "../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../demo/traffic/traffic.ts";
+import { changeFile } from "./fleet-text.ts";
 
 const projects = ["red", "green"];
 
@@ -40,12 +41,12 @@ test("a planned rollout ends before its contract, and is rolled back from elsewh
 
     // The figures are what is tested, not what a busy machine makes of them: no comparison fails.
     const canary = { window_seconds: 15, requests_min: 1, error_rate_max: 1, p99_ratio_max: 1_000 };
-    await changeGates(fleet.file, { canary });
+    await changeFile(fleet.file, { gates: { canary } });
     const [told, figures] = [join(folder, "told.jsonl"), join(folder, "rollout.prom")];
     await changeFile(fleet.file, { events: { hooks: [{ command: ["tee", "-a", told] }] }, metrics: { file: figures } });
     ok(await rollout("plan", "--fleet", fleet.file));
     const changed = await elsewhere(fleet.file, join(folder, "changed"));
-    await changeGates(changed, { synthetic: false });
+    await changeFile(changed, { gates: { synthetic: false } });
     const refused = await rollout("run", "--fleet", changed, "--yes");
     assert.equal(refused.code, 8, refused.stderr);
     assert.match(refused.stderr, /gates changed in the fleet file/);
@@ -102,13 +103,4 @@ async function elsewhere(file: string, folder: string): Promise<string> {
   const tree = parse(await readFile(file, "utf8")) as object;
   await writeFile(path, stringify({ ...tree, journal: join(folder, "journal") }));
   return path;
-}
-
-async function changeFile(file: string, change: object): Promise<void> {
-  await writeFile(file, stringify({ ...(parse(await readFile(file, "utf8")) as object), ...change }));
-}
-
-async function changeGates(file: string, change: object): Promise<void> {
-  const tree = parse(await readFile(file, "utf8")) as { gates: object };
-  await writeFile(file, stringify({ ...tree, gates: { ...tree.gates, ...change } }));
 }

@@ -30,11 +30,14 @@ export async function fill(options: FillOptions): Promise<void> {
   try {
     // Only this session: the checks cost as much as the rows.
     await db.query("SET unique_checks = 0, foreign_key_checks = 0");
-    for (let from = 1; from <= options.images; from += rowsPerStatement) {
-      const sequence = `seq_${from}_to_${Math.min(options.images, from + rowsPerStatement - 1)}`;
-      await db.query(imagesSql(sequence, options));
-      if (options.children) for (const sql of childrenSql(sequence, options.images)) await db.query(sql);
-    }
+    // One statement into an empty table: with the checks off the server sorts the rows and builds each index at once, where row by row
+    // ten million in no order would each look for their pages on the disk.
+    await db.query(imagesSql(`seq_1_to_${options.images}`, options));
+    if (options.children)
+      for (let from = 1; from <= options.images; from += rowsPerStatement) {
+        const sequence = `seq_${from}_to_${Math.min(options.images, from + rowsPerStatement - 1)}`;
+        for (const sql of childrenSql(sequence, options.images)) await db.query(sql);
+      }
     for (const table of ["images", "image_properties", "image_tags", "image_locations", "image_members"])
       await db.query(`ANALYZE TABLE ${table}`);
   } finally {

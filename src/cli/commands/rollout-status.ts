@@ -7,7 +7,7 @@ import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import type { JournalEvent } from "../../rollout/journal-event.ts";
 import { type RolloutState, readHistory, stateOf } from "../../rollout/rollout-history.ts";
-import type { NodeView, Snapshot } from "../../rollout/snapshot.ts";
+import type { NodeView, SchemaDue, Snapshot } from "../../rollout/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { createLiveLine } from "../live-line.ts";
 import { checkNodeConfigs, databaseOf, wireRollout } from "./rollout-parts.ts";
@@ -129,9 +129,15 @@ function statusText(fleet: Fleet, status: Status): readonly string[] {
   const nodes =
     "problem" in seen
       ? [`cannot look: ${seen.problem}`]
-      : [`next     ${seen.due}`, ...glances(seen.nodes), "", ...nodeTable(seen.nodes)];
+      : [`schema   ${schemaText(seen.due)}`, ...glances(seen.nodes), "", ...nodeTable(seen.nodes)];
   const entries = events.slice(-entriesShown).map(eventText);
   return [...head, ...request, ...pending, ...nodes, ...(entries.length > 0 ? ["", ...entries] : [])];
+}
+
+/** What the database needs next: nodes may have to move before it is done. */
+function schemaText(due: SchemaDue): string {
+  if (due === "nothing") return "nothing is due";
+  return due === "closed" ? "contracted: there is no way back" : `${due} is due`;
 }
 
 /** Where there is none any more to be taken over, each of them is one that came back. */

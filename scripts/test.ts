@@ -49,6 +49,7 @@ const matrices = [
   "test/compat/mixed/seeds.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
+  "test/upgrade/rollback.test.ts",
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;

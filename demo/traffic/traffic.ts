@@ -31,7 +31,7 @@ export const kinds: readonly Kind[] = [
   versions,
 ];
 
-export type Traffic = {
+export type Traffic = AsyncDisposable & {
   readonly actors: readonly Actor[];
   /** Lets every turn under way end. Throws where a turn crashed, which is a mistake of the traffic's, not of the service's. */
   stop(): Promise<void>;
@@ -72,12 +72,15 @@ export function startTraffic(options: {
   );
   // Looked at by stop(); a crash before must not end the process in between.
   for (const loop of loops) loop.catch(() => undefined);
+  const stop = async () => {
+    stopping.abort();
+    await Promise.all(loops);
+  };
   return {
     actors,
-    async stop() {
-      stopping.abort();
-      await Promise.all(loops);
-    },
+    stop,
+    // Where something else fails: it would never end by itself.
+    [Symbol.asyncDispose]: stop,
   };
 }
 

@@ -86,7 +86,7 @@ for (const { bad, says, changes, ends, share } of isFull ? kinds : kinds.slice(0
       const images = sampleImages({ seed: 17, count: 4, projects });
       const samples = await loadSamples(origin, recorder, images);
       const actors = makeActors({ origin, recorder, samples, projects, seed: 17, count: 6 });
-      const traffic = startTraffic({ actors, requestsPerSecond: 40 });
+      await using traffic = startTraffic({ actors, requestsPerSecond: 40 });
       const rollout = (verb: string, ...args: readonly string[]) =>
         finish([...binary("glance-rollout"), verb, "--fleet", fleet.file, ...args], { msMax: 600_000 });
       await changeFile(fleet.file, changes);

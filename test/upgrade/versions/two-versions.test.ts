@@ -36,7 +36,7 @@ if (isFull)
         const images = sampleImages({ seed: 11, count: 6, projects });
         const samples = await loadSamples(origin, recorder, images);
         const actors = makeActors({ origin, recorder, samples, projects, seed: 11, count: 3 });
-        const traffic = startTraffic({ actors, requestsPerSecond: 15 });
+        await using traffic = startTraffic({ actors, requestsPerSecond: 15 });
         const rollout = async (...args: readonly string[]) => {
           const [verb = "", ...rest] = args;
           const ended = await finish([...binary("glance-rollout"), verb, "--fleet", fleet.file, "--yes", ...rest], {

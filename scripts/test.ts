@@ -82,7 +82,7 @@ async function main(mode: Mode): Promise<boolean> {
     return false;
   if (mode === "unit") {
     process.env.DIALECTS = "sqlite";
-    return await inMemory(() => tests(inGroups(filesOf(rooms, notUnit)), { concurrency: 2 }));
+    return await inMemory(() => tests(inGroups(filesOf(rooms, notUnit)), { concurrency: 2, fileMinutesMax: 10 }));
   }
   const [mariadb, postgresql] = await startServers();
   try {
@@ -91,11 +91,13 @@ async function main(mode: Mode): Promise<boolean> {
     process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
     const passed: boolean[] = [];
     if (mode === "standard")
-      passed.push(await inMemory(() => tests(filesOf([...rooms, ...demoAndServers]), { concurrency: 3 })));
+      passed.push(
+        await inMemory(() => tests(filesOf([...rooms, ...demoAndServers]), { concurrency: 3, fileMinutesMax: 10 })),
+      );
     // They wait for drains, leases and restarts more than they compute.
-    passed.push(
-      await tests(mode === "full" ? filesOf(matrices) : filesOf(wholeProcess, notWholeProcess), { concurrency: 3 }),
-    );
+    const [files, fileMinutesMax] =
+      mode === "full" ? [filesOf(matrices), 45] : [filesOf(wholeProcess, notWholeProcess), 20];
+    passed.push(await tests(files, { concurrency: 3, fileMinutesMax }));
     return passed.every(Boolean);
   } finally {
     await Promise.all([mariadb.stop(), postgresql.stop()]);
@@ -177,11 +179,14 @@ function inGroups(files: readonly string[]): readonly string[] {
   return groups.map((group) => group.path);
 }
 
-/** Runs `files`, `concurrency` at a time, and prints node's own report. */
-async function tests(files: readonly string[], { concurrency }: { concurrency: number }): Promise<boolean> {
+/** Runs `files`, `concurrency` at a time, and prints node's own report. A file that hangs is ended after `fileMinutesMax`, and has failed. */
+async function tests(
+  files: readonly string[],
+  { concurrency, fileMinutesMax }: { concurrency: number; fileMinutesMax: number },
+): Promise<boolean> {
   let failed = false;
   const skipped: string[] = [];
-  const events = run({ files: [...files], concurrency, timeout: 45 * 60_000, signal: interrupted.signal });
+  const events = run({ files: [...files], concurrency, timeout: fileMinutesMax * 60_000, signal: interrupted.signal });
   events.on("test:fail", (event) => {
     // A test marked as todo may fail.
     if (event.todo === undefined || event.todo === false) failed = true;

@@ -1,7 +1,11 @@
 // Images fetched from another region, which is a second node of ours with a database and a store of its own.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { eventually } from "../../test/servers/eventually.ts";
+import { ServiceError } from "../core/errors.ts";
 import type { Regions } from "../images/import/remote-image.ts";
 import { importSettingsOf } from "../images/testing/fixture.ts";
 import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
@@ -18,8 +22,8 @@ const here = (regions: Regions | null, release: ReleaseId = "2026.1", hosts: rea
   return startApi({ flavor: "fakeauth", release, importing, ...(regions ? { regions } : {}) });
 };
 
-async function create(api: TestApi, body: object): Promise<string> {
-  const init = { method: "POST", headers: owner, body: JSON.stringify(body) };
+async function create(api: TestApi, body: object, headers: Record<string, string> = owner): Promise<string> {
+  const init = { method: "POST", headers, body: JSON.stringify(body) };
   const response = await fetch(`${api.url}/v2/images`, init);
   assert.equal(response.status, 201);
   return ((await response.json()) as { id: string }).id;
@@ -70,50 +74,91 @@ test("glance-download: the data comes with its formats and the properties the op
   assert(!tasks.includes(owner["x-auth-token"]), "a token is written down nowhere");
 });
 
-test("glance-download: what the caller may not see there, or is not active, is refused and changes nothing", async () => {
+test("glance-download: a request without a region, an image's id or a known interface is refused, and changes nothing", async () => {
   await using west = await startApi({ flavor: "fakeauth", release: "2026.1" });
   await using api = await here(regionAt(west));
-  const remote = await remoteImage(west);
-  const queued = await create(west, { disk_format: "raw", container_format: "bare" });
   const id = await create(api, { disk_format: "raw", container_format: "bare" });
-  const west_ = { glance_region: "west" };
-  for (const [method, status] of [
-    [{}, 400],
-    [{ glance_region: "", glance_image_id: remote }, 400],
-    [{ glance_region: "west" }, 400],
-    [{ ...west_, glance_image_id: "no id" }, 400],
-    [{ ...west_, glance_image_id: remote, glance_service_interface: "private" }, 400],
-    [{ glance_region: "east", glance_image_id: remote }, 400],
-    [{ ...west_, glance_image_id: unknown }, 502],
-    [{ ...west_, glance_image_id: queued }, 409],
-  ] as const)
-    assert.equal(await download(api, id, method), status, JSON.stringify(method));
-  const foreign = { "x-auth-token": "u:p2:member,reader" };
-  const theirs = await fetch(`${api.url}/v2/images`, {
-    method: "POST",
-    headers: foreign,
-    body: JSON.stringify({ disk_format: "raw", container_format: "bare" }),
-  });
-  const { id: theirId } = (await theirs.json()) as { id: string };
-  assert.equal(await download(api, theirId, { ...west_, glance_image_id: remote }, foreign), 502, "not theirs there");
+  for (const method of [
+    {},
+    { glance_region: "", glance_image_id: unknown },
+    { glance_region: "west" },
+    { glance_region: "west", glance_image_id: "no id" },
+    { glance_region: "west", glance_image_id: unknown, glance_service_interface: "private" },
+  ])
+    assert.equal(await download(api, id, method), 400, JSON.stringify(method));
   assert.equal(api.fixture.database.tasks.size, 0);
   assert.equal(api.fixture.database.live(id)?.status, "queued");
 });
 
-test("glance-download: a region that may not be imported from, formats unknown here, and no catalog are 400", async () => {
+/** Its task failed with `reason`, and the image can be imported again. */
+function assertFailed(api: TestApi, id: string, reason: RegExp): void {
+  const image = api.fixture.database.live(id);
+  const { status, diskFormat, properties } = image ?? {};
+  assert.deepEqual([status, diskFormat, properties?.os_glance_import_task], ["queued", "raw", undefined]);
+  const task = [...api.fixture.database.tasks.values()].find(({ imageId }) => imageId === id);
+  assert.equal(task?.status, "failure");
+  assert.match(task?.message ?? "", reason);
+}
+
+test("glance-download: no such region, what the caller may not see there, and what is not active end the task, after the answer", async () => {
+  await using west = await startApi({ flavor: "fakeauth", release: "2026.1" });
+  await using api = await here(regionAt(west));
+  const raw = { disk_format: "raw", container_format: "bare" };
+  const remote = await remoteImage(west);
+  const queued = await create(west, raw);
+  const foreign = { "x-auth-token": "u:p2:member,reader" };
+  for (const { region = "west", image, by = owner, reason } of [
+    { region: "east", image: remote, reason: /no public endpoint .*"east"/ },
+    { image: unknown, reason: /answered 404/ },
+    { image: queued, reason: /is queued, not active/ },
+    { image: remote, by: foreign, reason: /answered 404/ },
+  ]) {
+    const id = await create(api, raw, by);
+    assert.equal(await download(api, id, { glance_region: region, glance_image_id: image }, by), 202, String(reason));
+    assertFailed(api, id, reason);
+  }
+});
+
+test("glance-download: a region that may not be imported from, formats unknown here, no catalog and no Keystone end the task", async () => {
   await using west = await startApi({ flavor: "fakeauth", release: "2026.1" });
   const remote = await remoteImage(west);
   const method = { glance_region: "west", glance_image_id: remote };
-  const raw = { disk_format: "raw", container_format: "bare" };
-  await using filtered = await here(regionAt(west), "2026.1", ["elsewhere.example"]);
-  assert.equal(await download(filtered, await create(filtered, raw), method), 400);
-  await using without = await here(null);
-  assert.equal(await download(without, await create(without, raw), method), 400);
-  await using older = await here(regionAt(west), "zed");
-  west.fixture.database.write(remote, { diskFormat: "strange" });
-  const id = await create(older, raw);
-  assert.equal(await download(older, id, method), 400);
-  assert.equal(older.fixture.database.live(id)?.status, "queued");
+  const strange = await remoteImage(west);
+  west.fixture.database.write(strange, { diskFormat: "strange" });
+  const away: Regions = {
+    imageEndpoint: async () => {
+      throw new ServiceError("identity.unavailable", "Keystone does not answer.");
+    },
+  };
+  for (const { api, asked = method, reason } of [
+    { api: await here(regionAt(west), "2026.1", ["elsewhere.example"]), reason: /may not be imported|not allowed/ },
+    { api: await here(null), reason: /no public endpoint/ },
+    { api: await here(regionAt(west), "zed"), asked: { ...method, glance_image_id: strange }, reason: /disk_format there/ },
+    { api: await here(away), reason: /Keystone does not answer/ },
+  ]) {
+    await using closing = api;
+    const id = await create(closing, { disk_format: "raw", container_format: "bare" });
+    assert.equal(await download(closing, id, asked), 202, String(reason));
+    assertFailed(closing, id, reason);
+  }
+});
+
+test("glance-download: an image service there that answers nonsense ends the task", async () => {
+  for (const { answer, reason } of [
+    { answer: "no json", reason: /broke off, or is none/ },
+    { answer: "[]", reason: /is no image/ },
+    { answer: JSON.stringify({ status: "active", disk_format: "raw", container_format: "bare" }), reason: /no size/ },
+    { answer: " ".repeat(2 ** 20 + 1), reason: /too long/ },
+  ]) {
+    const server = createServer((_, response) => response.end(answer)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await using api = await here({ imageEndpoint: async () => `http://127.0.0.1:${port}` });
+    const id = await create(api, { disk_format: "raw", container_format: "bare" });
+    assert.equal(await download(api, id, { glance_region: "west", glance_image_id: unknown }), 202);
+    server.close();
+    assertFailed(api, id, reason);
+  }
 });
 
 test("glance-download: data that goes missing there leaves a queued image as it was", async () => {
@@ -131,7 +176,7 @@ test("glance-download: data that goes missing there leaves a queued image as it 
 test("glance-download: it is there from Zed on, where the operator names it", async () => {
   for (const [release, status] of [
     ["yoga", 400],
-    ["zed", 502],
+    ["zed", 202],
   ] as const) {
     await using west = await startApi({ flavor: "fakeauth", release: "2026.1" });
     await using api = await here(regionAt(west), release);

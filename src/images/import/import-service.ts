@@ -19,7 +19,6 @@ import { createImportReaper, type ImportReaper } from "./import-reaper.ts";
 import { type ImportRequest, importTargets, statusNeeded } from "./import-request.ts";
 import { importSource } from "./import-source.ts";
 import { type ImportJob, type ImportTarget, ImportWork } from "./import-work.ts";
-import { findRemoteImage } from "./remote-image.ts";
 import type { ImportSettings } from "./settings.ts";
 import { stage } from "./stage.ts";
 import { Turns } from "./turns.ts";
@@ -124,15 +123,11 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
           `Import method ${method.name} is not enabled; there are ${importing.methods.join(", ")}.`,
         );
       if (method.name === "web-download") filter.parse(method.uri);
-      const found = await importable(caller, imageId, request);
-      const targets = importTargets(found, request, { stores, several: capabilities.importToSeveral });
+      const image = await importable(caller, imageId, request);
+      const targets = importTargets(image, request, { stores, several: capabilities.importToSeveral });
       // All stores have a copy: there is nothing to do, and that is well.
       if (targets.length === 0) return;
-      const remote = method.name === "glance-download" ? await findRemoteImage(deps, filter, method) : undefined;
-      const { diskFormat, containerFormat } = remote?.becomes ?? found;
-      const image = { ...found, diskFormat, containerFormat };
-      const from = remote ? { remote } : {};
-      const source = await importSource(deps, { image, method, filter, passes: targets.length, ...from });
+      const source = await importSource(deps, { image, method, filter, passes: targets.length });
       await requireWithinLimits(deps, caller, limitsOf(request, source.sizeBytes ?? 0));
       const limits = await uploadLimits(deps, caller, source.sizeBytes);
       const showsProgress = capabilities.importProgress;
@@ -141,9 +136,7 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const bytesTotal = source.sizeBytes === null ? null : source.sizeBytes * targets.length;
       const { allMustSucceed } = request;
       const properties = method.name === "copy-image" ? {} : injectedFor(caller, importing);
-      const becomes = remote ? { becomes: remote.becomes } : {};
-      const job = { image, lease, source, targets, allMustSucceed, limits, properties, showsProgress, ...becomes };
-      work(job, bytesTotal);
+      work({ image, lease, source, targets, allMustSucceed, limits, properties, showsProgress }, bytesTotal);
     },
 
     async startTask(caller, { uri, format, attributes, input }) {

@@ -8,14 +8,15 @@ import { convertedSource } from "./conversion.ts";
 import { unpackedSource } from "./decompress.ts";
 import type { RequestedMethod } from "./import-request.ts";
 import type { ImportSource } from "./import-work.ts";
-import type { RemoteImage } from "./remote-image.ts";
+import { findRemoteImage, type RemoteImage } from "./remote-image.ts";
+import { foundSource } from "./found-source.ts";
 import { removeStaged, stagedBytes, stagedImageBytes, stagingOf } from "./staged-data.ts";
 import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload } from "./web-download.ts";
 
 type Deps = Pick<
   ImageServicesDeps,
-  "staging" | "scratch" | "settings" | "stores" | "logger" | "importing" | "capabilities"
+  "staging" | "scratch" | "settings" | "stores" | "logger" | "importing" | "capabilities" | "regions"
 >;
 /** Data in it is meant to be compressed. */
 const packedContainer = "compressed";
@@ -26,16 +27,31 @@ type Options = {
   readonly image: Image;
   readonly method: RequestedMethod;
   readonly filter: UriFilter;
-  /** Where the method is glance-download. */
-  readonly remote?: RemoteImage;
   /** How often the data is read. */
   readonly passes: number;
 };
+/** `remote`: where the method is glance-download. */
+type KnownOptions = Options & { readonly remote?: RemoteImage };
 
 export type SizedSource = ImportSource & { readonly sizeBytes: number | null };
 
 /** `sizeBytes`: null where it is not known before the data comes. Throws images.not_staged_here, stores.unavailable. */
 export async function importSource(deps: Deps, options: Options): Promise<SizedSource> {
+  const { image, method, filter } = options;
+  if (method.name !== "glance-download") return knownSource(deps, options);
+  const source = foundSource(
+    (signal) => findRemoteImage(deps, method, { filter, signal }),
+    (remote) => knownSource(deps, { ...options, image: { ...image, ...formatsOf(remote) }, remote }),
+  );
+  return { ...source, sizeBytes: null };
+}
+
+function formatsOf({ becomes }: RemoteImage): Pick<Image, "diskFormat" | "containerFormat"> {
+  return { diskFormat: becomes.diskFormat, containerFormat: becomes.containerFormat };
+}
+
+/** Of an image whose formats are those of its data. */
+async function knownSource(deps: Deps, options: KnownOptions): Promise<SizedSource> {
   const { image, method } = options;
   const { plugins, convertsTo } = deps.importing;
   const fresh = method.name !== "copy-image";
@@ -54,7 +70,7 @@ export async function importSource(deps: Deps, options: Options): Promise<SizedS
 /** `keeps`: what is fetched is kept as a file for the length of the import. */
 async function sourceOf(
   deps: Deps,
-  { image, method, filter, remote, keeps }: Options & { readonly keeps: boolean },
+  { image, method, filter, remote, keeps }: KnownOptions & { readonly keeps: boolean },
 ): Promise<SizedSource> {
   switch (method.name) {
     case "glance-direct":

@@ -24,10 +24,8 @@ export type ImportTarget = {
   readonly metadata: ImageLocation["metadata"];
 };
 
-/** What an image is after its data was converted. */
-export type Becomes = {
-  readonly diskFormat: string;
-  readonly containerFormat: string;
+/** What an image is with this data, where that is not for its owner to say: data that was converted, or comes from another region. */
+export type Becomes = NonNullable<ImportedData["becomes"]> & {
   /** Bytes of the disk inside, where they are known. */
   readonly virtualBytes: number | null;
 };
@@ -61,8 +59,6 @@ export type ImportJob = {
   /** Set before the first byte is stored. */
   readonly properties: Readonly<Record<string, string>>;
   readonly limits: Pick<UploadLimits, "bytesMax" | "bytesMaxOf">;
-  /** What the image becomes with its data, which `image` says already; absent: it stays what it is. */
-  readonly becomes?: ImportedData["becomes"];
 };
 
 type Placed = Pick<ImageLocation, "url" | "metadata">;
@@ -169,7 +165,7 @@ export class ImportWork {
       if (!known) {
         const { checksum, hash } = meter;
         const virtualSizeBytes = meter.virtualSizeBytes ?? becomes?.virtualBytes ?? null;
-        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes, ...becoming(this.#job.becomes, becomes) };
+        this.#data = { sizeBytes, checksum, hash, virtualSizeBytes, ...(becomes ? { becomes } : {}) };
       }
       return { url, metadata: { ...noted, ...metadata } };
     } catch (error) {
@@ -236,13 +232,6 @@ export class ImportWork {
       outcome: { status: "failure", result: null, message: messageOf(error, cut) },
     });
   }
-}
-
-/** What the data was converted to counts more than what it was. */
-function becoming(before: ImportedData["becomes"], after: Becomes | undefined): Pick<ImportedData, "becomes"> {
-  if (!after) return before ? { becomes: before } : {};
-  const { diskFormat, containerFormat } = after;
-  return { becomes: { ...before, diskFormat, containerFormat } };
 }
 
 function sourceFailure(cause: unknown): ServiceError {

@@ -1,12 +1,12 @@
 // The import method glance-download: an image of another region is fetched as its caller, whose token is shown to that region's image service and
-// nobody else. What the image is there is asked before the client is answered; the data comes afterwards.
+// nobody else. All of it happens after the client was answered: whatever is wrong there is the end of the task, as in the reference.
 import { ServiceError } from "../../core/errors.ts";
 import { isStorable } from "../../core/storable-text.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { isRefusedOnUpdate, writableAttributes } from "../attributes.ts";
 import type { ImageSettings } from "../settings.ts";
-import type { ImportedData } from "./import-repository.ts";
 import type { RequestedMethod } from "./import-request.ts";
+import type { Becomes } from "./import-work.ts";
 import type { ImportSettings } from "./settings.ts";
 import type { UriFilter } from "./uri-filter.ts";
 import { openWebDownload, type WebDownload } from "./web-download.ts";
@@ -25,14 +25,14 @@ export type Regions = {
 };
 
 export type RemoteImage = {
-  readonly becomes: NonNullable<ImportedData["becomes"]>;
+  readonly becomes: Becomes;
   readonly sizeBytes: number;
   /** Throws as openWebDownload. */
   open(signal: AbortSignal): Promise<WebDownload>;
 };
 
 type Method = Extract<RequestedMethod, { readonly name: "glance-download" }>;
-type Deps = {
+export type RemoteImageDeps = {
   readonly regions?: Regions;
   readonly importing: Pick<ImportSettings, "copiedProperties">;
   readonly settings: Pick<ImageSettings, "diskFormats" | "containerFormats">;
@@ -48,7 +48,11 @@ const valueCharsMax = 65_535;
  * Throws images.invalid (no such region, its address may not be imported from, formats unknown here), images.status_conflict (not active there),
  * images.source_failed, identity.unauthenticated, identity.unavailable.
  */
-export async function findRemoteImage(deps: Deps, filter: UriFilter, method: Method): Promise<RemoteImage> {
+export async function findRemoteImage(
+  deps: RemoteImageDeps,
+  method: Method,
+  { filter, signal: cut }: { readonly filter: UriFilter; readonly signal: AbortSignal },
+): Promise<RemoteImage> {
   const { region, serviceInterface, imageId, token } = method;
   const endpoint =
     deps.regions && token !== null ? await deps.regions.imageEndpoint({ token, region, serviceInterface }) : null;
@@ -56,7 +60,8 @@ export async function findRemoteImage(deps: Deps, filter: UriFilter, method: Met
     throw invalid(`Your catalog has no ${serviceInterface} endpoint of an image service in region "${region}".`);
   const url = `${endpoint.replace(/\/v2$/, "")}/v2/images/${imageId}`;
   const headers = { "x-auth-token": token };
-  const shown = await readJson(region, (signal) => openWebDownload(url, { signal, filter, headers }));
+  const signal = AbortSignal.any([cut, AbortSignal.timeout(answerMsMax)]);
+  const shown = await readJson(region, () => openWebDownload(url, { signal, filter, headers }));
   if (shown.status !== "active")
     throw new ServiceError(
       "images.status_conflict",
@@ -69,23 +74,24 @@ export async function findRemoteImage(deps: Deps, filter: UriFilter, method: Met
     becomes: {
       diskFormat: formatOf(shown, "disk_format", deps.settings.diskFormats),
       containerFormat: formatOf(shown, "container_format", deps.settings.containerFormats),
+      virtualBytes: null,
       properties: copied(shown, deps),
     },
-    open: async (signal) => {
-      const { stream, sizeBytes } = await openWebDownload(`${url}/file`, { signal, filter, headers });
-      return { stream, sizeBytes: sizeBytes ?? size };
+    open: async (reading) => {
+      const { stream } = await openWebDownload(`${url}/file`, { signal: reading, filter, headers });
+      return { stream, sizeBytes: size };
     },
   };
 }
 
 async function readJson(
   region: string,
-  ask: (signal: AbortSignal) => Promise<WebDownload>,
+  ask: () => Promise<WebDownload>,
 ): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    const { stream } = await ask(AbortSignal.timeout(answerMsMax));
+    const { stream } = await ask();
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > answerBytesMax) throw failed(region, "its answer is too long");
@@ -108,7 +114,7 @@ function formatOf(shown: Readonly<Record<string, unknown>>, name: string, known:
 /** Properties whose names begin as the operator says. What is the service's own here is never another's to set. */
 function copied(
   shown: Readonly<Record<string, unknown>>,
-  { importing, capabilities }: Deps,
+  { importing, capabilities }: RemoteImageDeps,
 ): Readonly<Record<string, string>> {
   const wanted = Object.entries(shown).filter(
     ([name, value]) =>

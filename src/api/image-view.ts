@@ -4,9 +4,13 @@ import type { Image } from "../images/image.ts";
 import type { ImagePage } from "../images/services.ts";
 import type { ImageSettings } from "../images/settings.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
+import { isKnownProperty } from "./schemas.ts";
 
 /** What the operator lets clients see, and what the release has to show. */
-export type ImageViewOptions = Pick<ImageSettings, "showDirectUrl" | "showLocations" | "multiStore"> &
+export type ImageViewOptions = Pick<
+  ImageSettings,
+  "showDirectUrl" | "showLocations" | "multiStore" | "propertySchemas"
+> &
   Pick<Capabilities, "hiding" | "multihash" | "unshownProperties">;
 type View = Record<string, unknown>;
 
@@ -56,7 +60,7 @@ function imageView(image: Image, options: ImageViewOptions): View {
   if (options.showDirectUrl && location) view.direct_url = location.url;
   if (options.showLocations) view.locations = image.locations.map(({ url, metadata }) => ({ url, metadata }));
   if (options.multiStore) addStores(view, image.locations);
-  addProperties(view, image.properties, options.unshownProperties);
+  addProperties(view, image.properties, options);
   return view;
 }
 
@@ -69,11 +73,11 @@ function addStores(view: View, locations: Image["locations"]): void {
 }
 
 /** Custom properties are top-level members; one that is called like an attribute (old rows may be) does not hide it. */
-function addProperties(view: View, properties: Image["properties"], unshown: readonly string[]): void {
+function addProperties(view: View, properties: Image["properties"], options: ImageViewOptions): void {
   for (const name of Object.keys(properties)) {
-    if (unshown.includes(name)) continue;
-    // Nulls are left over from version 1 of the API, whose clients could write them.
-    const value = properties[name] ?? "";
+    if (options.unshownProperties.includes(name)) continue;
+    // Where no schema allows them, nulls are left over from version 1 of the API, whose clients could write them.
+    const value = properties[name] ?? (isKnownProperty(name, options) ? null : "");
     if (name === "__proto__") Object.defineProperty(view, name, { value, enumerable: true, configurable: true });
     else if (!Object.hasOwn(view, name)) view[name] = value;
   }

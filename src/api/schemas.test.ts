@@ -174,6 +174,19 @@ test("schemas: beside nodes of a newer release an older one publishes theirs, wh
   assert.deepEqual((await published("image")).properties.visibility?.enum, ["public", "private"]);
 });
 
+test("schemas: an operator's properties are published beside the attributes, with what a new image needs", async () => {
+  const document = { type: ["string", "null"], enum: ["linux", null], is_base: false };
+  const propertySchemas = { documents: { os_family: document }, required: ["name"], problem: () => null };
+  await using api = await startApi({ images: { propertySchemas } });
+  const image = (await (await fetch(`${api.url}/v2/schemas/image`)).json()) as Published & { required: unknown };
+  assert.deepEqual([image.properties.os_family, image.properties.kernel_id], [document, undefined]);
+  assert.deepEqual(image.required, ["name"]);
+  const view = { multiStore: false, showDirectUrl: false, showLocations: false, propertySchemas };
+  const row = newImage({ properties: { os_family: null, old: null } });
+  const shown = JSON.parse(imageJson(row, { ...view, ...newestRelease.capabilities }));
+  assert.deepEqual([shown.os_family, shown.old], [null, ""]);
+});
+
 type Published = {
   readonly properties: Readonly<Record<string, { readonly enum?: unknown; readonly items?: unknown }>>;
 };

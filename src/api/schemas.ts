@@ -17,15 +17,16 @@ const nullableObject = ["null", "object"];
 /** The documents as JSON text, ready to be sent. */
 export function createSchemas(
   capabilities: Capabilities,
-  formats: Pick<ImageSettings, "containerFormats" | "diskFormats">,
+  settings: Pick<ImageSettings, "containerFormats" | "diskFormats" | "propertySchemas">,
 ): Readonly<Record<SchemaName, string>> {
+  const required = settings.propertySchemas?.required ?? [];
   const image: Schema = {
     name: "image",
     properties: {
-      ...baseProperties(capabilities, formats),
-      ...knownProperties,
-      ...(capabilities.volumeKeys ? volumeKeyProperties : {}),
+      ...baseProperties(capabilities, settings),
+      ...(settings.propertySchemas?.documents ?? builtInProperties(capabilities)),
     },
+    ...(required.length > 0 ? { required } : {}),
     additionalProperties: { type: "string" },
     links: [
       { rel: "self", href: "{self}" },
@@ -75,6 +76,15 @@ export function createSchemas(
     task: JSON.stringify(task),
     tasks: JSON.stringify(tasks),
   };
+}
+
+/** Custom properties that clients are told of; there may be others. */
+export function isKnownProperty(name: string, { propertySchemas }: Pick<ImageSettings, "propertySchemas">): boolean {
+  return Object.hasOwn(propertySchemas?.documents ?? knownProperties, name);
+}
+
+function builtInProperties({ volumeKeys }: Capabilities): Schema {
+  return { ...knownProperties, ...(volumeKeys ? volumeKeyProperties : {}) };
 }
 
 const readOnly = (description: string, type: unknown = "string"): Schema => ({ type, description, readOnly: true });

@@ -15,6 +15,7 @@ import { refuseExposedFakeauth } from "../identity/fakeauth.ts";
 import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
+import { readPropertySchemas } from "../images/property-schemas.ts";
 import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
@@ -25,6 +26,7 @@ import { planStores } from "./wire-stores.ts";
 export function checkConfig(config: Config): void {
   const { release } = readNodeSettings(config);
   const { capabilities } = releaseOf(release);
+  readPropertySchemas(config.files, capabilities);
   const { unifiedLimits } = readImageSettings(config, capabilities);
   if (unifiedLimits) openKeystoneLimits(config, { clock: systemClock, logger: silentLogger });
   const { policy } = openOperatorRules(config, capabilities);

@@ -21,6 +21,7 @@ import { type ImportSettings, partsFolderOf, readImportSettings } from "../image
 import { readNotifier } from "../images/notifications/notifier.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
+import { readPropertySchemas } from "../images/property-schemas.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
 import { nodeOptions } from "../node/config.ts";
@@ -57,7 +58,8 @@ export async function openServices(
 ): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
   await requireLocationKey(db);
-  const settings = readImageSettings(config, capabilities);
+  const propertySchemas = readPropertySchemas(config.files, capabilities);
+  const settings = { ...readImageSettings(config, capabilities), ...(propertySchemas ? { propertySchemas } : {}) };
   const stores = await openStores(config, capabilities, stack);
   const selfUrl = config.read(cacheOptions).worker_self_reference_url || readApiSettings(config).publicEndpoint;
   const { multiStore } = settings;

@@ -35,6 +35,15 @@ const hashes: Readonly<Record<string, { readonly charsMax: number }>> = {
   os_hash_value: { charsMax: 128 },
 };
 
+const baseAttributes: ReadonlySet<string> = new Set([
+  ...Object.keys(writableAttributes),
+  ...setByService,
+  ...links,
+  ...Object.keys(hashes),
+  "locations",
+  "stores",
+]);
+
 /** What POST refuses (403). Other names, `location` at most releases, are ordinary properties there. */
 export function isRefusedOnCreate(name: string, capabilities: Capabilities): boolean {
   return refusedOnCreate.has(name) || capabilities.refusedOnCreate.includes(name) || isReserved(name, capabilities);
@@ -61,6 +70,11 @@ export function checkGivenHash(name: string, value: unknown): void {
     throw invalid(name, `it must be null or a string of at most ${charsMax} characters`);
 }
 
+/** Of whatever release: no property that an operator describes may be called so. */
+export function isBaseAttribute(name: string): boolean {
+  return baseAttributes.has(name);
+}
+
 /** Elsewhere the name of an attribute that a later release brought is that of a property. */
 export function isWritableAttribute(name: string, { hiding }: Capabilities): name is WritableAttribute {
   return Object.hasOwn(writableAttributes, name) && (hiding || name !== "os_hidden");
@@ -83,7 +97,7 @@ export const volumeKeyPolicy = {
 
 export type AttributeRules = {
   readonly capabilities: Capabilities;
-  readonly settings: Pick<ImageSettings, "containerFormats" | "diskFormats">;
+  readonly settings: Pick<ImageSettings, "containerFormats" | "diskFormats" | "propertySchemas">;
 };
 
 type Parsers = {
@@ -131,20 +145,42 @@ export function parseTag(value: unknown): string {
   return parseText("tags", value);
 }
 
-/** A custom property's value; null only where the reference's schema has it. Throws images.invalid. */
-export function parseProperty(name: string, value: unknown, { volumeKeys }: Capabilities): string | null {
+/** A custom property's value as it is kept; null only where a schema has it. Throws images.invalid. */
+export function parseProperty(name: string, value: unknown, rules: AttributeRules): string | null {
   if (name.length > textLengthMax) throw invalid(name, `a property's name has at most ${textLengthMax} characters`);
   requireStorable(name, name);
+  const text = propertyText(name, value, rules);
+  if (text === null) return null;
+  requireStorable(name, text);
+  if (Buffer.byteLength(text) > propertyBytesMax) throw invalid(name, `it has at most ${propertyBytesMax} bytes`);
+  return text;
+}
+
+/** By the operator's schemas where there are any, else by the reference's own. */
+function propertyText(name: string, value: unknown, { capabilities, settings }: AttributeRules): string | null {
+  const { propertySchemas } = settings;
+  const problem = propertySchemas ? propertySchemas.problem(name, value) : knownProblem(name, value, capabilities);
+  if (typeof problem === "string") throw invalid(name, problem);
+  if (problem === undefined && typeof value !== "string") throw invalid(name, "it must be a string");
+  return keptText(name, value);
+}
+
+/** null: there is none; undefined: no schema knows the property. */
+function knownProblem(name: string, value: unknown, { volumeKeys }: Capabilities): string | null | undefined {
   if (imageIdProperties.has(name)) {
-    if (value === null || (typeof value === "string" && uuid.test(value))) return value;
-    throw invalid(name, "it must be the UUID of an image, or null");
+    const fits = value === null || (typeof value === "string" && uuid.test(value));
+    return fits ? null : "it must be the UUID of an image, or null";
   }
-  if (typeof value !== "string") throw invalid(name, "it must be a string");
-  if (volumeKeys && name === volumeKeyPolicy.property && !volumeKeyPolicy.values.some((known) => known === value))
-    throw invalid(name, `it must be one of ${volumeKeyPolicy.values.join(", ")}`);
-  requireStorable(name, value);
-  if (Buffer.byteLength(value) > propertyBytesMax) throw invalid(name, `it has at most ${propertyBytesMax} bytes`);
-  return value;
+  if (!volumeKeys || name !== volumeKeyPolicy.property) return undefined;
+  const fits = volumeKeyPolicy.values.some((known) => known === value);
+  return fits ? null : `it must be one of ${volumeKeyPolicy.values.join(", ")}`;
+}
+
+/** Properties are kept as text: a number or a truth value that a schema allows is shown as such from then on. */
+function keptText(name: string, value: unknown): string | null {
+  if (value === null || typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw invalid(name, "lists and objects cannot be kept");
 }
 
 /** Visibilities whose use the operator's policy decides. */

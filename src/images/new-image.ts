@@ -22,6 +22,11 @@ type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy" | "p
 /** Throws images.invalid, images.forbidden, images.over_limit. */
 export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules: Rules): ImageDraft {
   const { capabilities } = rules;
+  const missing = rules.settings.propertySchemas?.required.find((name) => !Object.hasOwn(attributes, name));
+  if (missing !== undefined)
+    throw new ServiceError("images.invalid", `Attribute ${missing}: every new image needs it.`, {
+      facts: { attribute: missing },
+    });
   const properties: [string, string | null][] = [];
   for (const [name, value] of Object.entries(attributes)) {
     if (isRefusedOnCreate(name, capabilities))
@@ -30,7 +35,7 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     else if (!isWritableAttribute(name, capabilities)) {
       if (rules.protections && !rules.protections.allows("create", name, caller))
         throw propertyProtected("create", name);
-      properties.push([name, parseProperty(name, value, capabilities)]);
+      properties.push([name, parseProperty(name, value, rules)]);
     }
   }
   const draft: ImageDraft = {

@@ -57,7 +57,7 @@ function checkOperation(operation: PatchOperation, rules: CheckRules): Change {
   if (op !== "remove" && value === undefined)
     throw new ServiceError("images.bad_patch", `Operation ${op} of /${name.slice(0, 80)} needs a value.`);
   if (!isWritableAttribute(name, capabilities))
-    return { of: "property", op, name, value: op === "remove" ? null : parseProperty(name, value, capabilities) };
+    return { of: "property", op, name, value: op === "remove" ? null : parseProperty(name, value, rules) };
   if (op === "remove") throw forbidden(`Attribute ${name} cannot be removed.`);
   parseAttribute(name, value, rules);
   return { of: "attribute", op, name, value };

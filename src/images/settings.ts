@@ -7,6 +7,7 @@ import type { Capabilities } from "../releases/capabilities.ts";
 import { readEnabledStores } from "../stores/config.ts";
 import { imageDefaultOptions, imageFormatOptions, unsupportedImageOptions } from "./config.ts";
 import { type HashAlgorithm, hashAlgorithms } from "./hash-algorithms.ts";
+import type { PropertySchemas } from "./property-schemas.ts";
 import { resumableOptions } from "./resumable/config.ts";
 
 /** Limits below zero mean no limit. */
@@ -41,6 +42,8 @@ export type ImageSettings = {
   readonly vmdkTypesAllowed: readonly string[];
   /** Uploads can be continued, for so long after their last sign of life; null: they cannot. */
   readonly resumableSeconds: number | null;
+  /** What the operator says of custom properties; absent: what the reference ships. */
+  readonly propertySchemas?: PropertySchemas;
   /** Checks of partitioned disks that do no more than warn. */
   readonly gptChecksNonfatal: readonly string[];
 };

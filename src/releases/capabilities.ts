@@ -61,6 +61,8 @@ export type Capabilities = {
   readonly locationValidation: boolean;
   /** An image may carry the key of an encrypted volume, under properties that the schema knows. */
   readonly volumeKeys: boolean;
+  /** The operator's schema of properties may say which ones every new image needs. */
+  readonly requiredProperties: boolean;
   /** Tasks know their image, request and user (tasks.image_id, request_id, user_id). */
   readonly tasksOfImages: boolean;
   /** The key under which a location's metadata names its store, where there are several stores; null: there never are. */
@@ -125,6 +127,7 @@ export const firstCapabilities: Capabilities = {
   unshownProperties: [],
   locationValidation: false,
   volumeKeys: false,
+  requiredProperties: false,
   tasksOfImages: false,
   locationStoreKey: null,
   stores: firstStores,

@@ -104,7 +104,7 @@ const entries: Readonly<Record<ReleaseId, Entry>> = {
   "2024.2": { apiVersions: withStoresAndCache(17), changes: laterHashCapabilities },
   "2025.1": { changes: { contentInspection: "refuses" } },
   "2025.2": { changes: { imageSizeHeader: true } },
-  "2026.1": { changes: { policy: gazpachoPolicy } },
+  "2026.1": { changes: { policy: gazpachoPolicy, requiredProperties: true } },
 };
 
 export const releases: readonly Release[] = build();

@@ -133,7 +133,11 @@ test("glance-download: a region that may not be imported from, formats unknown h
   for (const { api, asked = method, reason } of [
     { api: await here(regionAt(west), "2026.1", ["elsewhere.example"]), reason: /may not be imported|not allowed/ },
     { api: await here(null), reason: /no public endpoint/ },
-    { api: await here(regionAt(west), "zed"), asked: { ...method, glance_image_id: strange }, reason: /disk_format there/ },
+    {
+      api: await here(regionAt(west), "zed"),
+      asked: { ...method, glance_image_id: strange },
+      reason: /disk_format there/,
+    },
     { api: await here(away), reason: /Keystone does not answer/ },
   ]) {
     await using closing = api;

@@ -32,7 +32,9 @@ export function readPropertySchemas(
   if (taken !== undefined) throw invalid(file, `${taken} is an attribute of images and no property`);
   // Formats are told, not checked, as in the reference; patterns are often written with more backslashes than Unicode's strictness allows.
   const ajv = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false });
-  const checks = new Map(Object.entries(properties).map(([name, schema]) => [name, compiled(ajv, schema, { file, name })]));
+  const checks = new Map(
+    Object.entries(properties).map(([name, schema]) => [name, compiled(ajv, schema, { file, name })]),
+  );
   return {
     documents: Object.fromEntries(
       Object.entries(properties).map(([name, schema]) => [name, { ...schema, is_base: false }]),

@@ -38,14 +38,18 @@ function accessTo(changes: Partial<SwiftReference> = {}, endpoint: string | null
 
 async function openStore(
   changes: Partial<SwiftReference> = {},
-  { createContainer = true, endpoint = null }: { createContainer?: boolean; endpoint?: string | null } = {},
+  {
+    createContainer = true,
+    endpoint = null,
+    idCharacters = 0,
+  }: { createContainer?: boolean; endpoint?: string | null; idCharacters?: number } = {},
 ) {
   const container = `images-${randomUUID()}`;
   const client = new SwiftClient(accessTo());
   if (createContainer) await client.ask({ method: "PUT", container, body: [] });
   const store = openSwiftStore({
     accesses: [accessTo(changes, endpoint)],
-    container,
+    containers: { name: container, idCharacters },
     createContainer,
     segmentBytes: 1_048_576,
     largeObjectMb: 5_120,
@@ -84,6 +88,26 @@ test("swift store: an image in segments is one object for every other client, an
   const reply = await client.call({ method: "GET", container, object: id });
   assert((await buffer(reply.body)).equals(data));
   await store.remove(url);
+  assert.deepEqual(await names(), []);
+  await close();
+});
+
+test("swift store: images are spread over containers by their ids; one stored before in the only container is read and removed", async () => {
+  const { store, client, container, names, close } = await openStore({}, { idCharacters: 2 });
+  const id = randomUUID();
+  const { url } = await store.put(id, Readable.from([Buffer.from("spread")]), { signal });
+  const own = `${container}_${id.slice(0, 2)}`;
+  assert.equal(url, `swift+config://ref1/${own}/${id}`);
+  assert.deepEqual(await names(), []);
+  assert.equal((await buffer(await store.open(url, { signal }))).toString(), "spread");
+  assert.equal(await store.size(url), 6);
+  await store.remove(url);
+  assert.equal((await client.ask({ method: "GET", container: own })).text, "");
+  await client.ask({ method: "PUT", container, object: id, body: [Buffer.from("before")] });
+  const before = `swift+config://ref1/${container}/${id}`;
+  assert(store.owns(before));
+  assert.equal((await buffer(await store.open(before, { signal }))).toString(), "before");
+  await store.remove(before);
   assert.deepEqual(await names(), []);
   await close();
 });

@@ -84,10 +84,7 @@ export async function findRemoteImage(
   };
 }
 
-async function readJson(
-  region: string,
-  ask: () => Promise<WebDownload>,
-): Promise<Readonly<Record<string, unknown>>> {
+async function readJson(region: string, ask: () => Promise<WebDownload>): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

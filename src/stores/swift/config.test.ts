@@ -73,11 +73,21 @@ test("swift config: accounts of a file are all read from, and the default one is
   }
 });
 
+test("swift config: images are spread over containers where a seed is set, and found in each", async () => {
+  const store = await configure(`${account}swift_store_multiple_containers_seed = 3\n`).open();
+  const url = store.locationFor("3A1f0b2c-4d5e-4f60-8a7b-9c0d1e2f3a4b");
+  assert.match(url, /\/glance_3a1\/3A1f0b2c/);
+  assert(store.owns(url) && store.owns(url.replace("glance_3a1", "glance")));
+  await store.close();
+});
+
 test("swift config: what is missing or not supported is refused by name", () => {
   refused("swift_store_user", account.replace(/swift_store_user.*\n/, ""));
   refused("swift_store_auth_version", account.replace("version = 1", "version = 2"));
   refused("swift_store_multi_tenant", `${account}swift_store_multi_tenant = true\n`);
-  refused("swift_store_multiple_containers_seed", `${account}swift_store_multiple_containers_seed = 3\n`);
+  refused("swift_store_multiple_containers_seed", `${account}swift_store_multiple_containers_seed = 33\n`);
+  const long = `swift_store_container = ${"c".repeat(230)}\n`;
+  refused("swift_store_container", `${account}${long}swift_store_multiple_containers_seed = 32\n`);
   refused("swift_store_container", `${account}swift_store_container = a/b\n`);
   refused("swift_store_endpoint", `${account}swift_store_endpoint = swift.example\n`);
 });

@@ -4,11 +4,14 @@ import { type GroupValues, type OptionGroup, type OptionSpec, optionGroup } from
 import { invalid } from "../config.ts";
 import type { StoreDriver } from "../driver.ts";
 import { readCa } from "../http/config.ts";
+import { containerOf } from "./containers.ts";
 import type { SwiftReference } from "./swift-auth.ts";
 import type { SwiftAccess } from "./swift-client.ts";
 import { openSwiftStore } from "./swift-store.ts";
 
 const megabyte = 1_048_576;
+/** Keys are ids of images. */
+const longestKey = "00000000-0000-4000-8000-000000000000";
 
 export const swiftStoreOptions = {
   default_swift_reference: {
@@ -43,7 +46,11 @@ export const swiftStoreOptions = {
     secret: true,
     help: "Without swift_store_config_file: the user's key or password.",
   },
-  swift_store_container: { type: "string", default: "glance", help: "The container that image data goes to." },
+  swift_store_container: {
+    type: "string",
+    default: "glance",
+    help: "The container that image data goes to; with swift_store_multiple_containers_seed the beginning of the containers' names.",
+  },
   swift_store_create_container_on_put: {
     type: "boolean",
     default: false,
@@ -99,7 +106,7 @@ export const swiftStoreOptions = {
     default: 0,
     min: 0,
     max: 32,
-    help: "Not supported yet: refused unless 0. All images go to one container.",
+    help: "So many characters of an image's id, dashes not counted, are appended to swift_store_container with an underscore: images are spread over as many containers as there are such beginnings (16 for 1, 256 for 2). They have to exist, or swift_store_create_container_on_put has to be true. 0: one container. It can be changed: what is stored is found where it is.",
   },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
@@ -114,14 +121,9 @@ export const swiftDriver: StoreDriver = {
     const refuse = (option: string, value: string, what: string) => invalid(section, option, value, what);
     if (options.swift_store_multi_tenant)
       throw refuse("swift_store_multi_tenant", "true", "only the account of the service is supported.");
-    if (options.swift_store_multiple_containers_seed !== 0)
-      throw refuse(
-        "swift_store_multiple_containers_seed",
-        String(options.swift_store_multiple_containers_seed),
-        "only 0 is supported yet.",
-      );
     const container = options.swift_store_container;
-    if (!/^[^/?#\s]{1,255}$/.test(container))
+    const idCharacters = options.swift_store_multiple_containers_seed;
+    if (!/^[^/?#\s]{1,255}$/.test(containerOf({ name: container, idCharacters }, longestKey)))
       throw refuse("swift_store_container", container, "that is no name of a container.");
     const { swift_store_endpoint: endpoint, swift_store_cacert: file } = options;
     if (endpoint !== null && !isWebUrl(endpoint))
@@ -141,7 +143,7 @@ export const swiftDriver: StoreDriver = {
       open: async () =>
         openSwiftStore({
           accesses: [first, ...others],
-          container,
+          containers: { name: container, idCharacters },
           createContainer: options.swift_store_create_container_on_put,
           segmentBytes: options.swift_store_large_object_chunk_size * megabyte,
           largeObjectMb: options.swift_store_large_object_size,

@@ -1,4 +1,4 @@
-// Images in one container of a Swift account. Data goes into segments beside the object, as it comes; the object itself is a manifest that names
+// Images in a container of a Swift account, or several. Data goes into segments beside the object, as it comes; the object itself is a manifest that names
 // them with their hashes, which Swift checks, and appears only when all of them are there.
 import { randomBytes } from "node:crypto";
 import { addAbortSignal, type Readable } from "node:stream";
@@ -8,6 +8,7 @@ import type { ByteRange, PutOptions, Store, StoredBlob } from "../store.ts";
 import { discard, lengthOf } from "../wire/http-client.ts";
 import { OneAtATime } from "../wire/one-at-a-time.ts";
 import { type Opened, resumedStream } from "../wire/resumed-stream.ts";
+import { type Containers, containerOf, isContainerOf } from "./containers.ts";
 import { type Attempt, markerName, piecesOf, removeObjects, type Segment, sendSegments } from "./segments.ts";
 import { failureOf, type SwiftAccess, SwiftClient } from "./swift-client.ts";
 import { parseSwiftLocation, type SwiftLocation, swiftUrl } from "./swift-location.ts";
@@ -15,7 +16,7 @@ import { parseSwiftLocation, type SwiftLocation, swiftUrl } from "./swift-locati
 export type SwiftStoreOptions = {
   /** The first is where data goes; locations of the others are read and removed. */
   readonly accesses: readonly [SwiftAccess, ...SwiftAccess[]];
-  readonly container: string;
+  readonly containers: Containers;
   readonly createContainer: boolean;
   readonly segmentBytes: number;
   /** What admins are shown: the option as it stands. */
@@ -44,7 +45,7 @@ class SwiftStore implements Store {
       schemes: ["swift", "swift+http", "swift+https", "swift+config"],
       writable: true,
       shown: {
-        container: options.container,
+        container: options.containers.name,
         large_object_size: options.largeObjectMb,
         large_object_chunk_size: options.segmentBytes / 1_048_576,
       },
@@ -52,16 +53,18 @@ class SwiftStore implements Store {
   }
 
   owns(url: string): boolean {
-    return this.#parse(url)?.container === this.#options.container;
+    const location = this.#parse(url);
+    return location !== undefined && isContainerOf(this.#options.containers, location.container, location.key);
   }
 
   locationFor(key: string): string {
-    const { accesses, container } = this.#options;
-    return swiftUrl({ reference: accesses[0].reference, container, key });
+    const { accesses, containers } = this.#options;
+    return swiftUrl({ reference: accesses[0].reference, container: containerOf(containers, key), key });
   }
 
   async put(key: string, source: Readable, { signal, expectedBytes }: PutOptions): Promise<StoredBlob> {
-    const { container, accesses, segmentBytes } = this.#options;
+    const { containers, accesses, segmentBytes } = this.#options;
+    const container = containerOf(containers, key);
     const client = this.#clientOf(accesses[0].reference.name);
     const target = { container, key, attempt: randomBytes(8).toString("hex"), signal };
     let begun = false;

@@ -24,6 +24,7 @@ import type { ProjectLimits } from "../images/project-limits.ts";
 import { readPropertySchemas } from "../images/property-schemas.ts";
 import { createImageServices, type ImageServices } from "../images/services.ts";
 import { type ImageSettings, readImageSettings } from "../images/settings.ts";
+import type { KeyManager } from "../images/volume-keys.ts";
 import { nodeOptions } from "../node/config.ts";
 import type { Release } from "../releases/catalogue.ts";
 import { listBlobs, openFileStore } from "../stores/file/file-store.ts";
@@ -42,6 +43,8 @@ export type ServiceContext = {
   readonly rules: OperatorRules;
   /** Image services of other regions; absent: none is known. */
   readonly regions?: Regions;
+  /** Absent: there is no key manager. */
+  readonly keys?: KeyManager;
   /** Gets what has to be closed. */
   readonly stack: StopStack;
   /** Absent: nothing is cached. */
@@ -54,7 +57,7 @@ const stagingReadBytes = 262_144;
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
-  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false, regions }: ServiceContext,
+  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false, regions, keys }: ServiceContext,
 ): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
   await requireLocationKey(db);
@@ -75,6 +78,7 @@ export async function openServices(
     imports: createImportRepository(db, capabilities, importing),
     staging: await openStaging(importing, stack),
     ...(regions ? { regions } : {}),
+    ...(keys ? { keys } : {}),
     ...(importing.stagingFolder === null ? {} : { scratch: openScratch(importing.stagingFolder) }),
     parts: new PartFiles(partsFolderOf(config, { multiStore })),
     stagedKeys: async () => (importing.stagingFolder === null ? [] : listBlobs(importing.stagingFolder)),

@@ -38,7 +38,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const pipeline = readPipeline(config);
     for (const warning of pipeline.warnings) logger.warn(warning);
     const { policy } = rules;
-    const { identity, close, regions } = openIdentity(config, {
+    const { identity, close, regions, keys } = openIdentity(config, {
       ...pipeline,
       policy,
       traits: release.capabilities.policy,
@@ -50,7 +50,7 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
     const cache = cacheSettings && (await openCache(cacheSettings, async () => db, logger));
     if (cache) stack.defer(() => cache.close());
     const caching = cache ? { cache, cachesDownloads: pipeline.cache !== null } : {};
-    const elsewhere = regions ? { regions } : {};
+    const elsewhere = { ...(regions ? { regions } : {}), ...(keys ? { keys } : {}) };
     const parts = { db, release, nodeName, logger, transfers, rules, stack, ...caching, ...elsewhere };
     const { services, settings, stores } = await openServices(config, parts);
     const images = createImageRepository(db, release.capabilities);

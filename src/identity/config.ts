@@ -1,6 +1,7 @@
 // Options of glance-api.conf that decide who callers are, beside the pipeline's.
 import { optionGroup } from "../core/options.ts";
 import { keystoneOptions } from "./keystone/config.ts";
+import { barbicanOptions, keyManagerOptions } from "./keystone/key-manager.ts";
 import { limitOptions } from "./keystone/limits.ts";
 import { policyOptionGroups } from "./policy/config.ts";
 
@@ -35,5 +36,7 @@ export const identityOptionGroups = [
   callerOptions,
   keystoneOptions,
   limitOptions,
+  keyManagerOptions,
+  barbicanOptions,
   ...policyOptionGroups,
 ] as const;

@@ -27,6 +27,8 @@ export type OpenIdentity = {
   readonly identity: Identity;
   /** Absent: callers come with no catalog. */
   readonly regions?: Pick<Keystone, "imageEndpoint">;
+  /** Absent: there is no key manager. */
+  readonly keys?: NonNullable<Keystone["keys"]>;
   close(): Promise<void>;
 };
 
@@ -34,12 +36,13 @@ export type OpenIdentity = {
 export function openIdentity(config: Pick<Config, "read">, context: IdentityContext): OpenIdentity {
   const { policy, traits } = context;
   if (traits.secureRbacOption) refuseHalfSecureRbac(config, traits);
-  const { source, close, regions } = sourceOf(config, context);
+  const { source, close, regions, keys } = sourceOf(config, context);
   const adminRole = traits.adminRoleOption ? config.read(callerOptions).admin_role.trim().toLowerCase() : null;
   return {
     identity: createIdentity({ source, policy, adminRole: adminRole || null }),
     close,
     ...(regions ? { regions } : {}),
+    ...(keys ? { keys } : {}),
   };
 }
 
@@ -70,7 +73,12 @@ function sourceOf(
       return { source: headerIdentity({ allowAnonymous }), close };
     case "keystone": {
       const keystone = openKeystone(config, { authtoken, clock: systemClock, logger });
-      return { source: keystone.identity({ allowAnonymous }), regions: keystone, close: () => keystone.close() };
+      return {
+        source: keystone.identity({ allowAnonymous }),
+        regions: keystone,
+        ...(keystone.keys ? { keys: keystone.keys } : {}),
+        close: () => keystone.close(),
+      };
     }
   }
 }

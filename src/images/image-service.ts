@@ -31,6 +31,7 @@ import { withReadableProperties } from "./protected-properties.ts";
 import { giveUpHalf } from "./resumable/give-up.ts";
 import type { ImageService, ImageServicesDeps } from "./services.ts";
 import { type ImageStatus, mayBecome } from "./status.ts";
+import { removeVolumeKey } from "./volume-keys.ts";
 
 export function createImageService(deps: ImageServicesDeps): ImageService {
   const { images, policy, protections, settings, capabilities } = deps;
@@ -125,7 +126,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       }
     },
 
-    async remove(caller, imageId, { staged } = {}) {
+    async remove(caller, imageId, { staged, token } = {}) {
       const image = await foundImage(deps, caller, imageId);
       requireMutable(deps, "delete_image", caller, image, `delete image ${image.id}`);
       if (!mayBecome(image.status, "deleted"))
@@ -151,6 +152,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       if (image.status === "uploading") await dropStaged(deps, image.id);
       // Where this fails, it is done once the lease of the upload has expired.
       if (image.status === "saving") await giveUpHalf(deps, image.id).catch(() => undefined);
+      await removeVolumeKey(deps, image, token);
     },
 
     async deactivate(caller, imageId) {

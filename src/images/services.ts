@@ -37,6 +37,7 @@ import type { ImageSettings } from "./settings.ts";
 import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
 import { createTaskService, type TaskService } from "./tasks/task-service.ts";
+import type { KeyManager } from "./volume-keys.ts";
 import { createUploadReaper } from "./upload-reaper.ts";
 
 /** Attributes under their API names, as parsed from JSON: base attributes and custom properties side by side. */
@@ -96,9 +97,13 @@ export interface ImageService {
   /** The row first, then the data: a process that dies between leaves a lease by which the reaper removes the data. */
   /**
    * Where another node has staged data of the image, it should be asked first: throws images.not_staged_here, whose fact `stageHost` is its URL,
-   * unless `staged` is `left`.
+   * unless `staged` is `left`. `token`: the caller's own, by which the key of an encrypted volume is removed where the image says so.
    */
-  remove(caller: Caller, imageId: string, options?: { readonly staged?: "left" }): Promise<void>;
+  remove(
+    caller: Caller,
+    imageId: string,
+    options?: { readonly staged?: "left"; readonly token?: string | undefined },
+  ): Promise<void>;
   /** active -> deactivated; repeating is harmless. Throws images.forbidden in any other status. */
   deactivate(caller: Caller, imageId: string): Promise<void>;
   reactivate(caller: Caller, imageId: string): Promise<void>;
@@ -200,6 +205,8 @@ export type ImageServicesDeps = {
   readonly staging: Store | null;
   /** Image services of other regions; absent: none is known. */
   readonly regions?: Regions;
+  /** Absent: there is no key manager. */
+  readonly keys?: KeyManager;
   /** Files beside it, for programs that need files; absent: the staged data is no file. */
   readonly scratch?: ScratchFiles;
   /** Where the data of uploads that can be continued waits until it is complete. */

@@ -57,7 +57,7 @@ async function update(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
 async function remove(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
   const imageId = request.param("imageId");
   try {
-    await services.images.remove(request.caller, imageId);
+    await services.images.remove(request.caller, imageId, { token: request.header("x-auth-token") });
     return noContent;
   } catch (error) {
     const host = stageHostOf(error);
@@ -73,7 +73,8 @@ async function removeElsewhere(request: ApiRequest, services: RouteDeps["service
     return await askOtherNode(request, host, { method: "DELETE", path: `/v2/images/${imageId}` });
   } catch (error) {
     if (!isServiceError(error, "api.other_node_failed")) throw error;
-    await services.images.remove(request.caller, imageId, { staged: "left" });
+    const token = request.header("x-auth-token");
+    await services.images.remove(request.caller, imageId, { staged: "left", token });
     return noContent;
   }
 }

@@ -7,7 +7,7 @@ import { errorText, ServiceError } from "../../core/errors.ts";
 import type { Credentials } from "./credentials.ts";
 
 export type KeystoneCall = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: object;
@@ -16,6 +16,8 @@ export type KeystoneCall = {
 type ClientSettings = Pick<Credentials, "section" | "authUrl" | "tls"> & {
   readonly answerMsMax: number;
   readonly retriesMax: number;
+  /** Who is asked, for messages; absent: Keystone. */
+  readonly asked?: string;
 };
 
 export type KeystoneAnswer = {
@@ -39,11 +41,13 @@ export class KeystoneClient {
   readonly #agent: Promise<Agent>;
   readonly #answerMsMax: number;
   readonly #retriesMax: number;
+  readonly #asked: string | undefined;
 
   /** Throws config.invalid where a file of certificates cannot be read. */
   constructor(settings: ClientSettings) {
     this.#answerMsMax = settings.answerMsMax;
     this.#retriesMax = settings.retriesMax;
+    this.#asked = settings.asked;
     const connect = { timeout: settings.answerMsMax, ...tlsOptions(settings) };
     this.#agent = this.#undici.then(({ Agent }) => new Agent({ connections: connectionsMax, pipelining: 1, connect }));
   }
@@ -56,11 +60,11 @@ export class KeystoneClient {
       try {
         const answer = await this.#once(call, signal);
         if (!passing.has(answer.status)) return answer;
-        if (last) throw unavailable(call, `it answered ${answer.status}`);
+        if (last) throw this.#unavailable(call, `it answered ${answer.status}`);
       } catch (error) {
-        if (signal.aborted) throw unavailable(call, `it did not answer within ${this.#answerMsMax} ms`, error);
+        if (signal.aborted) throw this.#unavailable(call, `it did not answer within ${this.#answerMsMax} ms`, error);
         if (last || error instanceof ServiceError)
-          throw error instanceof ServiceError ? error : unavailable(call, causeText(error), error);
+          throw error instanceof ServiceError ? error : this.#unavailable(call, causeText(error), error);
       }
       await pause(pauseMsMin * 2 ** attempt * (0.5 + Math.random()), signal);
     }
@@ -68,6 +72,10 @@ export class KeystoneClient {
 
   async close(): Promise<void> {
     await (await this.#agent).destroy();
+  }
+
+  #unavailable(call: KeystoneCall, why: string, cause?: unknown): ServiceError {
+    return unavailable(call, why, cause, this.#asked);
   }
 
   async #once(call: KeystoneCall, signal: AbortSignal): Promise<KeystoneAnswer> {
@@ -91,7 +99,7 @@ export class KeystoneClient {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       // Leaving the loop ends the connection.
-      if (bytes > answerBytesMax) throw unavailable(call, `its answer was longer than ${answerBytesMax} bytes`);
+      if (bytes > answerBytesMax) throw this.#unavailable(call, `its answer was longer than ${answerBytesMax} bytes`);
       chunks.push(chunk);
     }
     return {
@@ -106,8 +114,13 @@ export class KeystoneClient {
 }
 
 /** For the log; what the client is told stands in api/problem.ts. */
-export function unavailable(call: Pick<KeystoneCall, "method" | "url">, why: string, cause?: unknown): ServiceError {
-  return new ServiceError("identity.unavailable", `Keystone could not be asked (${call.method} ${call.url}): ${why}.`, {
+export function unavailable(
+  call: Pick<KeystoneCall, "method" | "url">,
+  why: string,
+  cause?: unknown,
+  asked = "Keystone",
+): ServiceError {
+  return new ServiceError("identity.unavailable", `${asked} could not be asked (${call.method} ${call.url}): ${why}.`, {
     facts: { method: call.method, url: call.url },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -4,15 +4,20 @@ import type { Config } from "../../core/config.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Identity } from "../identity.ts";
 import { readKeystoneSettings } from "./config.ts";
-import { type EndpointQuestion, imageEndpoint } from "./image-endpoint.ts";
+import { catalogEndpoint, type EndpointQuestion } from "./catalog-endpoint.ts";
+import { type KeyManager, openKeyManager } from "./key-manager.ts";
 import { KeystoneClient } from "./keystone-client.ts";
 import { KeystoneIdentity } from "./keystone-identity.ts";
 import { ServiceSession } from "./service-session.ts";
 import { TokenValidator } from "./token-validator.ts";
 
+export type ImageEndpointQuestion = Omit<EndpointQuestion, "serviceType"> & { readonly region: string };
+
 export type Keystone = {
-  /** See imageEndpoint. */
-  imageEndpoint(question: EndpointQuestion): Promise<string | null>;
+  /** See catalogEndpoint. */
+  imageEndpoint(question: ImageEndpointQuestion): Promise<string | null>;
+  /** Absent: the operator's key manager is none that we know. */
+  readonly keys?: Pick<KeyManager, "removeSecret">;
   identity(options: { readonly allowAnonymous: boolean }): Identity;
   close(): Promise<void>;
 };
@@ -27,9 +32,14 @@ export function openKeystone(
   const client = new KeystoneClient(settings);
   const session = new ServiceSession({ settings, client, clock, logger });
   const tokens = new TokenValidator({ session, clock, cacheMs: settings.cacheMs });
+  const keys = openKeyManager(config, { session, logger });
   return {
     identity: ({ allowAnonymous }) => new KeystoneIdentity({ settings, tokens, allowAnonymous, logger }),
-    imageEndpoint: (question) => imageEndpoint(session, question),
-    close: () => client.close(),
+    imageEndpoint: (question) => catalogEndpoint(session, { ...question, serviceType: "image" }),
+    ...(keys ? { keys } : {}),
+    async close() {
+      await keys?.close();
+      await client.close();
+    },
   };
 }

@@ -25,6 +25,7 @@ import type { ProjectLimits } from "../project-limits.ts";
 import type { UploadParts } from "../resumable/upload-parts.ts";
 import { createImageServices, type ImageAttributes, type ImageServices, type PatchOperation } from "../services.ts";
 import type { ImageSettings } from "../settings.ts";
+import type { KeyManager } from "../volume-keys.ts";
 import { memoryImports } from "./memory-imports.ts";
 import { MemoryDatabase, memoryImages, memoryMembers, memoryUploads } from "./memory-repositories.ts";
 import { memoryTasks } from "./memory-tasks.ts";
@@ -194,6 +195,7 @@ export type NodeOptions = {
   readonly parts?: UploadParts;
   readonly notify?: Notify;
   readonly regions?: Regions;
+  readonly keys?: KeyManager;
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
@@ -237,6 +239,7 @@ export class Fixture {
       imports: life.wrap(memoryImports(this.database)),
       staging: options.staging === undefined ? this.staging : options.staging,
       ...(options.regions ? { regions: options.regions } : {}),
+      ...(options.keys ? { keys: options.keys } : {}),
       ...(options.scratch ? { scratch: options.scratch } : {}),
       parts: options.parts ?? this.parts,
       ...(options.notify ? { notify: options.notify } : {}),

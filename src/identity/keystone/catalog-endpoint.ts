@@ -1,4 +1,4 @@
-// Where images of another region are: what the catalog says that comes with a caller's own token.
+// Where another service is, such as the image service of another region: what the catalog says that comes with a caller's own token.
 import { ServiceError } from "../../core/errors.ts";
 import { unavailable } from "./keystone-client.ts";
 import type { ServiceSession } from "./service-session.ts";
@@ -6,8 +6,10 @@ import type { ServiceSession } from "./service-session.ts";
 export type EndpointQuestion = {
   /** The caller's. */
   readonly token: string;
-  /** Whatever its case. */
-  readonly region: string;
+  /** As catalogs name it, such as `image`. */
+  readonly serviceType: string;
+  /** Whatever its case; null: the first of any. */
+  readonly region: string | null;
   /** `public`, `internal` or `admin`. */
   readonly serviceInterface: string;
 };
@@ -23,12 +25,12 @@ type Service = { readonly type?: unknown; readonly endpoints?: unknown };
 const path = "/auth/catalog";
 
 /**
- * The URL of the image service, without a slash at its end; null where the caller's catalog has none there.
+ * The URL of the service, without a slash at its end; null where the caller's catalog has none there.
  * Throws identity.unauthenticated where Keystone refuses the token, identity.unavailable.
  */
-export async function imageEndpoint(
+export async function catalogEndpoint(
   session: ServiceSession,
-  { token, region, serviceInterface }: EndpointQuestion,
+  { token, serviceType, region, serviceInterface }: EndpointQuestion,
 ): Promise<string | null> {
   const { status, body } = await session.callAs(token, path);
   if (status === 401 || status === 404)
@@ -37,7 +39,7 @@ export async function imageEndpoint(
   if (status !== 200 || !Array.isArray(catalog))
     throw unavailable({ method: "GET", url: path }, `its answer (${status}) is no catalog`);
   const endpoints = (catalog as readonly Service[])
-    .filter(({ type }) => type === "image")
+    .filter(({ type }) => type === serviceType)
     .flatMap((service) => (Array.isArray(service.endpoints) ? (service.endpoints as readonly Endpoint[]) : []));
   const found = endpoints.find(
     (one) => one.interface === serviceInterface && [one.region_id, one.region].some((name) => isRegion(name, region)),
@@ -45,6 +47,7 @@ export async function imageEndpoint(
   return typeof found?.url === "string" ? found.url.replace(/\/+$/, "") : null;
 }
 
-function isRegion(name: unknown, region: string): boolean {
+function isRegion(name: unknown, region: string | null): boolean {
+  if (region === null) return true;
   return typeof name === "string" && name.toLowerCase() === region.toLowerCase();
 }

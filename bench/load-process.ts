@@ -4,7 +4,10 @@ import { build } from "hdr-histogram-js";
 import { Client } from "undici";
 import type { LoadOptions, LoadResult } from "./load.ts";
 
-const [{ origin, paths, headers, connections, seconds }] = (await once(process, "message")) as [LoadOptions];
+const [{ origin, paths, headers, connections, seconds, body: sent, status = 200 }] = (await once(
+  process,
+  "message",
+)) as [LoadOptions];
 const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
 let next = 0;
 let errors = 0;
@@ -19,9 +22,10 @@ async function ask(): Promise<void> {
     const path = paths[next++ % paths.length] ?? "/";
     const asked = performance.now();
     try {
-      const { statusCode, body } = await client.request({ method: "GET", path, headers });
+      const message = sent === undefined ? ({ method: "GET" } as const) : ({ method: "POST", body: sent } as const);
+      const { statusCode, body } = await client.request({ ...message, path, headers });
       for await (const _ of body);
-      if (statusCode !== 200) errors++;
+      if (statusCode !== status) errors++;
     } catch {
       errors++;
     }

@@ -7,6 +7,10 @@ export type LoadOptions = {
   readonly origin: string;
   /** Taken in turn. */
   readonly paths: readonly string[];
+  /** Sent with each request, by POST; absent: GET. */
+  readonly body?: string;
+  /** What an answer has to be; absent: 200. */
+  readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly seconds: number;
@@ -17,7 +21,7 @@ export type LoadResult = {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly requests: number;
-  /** Anything that was not a 200. */
+  /** Anything that was not of the status asked for. */
   readonly errors: number;
 };
 

@@ -1,6 +1,7 @@
 // `npm run bench -- [NAME...]`: measures what the product promises about speed, as ratios within this run, and fails where a promise
 // is not kept. Stall and rate figures depend on the machine less than one thinks, but run it on an idle one.
 import { Command } from "commander";
+import { againstReference } from "./against-reference.ts";
 import { type Bench, type Figure, keepsBound } from "./bench.ts";
 import { consoleOpen } from "./console-open.ts";
 import { expandContract } from "./expand-contract.ts";
@@ -14,6 +15,7 @@ import { transfer } from "./transfer.ts";
 import { triggerCost } from "./triggers.ts";
 
 const benches: readonly Bench[] = [
+  againstReference,
   listShow,
   pageCost,
   transfer,

@@ -67,7 +67,8 @@ export async function startSubject(options: { readonly serverArgs?: readonly str
   };
 }
 
-async function startNode(config: string, node: { address: string; folder: string }) {
+/** Of a configuration that says where it listens. Returns when it is healthy. */
+export async function startNode(config: string, node: { address: string; folder: string }) {
   const origin = `http://${node.address}`;
   const child = startDetached([...binary("glance-api"), "--config-file", config], {
     logFile: join(node.folder, "out"),
@@ -80,7 +81,7 @@ async function startNode(config: string, node: { address: string; folder: string
 }
 
 /** The first process whose parent is `pid`. */
-function childOf(pid: number): number | undefined {
+export function childOf(pid: number): number | undefined {
   const isChild = (entry: string) => {
     try {
       return new RegExp(`^PPid:\\s+${pid}$`, "m").test(readFileSync(`/proc/${entry}/status`, "utf8"));

@@ -73,7 +73,7 @@ async function startBare(folder: string): Promise<string> {
   return origin;
 }
 
-async function createImage(origin: string): Promise<string> {
+export async function createImage(origin: string): Promise<string> {
   const response = await fetch(`${origin}/v2/images`, {
     method: "POST",
     headers: { "X-Auth-Token": adminToken, "Content-Type": "application/json" },
@@ -82,8 +82,8 @@ async function createImage(origin: string): Promise<string> {
   return ((await response.json()) as { id: string }).id;
 }
 
-/** MB/s. */
-async function transferOnce(method: "PUT" | "GET", url: string, bytes: number): Promise<number> {
+/** MB/s. Throws where it was not answered as it should be. */
+export async function transferOnce(method: "PUT" | "GET", url: string, bytes: number): Promise<number> {
   const script = fileURLToPath(new URL("transfer-client-process.ts", import.meta.url));
   const child = fork(script, [method, url, String(bytes), adminToken]);
   const [[result]] = (await Promise.all([once(child, "message"), once(child, "exit")])) as [
@@ -95,6 +95,6 @@ async function transferOnce(method: "PUT" | "GET", url: string, bytes: number): 
   return bytes / 1_000 / result.ms;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

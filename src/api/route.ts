@@ -43,7 +43,7 @@ export type RouteDeps = {
 /** What decides which routes there are: the release, and some of the operator's choices. */
 export type RouteChoice = {
   readonly capabilities: Capabilities;
-  readonly images: Pick<ImageSettings, "containerFormats" | "diskFormats" | "resumableSeconds">;
+  readonly images: Pick<ImageSettings, "containerFormats" | "diskFormats" | "propertySchemas" | "resumableSeconds">;
   readonly settings: Pick<ApiSettings, "olderCacheRoutes">;
   readonly services: { readonly imports: Pick<Services["imports"], "methods"> };
 };

@@ -57,7 +57,19 @@ const stagingReadBytes = 262_144;
 /** Throws stores.unavailable, config.invalid. */
 export async function openServices(
   config: Config,
-  { db, release, nodeName, logger, transfers, rules, stack, cache, cachesDownloads = false, regions, keys }: ServiceContext,
+  {
+    db,
+    release,
+    nodeName,
+    logger,
+    transfers,
+    rules,
+    stack,
+    cache,
+    cachesDownloads = false,
+    regions,
+    keys,
+  }: ServiceContext,
 ): Promise<{ services: ImageServices; settings: ImageSettings; stores: StoreRegistry }> {
   const { capabilities } = release;
   await requireLocationKey(db);

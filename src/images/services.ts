@@ -37,8 +37,8 @@ import type { ImageSettings } from "./settings.ts";
 import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
 import { createTaskService, type TaskService } from "./tasks/task-service.ts";
-import type { KeyManager } from "./volume-keys.ts";
 import { createUploadReaper } from "./upload-reaper.ts";
+import type { KeyManager } from "./volume-keys.ts";
 
 /** Attributes under their API names, as parsed from JSON: base attributes and custom properties side by side. */
 export type ImageAttributes = Readonly<Record<string, unknown>>;

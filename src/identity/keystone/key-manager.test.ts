@@ -30,6 +30,7 @@ async function startBarbican(t: TestContext) {
 
 async function open(t: TestContext, more: string, endpoints: readonly object[] = []) {
   const keystone = await startBrokenKeystone();
+  t.after(() => keystone[Symbol.asyncDispose]());
   keystone.misbehave = (request, response) => {
     if (!request.url?.endsWith("/auth/catalog")) return false;
     response.setHeader("content-type", "application/json");
@@ -40,10 +41,7 @@ async function open(t: TestContext, more: string, endpoints: readonly object[] =
   const logger = pino({ level: "warn" }, { write: (line) => void log.push(line) });
   const text = `[keystone_authtoken]\nauth_url = ${keystone.url}\nusername = glance\npassword = s3cret\nproject_name = service\n`;
   const { keys, close } = openForTest(text + more, { logger });
-  t.after(async () => {
-    await close();
-    await keystone[Symbol.asyncDispose]();
-  });
+  t.after(close);
   return { remove: (id = secretId) => keys?.removeSecret({ token: "ann's", secretId: id }), log };
 }
 

@@ -26,6 +26,8 @@ export class LiveDesk {
   #head: LiveHead;
   #nodes: readonly NodeSample[];
   #entries: readonly JournalEvent[] = [];
+  #journalNotes: readonly string[] = [];
+  #ownNotes: readonly string[] = [];
   #samples: readonly FleetSample[] = [];
 
   constructor(options: DeskOptions) {
@@ -66,14 +68,20 @@ export class LiveDesk {
 
   /** Another rollout is looked at from now on, or the same one anew. `notes`: what is wrong with its journal. */
   open(rollout: string, entries: readonly JournalEvent[], notes: readonly string[] = []): void {
-    if (this.#head.rollout !== rollout) this.#samples = [];
+    if (this.#head.rollout !== rollout) {
+      this.#samples = [];
+      this.#ownNotes = [];
+    }
     this.#entries = [...entries];
-    this.#set({ rollout, notes });
+    this.#journalNotes = notes;
+    this.#set({ rollout });
   }
 
-  add(entries: readonly JournalEvent[]): void {
-    if (entries.length === 0) return;
-    this.#entries = [...this.#entries, ...entries];
+  /** What the journal has gained. `notes`: all that is wrong with it now. */
+  add(entries: readonly JournalEvent[], notes: readonly string[] = this.#journalNotes): void {
+    if (entries.length === 0 && notes.join() === this.#journalNotes.join()) return;
+    if (entries.length > 0) this.#entries = [...this.#entries, ...entries];
+    this.#journalNotes = notes;
     this.publish();
   }
 
@@ -101,8 +109,10 @@ export class LiveDesk {
     this.#set(told);
   }
 
+  /** What became of something that was ordered; it stands until another rollout is looked at. */
   note(text: string): void {
-    this.#set({ notes: [...this.#head.notes.filter((note) => note !== text), text] });
+    this.#ownNotes = [...this.#ownNotes.filter((note) => note !== text), text];
+    this.publish();
   }
 
   publish(): void {
@@ -122,7 +132,8 @@ export class LiveDesk {
   #state(): LiveState {
     const { rollout, holder } = this.#head;
     const state = rollout === null || this.#entries.length === 0 ? "none" : stateOf(this.#entries, holder !== null);
-    const head: LiveHead = { ...this.#head, state, atMs: this.#options.clock.nowMs() };
+    const notes = [...this.#journalNotes, ...this.#ownNotes];
+    const head: LiveHead = { ...this.#head, state, notes, atMs: this.#options.clock.nowMs() };
     this.#head = head;
     return { head, nodes: this.#nodes, entries: this.#entries, samples: this.#samples };
   }

@@ -34,14 +34,19 @@ export function hashOf(line: string): string {
 }
 
 /**
- * The first entry that is not as it was written, or null. `lines` are those of one rollout, in order. Entries without a hash are those of
- * an older version of this package: they may only stand before all others, and the first one after them vouches for the last of them.
+ * The first entry that is not as it was written, or null. `lines` are those of one rollout, in order, all of them or those that follow on
+ * `known`: so many lines, with the last of them. Entries without a hash are those of an older version of this package: they may only stand
+ * before all others, and the first one after them vouches for the last of them.
  */
-export function findBreak(rolloutId: string, lines: readonly string[]): ChainBreak | null {
-  let previous = chainStart(rolloutId);
-  let chained = false;
+export function findBreak(
+  rolloutId: string,
+  lines: readonly string[],
+  known?: { readonly lines: number; readonly last: string },
+): ChainBreak | null {
+  let previous = known ? hashOf(known.last) : chainStart(rolloutId);
+  let chained = known !== undefined && ending.test(known.last);
   for (const [index, line] of lines.entries()) {
-    const seq = index + 1;
+    const seq = (known?.lines ?? 0) + index + 1;
     const event = parseEntry(line);
     if (!event) return { seq, why: "it is no entry" };
     const own = ending.exec(line)?.[1];

@@ -1,10 +1,10 @@
 // Follows the newest rollout of a fleet from outside: what its journal has gained since the last look, from the database, or from this
-// folder's copy where the database has none of it or cannot be asked.
+// folder's copy where the database has none of it or cannot be asked. What is damaged is told and left out; nothing is lost by it.
 import { isServiceError } from "../core/errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { findBreak, parseEntry } from "./journal-chain.ts";
 import type { JournalEvent } from "./journal-event.ts";
-import { compareStamps, parseRolloutId, readJournals } from "./journal-file.ts";
+import { compareStamps, parseRolloutId, readJournalTexts } from "./journal-file.ts";
 import type { JournalStore } from "./journal-store.ts";
 
 export type TailRead = {
@@ -13,7 +13,7 @@ export type TailRead = {
   readonly entries: readonly JournalEvent[];
   /** Another rollout than before, or the same with another past. */
   readonly isNew: boolean;
-  /** What is wrong with the journal, each a sentence. */
+  /** What is wrong with the journal by now, each a sentence. */
   readonly notes: readonly string[];
 };
 
@@ -26,6 +26,7 @@ export class JournalTail {
   #rollout: string | null = null;
   #count = 0;
   #last = "";
+  #broken: string | null = null;
   #newestMs = Number.NEGATIVE_INFINITY;
 
   constructor(fleet: Pick<Fleet, "name" | "target" | "journal">, store: Pick<JournalStore, "list" | "read">) {
@@ -48,54 +49,51 @@ export class JournalTail {
       const newest = this.#newestOf((await this.#store.list()).map(({ rolloutId }) => rolloutId));
       this.#newestMs = performance.now();
       if (newest === undefined) return this.#readFiles();
-      if (newest !== this.#rollout)
-        return this.#begin(
-          newest,
-          (await this.#store.read(newest)).map(({ entry }) => entry),
-        );
+      if (newest !== this.#rollout) return this.#begin(newest, await this.#linesOf(newest));
     }
-    if (this.#rollout === null) return nothing;
+    if (this.#rollout === null) return this.#grow([]);
     // The last entry that is known comes along: another one in its place means another past.
-    const [known, ...added] = (await this.#store.read(this.#rollout, this.#count - 1)).map(({ entry }) => entry);
+    const [known, ...added] = await this.#linesOf(this.#rollout, this.#count - 1);
     if (known === undefined) return this.#readFiles();
     if (known === this.#last) return this.#grow(added);
-    return this.#begin(
-      this.#rollout,
-      (await this.#store.read(this.#rollout)).map(({ entry }) => entry),
-    );
+    return this.#begin(this.#rollout, await this.#linesOf(this.#rollout));
+  }
+
+  async #linesOf(rollout: string, after?: number): Promise<readonly string[]> {
+    return (await this.#store.read(rollout, after)).map(({ entry }) => entry);
   }
 
   async #readFiles(): Promise<TailRead> {
     const { journal, name, target } = this.#fleet;
-    const newest = (await readJournals(journal, name, target)).at(-1);
-    if (!newest || newest.lines.length === 0) return { ...nothing, rollout: this.#rollout };
+    const files = await readJournalTexts(journal, name);
+    const newest = files.findLast(({ rolloutId }) => parseRolloutId(rolloutId)?.target === target);
+    if (!newest || newest.lines.length === 0) return this.#grow([]);
     const { rolloutId, lines } = newest;
     const isSame = rolloutId === this.#rollout && lines[this.#count - 1] === this.#last;
     if (isSame) return this.#grow(lines.slice(this.#count));
     // The database knew a newer one, or more of this one.
-    if (this.#rollout !== null && byStamp(rolloutId, this.#rollout) < 0) return { ...nothing, rollout: this.#rollout };
-    if (rolloutId === this.#rollout && lines.length < this.#count) return { ...nothing, rollout: this.#rollout };
+    if (this.#rollout !== null && byStamp(rolloutId, this.#rollout) < 0) return this.#grow([]);
+    if (rolloutId === this.#rollout && lines.length < this.#count) return this.#grow([]);
     return this.#begin(rolloutId, lines);
   }
 
   #begin(rollout: string, lines: readonly string[]): TailRead {
     this.#rollout = rollout;
     this.#count = 0;
-    const { entries } = this.#grow(lines);
-    const broken = findBreak(rollout, lines);
-    const notes = broken ? [`The journal is not as it was written from entry ${broken.seq} on: ${broken.why}.`] : [];
-    return { rollout, entries, isNew: true, notes };
+    this.#last = "";
+    this.#broken = null;
+    return { ...this.#grow(lines), isNew: true };
   }
 
   #grow(lines: readonly string[]): TailRead {
+    const rollout = this.#rollout;
+    const known = this.#count > 0 ? { lines: this.#count, last: this.#last } : undefined;
+    const broken = rollout !== null && this.#broken === null ? findBreak(rollout, lines, known) : null;
+    if (broken) this.#broken = `The journal is not as it was written from entry ${broken.seq} on: ${broken.why}.`;
     this.#count += lines.length;
     this.#last = lines.at(-1) ?? this.#last;
-    return {
-      rollout: this.#rollout,
-      entries: lines.flatMap((line) => parseEntry(line) ?? []),
-      isNew: false,
-      notes: [],
-    };
+    const entries = lines.flatMap((line) => parseEntry(line) ?? []);
+    return { rollout, entries, isNew: false, notes: this.#broken === null ? [] : [this.#broken] };
   }
 
   #newestOf(ids: readonly string[]): string | undefined {
@@ -107,8 +105,6 @@ export class JournalTail {
     return own.sort(byStamp).at(-1);
   }
 }
-
-const nothing: TailRead = { rollout: null, entries: [], isNew: false, notes: [] };
 
 function byStamp(one: string, other: string): number {
   return compareStamps(parseRolloutId(one)?.stamp ?? "", parseRolloutId(other)?.stamp ?? "");

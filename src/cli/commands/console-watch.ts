@@ -36,9 +36,14 @@ export async function watchFleet(
       }
     }),
     repeat(readEveryMs, signal, async () => {
-      const { rollout, entries, isNew, notes } = await tail.read();
-      if (isNew && rollout !== null) desk.open(rollout, entries, notes);
-      else desk.add(entries);
+      try {
+        const { rollout, entries, isNew, notes } = await tail.read();
+        if (isNew && rollout !== null) desk.open(rollout, entries, notes);
+        else desk.add(entries, notes);
+      } catch (error) {
+        if (!isServiceError(error)) throw error;
+        desk.add([], [`The journal cannot be read: ${errorText(error)}.`]);
+      }
     }),
     repeat(lookEveryMs, signal, () => samples.read(signal)),
     repeat(lookEveryMs, signal, async () => {

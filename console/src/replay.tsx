@@ -102,14 +102,13 @@ function Slider({ first, last, atMs, marks, onMove }: SliderProps) {
   );
 }
 
-function timelineOf({ rollout, fleet, target, events, samples, nodes, broken }: OpenedRollout): Timeline {
-  const notes = broken ? [`The journal is not as it was written from entry ${broken.seq} on: ${broken.why}.`] : [];
+function timelineOf({ rollout, fleet, target, lines, samples, nodes, notes }: OpenedRollout): Timeline {
   const read = nodes.map(({ atMs, seen }) => ({ atMs, read: () => seen }));
   return new Timeline({
     rolloutId: rollout,
     fleet,
     target,
-    entries: events,
+    entries: lines,
     samples: { fleet: samples, nodes: read },
     notes,
   });

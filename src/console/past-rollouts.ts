@@ -1,5 +1,4 @@
 // Past rollouts as the page lists and opens them.
-import type { JournalEvent } from "../rollout/journal-event.ts";
 import type { PastRollout, RolloutState } from "../rollout/rollout-history.ts";
 import type { FleetSample, NodeSample } from "../rollout/samples/sample.ts";
 
@@ -17,7 +16,10 @@ export type RolloutSummary = {
 
 export type OpenedRollout = RolloutSummary & {
   readonly fleet: string;
-  readonly events: readonly JournalEvent[];
+  /** The journal's entries as they stand there, those that are none among them. */
+  readonly lines: readonly unknown[];
+  /** What is known to be wrong with the journal or the samples, each a sentence. */
+  readonly notes: readonly string[];
   readonly samples: readonly FleetSample[];
   /** All nodes at one moment each, oldest first. */
   readonly nodes: readonly { readonly atMs: number; readonly seen: readonly NodeSample[] }[];

@@ -1,31 +1,33 @@
 // Past rollouts for the console, from both copies of their journals.
 import type { PastRollouts, RolloutSummary } from "../../console/past-rollouts.ts";
+import { readRollout } from "../../console/read-rollout.ts";
 import { isServiceError } from "../../core/errors.ts";
 import type { DatabaseView } from "../../rollout/database-view.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import { parseRolloutId } from "../../rollout/journal-file.ts";
 import { type PastRollout, readHistory, reportOf, stateOf } from "../../rollout/rollout-history.ts";
-import type { SampleSeries } from "../../rollout/samples/sample.ts";
-import { readSamples } from "../../rollout/samples/sample-store.ts";
 
 export function pastRollouts(fleet: Fleet, database: DatabaseView): PastRollouts {
-  const read = (only?: string) => readHistory(fleet.journal, fleet.name, database.journalStore(), only);
+  const journals = database.journalStore();
+  const samples = () => database.sampleStore(new AbortController().signal);
   return {
     async list() {
-      const [rollouts, isHeld] = [await read(), await held(database)];
+      const rollouts = await readHistory(fleet.journal, fleet.name, journals);
+      const isHeld = await held(database);
       return rollouts.toReversed().map((one, index) => summaryOf(one, isHeld && index === 0));
     },
     async find(id) {
       if (parseRolloutId(id)?.fleet !== fleet.name) return undefined;
-      const [found] = await read(id);
+      const found = await readRollout({ folder: fleet.journal, fleet: fleet.name, journals, samples }, id);
       if (!found) return undefined;
-      const samples = await samplesOf(id, database);
+      const { record, past } = found;
       return {
-        ...summaryOf(found, await held(database)),
+        ...summaryOf(past, await held(database)),
         fleet: fleet.name,
-        events: found.events,
-        samples: samples.fleet,
-        nodes: samples.nodes.map(({ atMs, read: seen }) => ({ atMs, seen: seen() })),
+        lines: record.entries,
+        notes: record.notes,
+        samples: record.samples.fleet,
+        nodes: record.samples.nodes.map(({ atMs, read: seen }) => ({ atMs, seen: seen() })),
       };
     },
   };
@@ -46,16 +48,6 @@ function summaryOf(rollout: PastRollout, isHeld: boolean): RolloutSummary {
     entries: events.length,
     broken,
   };
-}
-
-/** None where the database cannot be asked: they are kept nowhere else. */
-async function samplesOf(id: string, database: DatabaseView): Promise<SampleSeries> {
-  try {
-    return await readSamples(await database.sampleStore(new AbortController().signal), id);
-  } catch (error) {
-    if (!isServiceError(error)) throw error;
-    return { fleet: [], nodes: [] };
-  }
 }
 
 /** Where the database cannot be asked nobody is known to be at it. */

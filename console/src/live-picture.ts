@@ -5,20 +5,37 @@ import { Timeline } from "../../src/console/timeline.ts";
 
 /** What the page can be scrolled through; a filter looks through as many. */
 const entriesMax = 5_000;
+/** Clocks of hosts that are kept in step differ by less. */
+const aheadMsMax = 2_000;
 
 export class LivePicture {
   #timeline: Timeline | null = null;
   #of: LiveState | null = null;
   #view: RolloutView | null = null;
+  /** How much the clock of the host that writes the journal is ahead of the console's, as far as that has shown itself. */
+  #aheadMs = 0;
 
   view(live: LiveState): RolloutView {
     if (this.#view && this.#of === live) return this.#view;
     const timeline = this.#timelineOf(live);
     const { seenMs, holder, atMs } = live.head;
-    if (seenMs !== null) timeline.look({ atMs: seenMs, read: () => live.nodes });
+    // What was written is so now, whatever time its writer thought it was: the moment that is shown is told by the writer's clock.
+    const newestMs = Math.max(timeline.lastAtMs ?? 0, live.samples.at(-1)?.atMs ?? 0);
+    this.#aheadMs = Math.max(this.#aheadMs, newestMs - atMs);
+    if (seenMs !== null) timeline.look({ atMs: seenMs + this.#aheadMs, read: () => live.nodes });
     this.#of = live;
-    this.#view = timeline.viewAt(atMs, { held: holder !== null, entriesMax });
+    const view = timeline.viewAt(atMs + this.#aheadMs, { held: holder !== null, entriesMax });
+    // What is known to be wrong changes while the rollout goes on.
+    this.#view = { ...view, notes: [...live.head.notes, ...this.#clockNotes(), ...view.notes] };
     return this.#view;
+  }
+
+  #clockNotes(): readonly string[] {
+    if (this.#aheadMs <= aheadMsMax) return [];
+    const seconds = Math.round(this.#aheadMs / 1000);
+    return [
+      `Clocks are apart: the host that runs the rollout is ${seconds} s ahead of the console's; times are the former's.`,
+    ];
   }
 
   #timelineOf(live: LiveState): Timeline {
@@ -37,13 +54,14 @@ export class LivePicture {
       this.#timeline.add(more);
       return this.#timeline;
     }
+    this.#aheadMs = 0;
     this.#timeline = new Timeline({
       rolloutId: head.rollout ?? "",
       fleet: head.fleet,
       target: head.target,
       entries,
       samples: fleetOnly(samples),
-      notes: head.notes,
+      notes: [],
     });
     return this.#timeline;
   }

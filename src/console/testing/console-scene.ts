@@ -17,7 +17,15 @@ export type TestConsole = { readonly desk: LiveDesk; readonly address: string; c
 
 export async function startConsole(
   t: TestContext,
-  options: { doAct?: DoAct; past?: PastRollouts; port?: number; fleet?: string; nodes?: readonly string[] } = {},
+  options: {
+    doAct?: DoAct;
+    past?: PastRollouts;
+    port?: number;
+    fleet?: string;
+    nodes?: readonly string[];
+    /** Folder of the page; absent: one that shows nothing. */
+    page?: string;
+  } = {},
 ): Promise<TestConsole> {
   const folder = mkdtempSync(join(tmpdir(), "console-"));
   await mkdir(join(folder, "assets"));
@@ -30,7 +38,7 @@ export async function startConsole(
   const app = createConsoleServer({
     feed: desk.feed,
     past,
-    page: folder,
+    page: options.page ?? folder,
     host: "127.0.0.1",
     ...(doAct && { control: { token, doAct } }),
   });

@@ -24,6 +24,7 @@ export function choicesOf({ head }: LiveState): readonly Choice[] {
   const isRunning = head.holder !== null;
   const isOpen = head.rollout !== null && !["finished", "aborted", "rolled back"].includes(head.state);
   const isPaused = head.request?.do === "pause";
+  const mayBegin = head.rollout === null || isOpen;
   return [
     isPaused || (isOpen && !isRunning)
       ? plain("Resume", "resume", resumeSays(isPaused, isRunning), isPaused || isOpen)
@@ -33,7 +34,7 @@ export function choicesOf({ head }: LiveState): readonly Choice[] {
           isRunning
             ? "The rollout waits before its next step, until it is resumed. What is under way goes on."
             : "No run is under way: the next one waits before its first step, until it is resumed.",
-          true,
+          mayBegin,
         ),
     plain(
       "Contract",

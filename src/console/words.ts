@@ -21,34 +21,34 @@ const doing: Readonly<Record<string, (node: string) => string>> = {
 };
 
 const after: Readonly<Record<string, (node: string) => string>> = {
-  "back-up": () => "the first node is drained, or the schema is expanded",
-  expand: () => "the data is migrated",
-  migrate: () => "the node that is out is started, or the next one is drained",
-  contract: () => "the rollout is finished",
-  revert: () => "the rollout is finished, and everything is as it was before",
+  "back-up": () => "The first node is drained, or the schema is expanded",
+  expand: () => "The data is migrated",
+  migrate: () => "The node that is out is started, or the next one is drained",
+  contract: () => "The rollout is finished",
+  revert: () => "The rollout is finished, and everything is as it was before",
   drain: (node) => `${node} finishes its requests and is told to exit`,
   stop: (node) => `${node} is disabled at the balancer when its process has ended`,
   cut: (node) => `${node} is disabled at the balancer`,
-  disable: (node) => `the new release is installed on ${node}`,
-  install: (node) => `the schema is made ready where it is not yet, and ${node} is started`,
+  disable: (node) => `The new release is installed on ${node}`,
+  install: (node) => `The schema is made ready where it is not yet, and ${node} is started`,
   "hand-over": (node) => `${node} is probed`,
   start: (node) => `${node} is probed when its health check passes`,
   probe: (node) => `${node} returns to rotation`,
-  enable: (node) => `the next node is drained when ${node} serves well, or what is left is the database`,
+  enable: (node) => `The next node is drained when ${node} serves well, or what is left is the database`,
 };
 
 /** After what is waited for, by the first word of the wait's key. */
 const afterWait: Readonly<Record<string, (node: string) => string>> = {
   settle: (node) => `${node} is told to finish and exit`,
-  stop: (node) => `the new release is installed on ${node} when its process has ended`,
+  stop: (node) => `The new release is installed on ${node} when its process has ended`,
   start: (node) => `${node} is probed when its health check passes`,
-  up: (node) => `the next node is drained when the balancer finds ${node} well`,
+  up: (node) => `The next node is drained when the balancer finds ${node} well`,
   capacity: (node) => `${node} is drained when enough others serve`,
-  canary: () => "the next batch of nodes is moved when the new nodes do as well as the old ones",
-  soak: () => "the schema is contracted",
-  strangers: () => "the schema is changed when no node that it would break is alive",
-  leaving: () => "the schema is changed when the old processes have finished what they write",
-  request: () => "it goes on after glance-rollout resume",
+  canary: () => "The next batch of nodes is moved when the new nodes do as well as the old ones",
+  soak: () => "The schema is contracted",
+  strangers: () => "The schema is changed when no node that it would break is alive",
+  leaving: () => "The schema is changed when the old processes have finished what they write",
+  request: () => "It goes on after glance-rollout resume",
 };
 
 /** `last`: the newest decision; `latest`: the newest observation of the same wait; `result`: how the decision's step ended, if it has. */
@@ -121,6 +121,7 @@ function reasonOf(text: string): string {
   return at > 0 && at < 40 ? text.slice(at + 2) : text;
 }
 
+/** Phrases begin as sentences do, those with a node's name with that name as it is. */
 function sentence(text: string | undefined): string | null {
-  return text === undefined ? null : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return text === undefined ? null : `${text}.`;
 }

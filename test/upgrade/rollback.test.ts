@@ -36,7 +36,7 @@ for (const database of databasesFor("sqlite"))
     const folder = await mkdtemp(join(tmpdir(), "perennial-back-"));
     const balancer = database === "sqlite" ? "builtin" : "haproxy";
     const fleet = await startFleet({ folder, nodes: 2, database, balancer, to: targetOn[database] });
-    const rollout = (...args: readonly string[]) => finish([...binary("glance-rollout"), ...args]);
+    const rollout = (...args: readonly string[]) => finish([...binary("glance-rollout"), ...args], { msMax: 600_000 });
     const ok = (ended: Finished) => assert.equal(ended.code, 0, `${ended.stdout}\n${ended.stderr}`);
     const recorder = new Recorder();
     try {

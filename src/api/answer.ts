@@ -12,6 +12,8 @@ export type Answer = {
   /** Lower-case names. `content-length` is added for text. */
   readonly headers?: Readonly<Record<string, string | number>>;
   readonly body?: string | Buffer | Readable;
+  /** Without content the answer has no type either, as some have none beside the reference. */
+  readonly untyped?: true;
 };
 
 /** As the reference labels answers without content. */
@@ -50,7 +52,8 @@ export async function writeAnswer(
     return;
   }
   if (body === undefined) {
-    if (answer.headers?.["content-type"] === undefined) response.setHeader("content-type", emptyType);
+    if (!answer.untyped && answer.headers?.["content-type"] === undefined)
+      response.setHeader("content-type", emptyType);
     if (status !== 204) response.setHeader("content-length", 0);
   } else response.setHeader("content-length", Buffer.byteLength(body));
   if (hasBody(request) && !request.complete) await sendBeforeBodyEnds(request, response, body ?? "");

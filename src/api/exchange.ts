@@ -91,7 +91,9 @@ export class Exchanges {
     if (ours || isServiceError(error, "stores.blob_not_found")) this.#log(error, request, exchange, "request failed");
     else
       this.#logger.debug({ requestId: exchange.logId, status: problem.status, text: problem.explanation }, "refused");
-    if (problem.status === 204) return { status: 204 };
+    if (problem.status === 204) return { status: 204, untyped: true };
+    // Who asks for a head gets it without the body's type, as beside the reference.
+    if (request.method === "HEAD") return { status: problem.status, headers: problem.headers };
     const { contentType, body } = renderProblem(problem, request.headers.accept);
     return { status: problem.status, headers: { ...problem.headers, "content-type": contentType }, body };
   }

@@ -80,7 +80,8 @@ test("pointers: escapes are undone once, blanks trimmed", () => {
   assert.deepEqual(parsePointer("/ sp ace "), ["sp ace"]);
   assert.deepEqual(parsePointer("/locations/-"), ["locations", "-"]);
   assert.deepEqual(parsePointer("/"), [""]);
-  for (const pointer of ["", "z", "//z", "/z/", "/z//y", "/~2", "/a~"])
+  for (const pointer of ["//z", "// z"]) assert.deepEqual(parsePointer(pointer), ["z"], pointer);
+  for (const pointer of ["", "z", "//", "// ", "///z", "/ /z", "/z/", "/z//y", "/z/ /y", "//z//y", "/~2", "/a~"])
     assert.throws(
       () => parsePointer(pointer),
       (error) => isServiceError(error, "images.bad_patch"),

@@ -233,6 +233,16 @@ test("errors: the body follows Accept, and an empty Accept counts as none", asyn
   }
 });
 
+test("errors: of a HEAD the answer has neither text nor the type of one, whatever Accept says", async () => {
+  await using api = await startApi();
+  for (const path of ["/v2/images/nope", "/v2/nope", "/v2/images"]) {
+    const answer = await send(api.port, { method: "HEAD", path, headers: { accept: "application/json" } });
+    assert(answer.status === 404 || answer.status === 405, path);
+    assert.equal(answer.headers.get("content-type"), "text/html; charset=UTF-8");
+    assert.equal(answer.body, "");
+  }
+});
+
 test("errors: text from clients is escaped in HTML", async () => {
   await using api = await startApi();
   const answer = await send(api.port, { path: "/v2/images/%3Cscript%3E", headers: { accept: "text/html" } });

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Ajv } from "ajv";
 import { memoryTasks } from "../images/testing/memory-tasks.ts";
-import type { ReleaseId } from "../releases/catalogue.ts";
+import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { startApi, type TestApi } from "./testing/api-server.ts";
 
 const imageId = "11111111-1111-4111-8111-111111111111";
@@ -87,6 +87,8 @@ for (const release of ["newton", "ocata", "pike", "queens", "2026.1"] satisfies 
       assert.equal((await get(api, path)).status, 200);
       assert.equal((await get(api, path, "member")).status, 403);
     }
+    const early = releaseOf(release).capabilities.policy.tasksAccessRule;
+    assert.equal((await get(api, "/v2/tasks?limit=-1", "member")).status, early ? 403 : 400);
   });
 
 test("tasks: those of an image are for whoever sees the image and owns them, from Wallaby on", async () => {

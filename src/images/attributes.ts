@@ -24,8 +24,10 @@ export type WritableAttribute = keyof typeof writableAttributes;
 
 const setByService = ["status", "created_at", "updated_at", "checksum", "size", "virtual_size"] as const;
 const links = ["self", "file", "schema", "direct_url"] as const;
+const linksOfAny: ReadonlySet<string> = new Set([...links, "stores"]);
 
 const refusedByAll = [...setByService, ...links, "deleted", "deleted_at"];
+const ofService: ReadonlySet<string> = new Set([...setByService, "locations"]);
 const refusedOnCreate: ReadonlySet<string> = new Set([...refusedByAll, "locations"]);
 const refusedOnUpdate: ReadonlySet<string> = new Set([...refusedByAll, "id", "location"]);
 
@@ -47,6 +49,16 @@ const baseAttributes: ReadonlySet<string> = new Set([
 /** What POST refuses (403). Other names, `location` at most releases, are ordinary properties there. */
 export function isRefusedOnCreate(name: string, capabilities: Capabilities): boolean {
   return refusedOnCreate.has(name) || capabilities.refusedOnCreate.includes(name) || isReserved(name, capabilities);
+}
+
+/** Whether it is a link to the image or to its data, which no client sets. */
+export function isLink(name: string): boolean {
+  return linksOfAny.has(name);
+}
+
+/** Throws images.invalid where a name that POST refuses is that of a property, and the value could be none of a property. */
+export function checkRefused(name: string, value: unknown): void {
+  if (!ofService.has(name) && typeof value !== "string") throw invalid(name, "it must be a string");
 }
 
 /** What PATCH refuses (403), whatever the operation. */

@@ -65,12 +65,16 @@ test("create: wrong values, reserved names, foreign owners and quotas are told a
     { visibility: "secret" },
     { disk_format: "tar" },
     { custom: 1 },
+    { deleted: false },
+    { deleted_at: null },
+    { deleted: "x", name: 1 },
   ])
     await assert.rejects(images.create(alice, attributes), withCode("images.invalid"), JSON.stringify(attributes));
   const reserved =
     "status created_at updated_at checksum size virtual_size self file schema direct_url locations deleted deleted_at";
   for (const name of reserved.split(" "))
     await assert.rejects(images.create(admin, { [name]: "x" }), withCode("images.forbidden"), name);
+  await assert.rejects(images.create(alice, { self: 1, min_disk: -1 }), withCode("images.forbidden"));
   assert((await images.create(alice, { location: "x" })).properties.location, "reserved on create only since Wallaby");
   await assert.rejects(images.create(alice, { owner: "bob" }), withCode("images.forbidden"));
   await assert.rejects(images.create(alice, { owner: null }), withCode("images.forbidden"));
@@ -105,7 +109,8 @@ test("access: what is invisible does not exist, what is visible but foreign is f
       [hidden, "images.not_found"],
       [open, "images.forbidden"],
     ] as const) {
-      await assert.rejects(images.update(bob, image.id, patch()), withCode(code));
+      const change = patch({ op: "replace", path: ["name"], value: "x" });
+      await assert.rejects(images.update(bob, image.id, change), withCode(code));
       await assert.rejects(images.remove(bob, image.id), withCode(code));
       await assert.rejects(images.addTag(bob, image.id, "x"), withCode(code));
       await assert.rejects(images.removeTag(bob, image.id, "x"), withCode(code));
@@ -155,6 +160,24 @@ test("update: all operations or none, and an empty patch changes nothing", async
   const half = patch({ op: "replace", path: ["name"], value: "newer" }, { op: "remove", path: ["os_distro"] });
   await assert.rejects(images.update(alice, image.id, half), withCode("images.property_conflict"));
   assert.deepEqual(await images.show(alice, image.id), changed);
+});
+
+test("update: an empty patch shows the image to whoever may see it, and asks nothing of who may change it, as beside the reference", async () => {
+  for (const release of ["newton", "wallaby", "zed"] satisfies ReleaseId[]) {
+    const fixture = new Fixture();
+    const asked = new Set<string>();
+    const policy: Policy = { allows: (rule) => asked.add(rule).size > 0 };
+    const { images } = fixture.node({ release, policy });
+    const open = await images.create(admin, { visibility: "public", owner: "alice" });
+    const hidden = await images.create(alice, { visibility: "private" });
+    asked.clear();
+    assert.deepEqual(await images.update(bob, open.id, patch()), await images.show(bob, open.id));
+    await assert.rejects(images.update(bob, hidden.id, patch()), withCode("images.not_found"));
+    assert.equal(asked.has("modify_image"), false);
+    const blind = fixture.node({ release, policy: { allows: (rule) => rule !== "get_image" } }).images;
+    const code = release === "zed" ? "images.not_found" : "images.forbidden";
+    await assert.rejects(blind.update(bob, open.id, patch()), withCode(code));
+  }
 });
 
 test("update: two patches at once of different properties both survive", async () => {

@@ -96,12 +96,13 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
 
     async update(caller, imageId, patch) {
       const changes = checkPatch(patch.operations, { capabilities, settings });
+      // Nothing is changed: who may see the image is shown it.
+      if (changes.length === 0) return shown(caller, await visibleImage(deps, caller, imageId));
       const image = await foundImage(deps, caller, imageId);
-      const ofLocations = changes.length > 0 && changes.every((change) => change.of === "locations");
+      const ofLocations = changes.every((change) => change.of === "locations");
       const byOwnRules = ofLocations && capabilities.policy.locationsByOwnRules;
       const what = `change ${ofLocations ? "locations of " : ""}image ${image.id}`;
       if (!byOwnRules) requireMutable(deps, "modify_image", caller, image, what);
-      if (changes.length === 0) return shown(caller, image);
       const outcome = applyPatch(image, changes, {
         capabilities,
         settings,

@@ -17,9 +17,10 @@ export type Given = {
 };
 
 export type LocationChange =
-  | { readonly of: "locations"; readonly op: "add"; readonly given: Given }
+  /** A place in the list that is none is refused where the change meets the image, which may refuse it for more. */
+  | { readonly of: "locations"; readonly op: "add"; readonly place: string; readonly given: Given }
   | { readonly of: "locations"; readonly op: "replace"; readonly given: readonly Given[] }
-  | { readonly of: "locations"; readonly op: "remove"; readonly index: number };
+  | { readonly of: "locations"; readonly op: "remove"; readonly place: string };
 
 type LocationRules = {
   readonly settings: Pick<ImageSettings, "showLocations">;
@@ -41,14 +42,10 @@ export function parseLocationChange(
     );
   if (op === "replace") {
     if (!Array.isArray(value)) throw invalid("it must be a list");
-    if (value.length === 0) throw forbidden("The locations of an image cannot be emptied.");
     return { of: "locations", op, given: value.map((each) => parseGiven(each, capabilities)) };
   }
-  if (op === "add") {
-    if (place !== "-") parseIndex(place ?? "");
-    return { of: "locations", op, given: parseGiven(value, capabilities) };
-  }
-  return { of: "locations", op, index: parseIndex(place ?? "") };
+  if (op === "add") return { of: "locations", op, place: place ?? "", given: parseGiven(value, capabilities) };
+  return { of: "locations", op, place: place ?? "" };
 }
 
 /** The locations of an image in the middle of a PATCH. */
@@ -61,7 +58,7 @@ export type LocationsInWork = {
 
 /**
  * How the change leaves them. `addable` makes a location of what is given, or throws.
- * Throws images.status_conflict, images.forbidden, images.invalid.
+ * Throws images.status_conflict, images.forbidden, images.bad_patch (place), images.invalid.
  */
 export function applyLocationChange(
   work: LocationsInWork,
@@ -69,13 +66,19 @@ export function applyLocationChange(
   addable: (given: Given) => ImageLocation,
 ): LocationsInWork {
   const { status, locations } = work;
+  if (change.op === "replace" && change.given.length === 0)
+    throw forbidden("The locations of an image cannot be emptied.");
   if (status !== "active" && (change.op === "remove" || status !== "queued"))
     throw new ServiceError("images.status_conflict", `Locations cannot be changed while the image is ${status}.`);
-  if (change.op === "add") return withAdded(work, [change.given], addable);
+  if (change.op === "add") {
+    parsePlace(change.place, locations.length);
+    return withAdded(work, [change.given], addable);
+  }
   if (change.op === "remove") {
-    if (change.index >= locations.length) throw invalid(`there is no location ${change.index}`);
     if (locations.length === 1) throw forbidden("The last location of an image cannot be removed.");
-    return { ...work, locations: locations.filter((_, index) => index !== change.index) };
+    const removed = parsePlace(change.place, locations.length - 1);
+    if (removed >= locations.length) throw invalid(`there is no location ${removed}`);
+    return { ...work, locations: locations.filter((_, index) => index !== removed) };
   }
   if (locations.length === 0) return withAdded(work, change.given, addable);
   const byUrl = new Map(locations.map((location) => [location.url, location]));
@@ -131,7 +134,9 @@ function parseGiven(value: unknown, { locationValidation }: LocationRules["capab
   return { url, metadata, validation: given === undefined ? noValidation : parseValidation(given) };
 }
 
-function parseIndex(text: string): number {
+/** `-` is the end of the list, as `end` has it. Throws images.bad_patch. */
+function parsePlace(text: string, end: number): number {
+  if (text === "-") return end;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new ServiceError("images.bad_patch", `/locations/${text.slice(0, 80)} is no place in the list.`);
 }

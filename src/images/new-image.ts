@@ -6,7 +6,9 @@ import { forbidden, requireVisibilityAllowed } from "./access.ts";
 import {
   type AttributeRules,
   checkGivenHash,
+  checkRefused,
   isHash,
+  isLink,
   isRefusedOnCreate,
   isWritableAttribute,
   parseAttribute,
@@ -22,6 +24,9 @@ type Rules = Pick<ImageServicesDeps, "capabilities" | "settings" | "policy" | "p
 /** Throws images.invalid, images.forbidden, images.over_limit. */
 export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules: Rules): ImageDraft {
   const { capabilities } = rules;
+  const refused = new Set(Object.keys(attributes).filter((name) => isRefusedOnCreate(name, capabilities)));
+  // As beside the reference: links are refused before any value is looked at, the other names after all of them were found right.
+  refuse([...refused].filter(isLink));
   const missing = rules.settings.propertySchemas?.required.find((name) => !Object.hasOwn(attributes, name));
   if (missing !== undefined)
     throw new ServiceError("images.invalid", `Attribute ${missing}: every new image needs it.`, {
@@ -29,14 +34,9 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     });
   const properties: [string, string | null][] = [];
   for (const [name, value] of Object.entries(attributes)) {
-    if (isRefusedOnCreate(name, capabilities))
-      throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
-    if (isHash(name, capabilities)) checkGivenHash(name, value);
-    else if (!isWritableAttribute(name, capabilities)) {
-      if (rules.protections && !rules.protections.allows("create", name, caller))
-        throw propertyProtected("create", name);
-      properties.push([name, parseProperty(name, value, rules)]);
-    }
+    if (refused.has(name)) checkRefused(name, value);
+    else if (isHash(name, capabilities)) checkGivenHash(name, value);
+    else if (!isWritableAttribute(name, capabilities)) properties.push([name, parseProperty(name, value, rules)]);
   }
   const draft: ImageDraft = {
     id: given("id", attributes, rules) ?? randomUUID(),
@@ -53,11 +53,18 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     // Not by assignment: a property may be called __proto__.
     properties: Object.fromEntries(properties),
   };
+  refuse([...refused]);
+  for (const [name] of properties)
+    if (rules.protections && !rules.protections.allows("create", name, caller)) throw propertyProtected("create", name);
   requireTagQuota(draft.tags.length, rules.settings);
   requirePropertyQuota(properties.length, rules.settings);
   if (!rules.policy.decidesOwnership) requireOwner(caller, draft.owner);
   requireAddAllowed(caller, draft, rules.policy);
   return draft;
+}
+
+function refuse([name]: readonly string[]): void {
+  if (name !== undefined) throw forbidden(`Attribute ${name.slice(0, 80)} is set by the service alone.`);
 }
 
 function given<K extends Parameters<typeof parseAttribute>[0]>(

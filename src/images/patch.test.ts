@@ -219,6 +219,8 @@ test("patch: locations keep their data: other metadata and fewer of them, never 
     note: [],
     remove: [other.url],
   });
+  const end = apply([{ op: "remove", path: ["locations", "-"] }], on).locations?.remove;
+  assert.deepEqual(end, [other.url], "the end of the list");
   const refused: [PatchOperation, Parameters<typeof withCode>[0]][] = [
     [replace("locations", []), "images.forbidden"],
     [replace("locations", [given(location.url)]), "images.invalid"],
@@ -229,15 +231,22 @@ test("patch: locations keep their data: other metadata and fewer of them, never 
     [{ op: "add", path: ["locations", "-"], value: given("file:///etc/passwd") }, "images.invalid"],
     [{ op: "add", path: ["locations"], value: given("file:///etc/passwd") }, "images.bad_patch"],
     [{ op: "remove", path: ["locations", "2"] }, "images.invalid"],
-    [{ op: "remove", path: ["locations", "-"] }, "images.bad_patch"],
+    [{ op: "remove", path: ["locations", "x"] }, "images.bad_patch"],
+    [{ op: "add", path: ["locations", "x"], value: given("file:///etc/passwd") }, "images.bad_patch"],
     [{ op: "remove", path: ["locations"] }, "images.bad_patch"],
   ];
   for (const [operation, code] of refused)
     assert.throws(() => apply([operation], on), withCode(code), operation.path.join());
   const last: PatchOperation = { op: "remove", path: ["locations", "0"] };
   assert.throws(() => apply([last, last], on), withCode("images.forbidden"));
+  const alone = { ...on, image: { ...stored, locations: [location] } };
+  for (const place of ["x", "7", "-"])
+    assert.throws(() => apply([{ op: "remove", path: ["locations", place] }], alone), withCode("images.forbidden"));
   for (const status of ["saving", "deactivated"] as const)
-    assert.throws(() => apply([last], { ...on, image: { ...stored, status } }), withCode("images.status_conflict"));
+    for (const place of ["0", "x"]) {
+      const change: PatchOperation = { op: "remove", path: ["locations", place] };
+      assert.throws(() => apply([change], { ...on, image: { ...stored, status } }), withCode("images.status_conflict"));
+    }
 });
 
 test("patch: random operations end like a plain map, or change nothing and say why", () => {

@@ -6,7 +6,7 @@ import type { Gate } from "../gate.ts";
 export function healthcheckAnswer(request: IncomingMessage, gate: Gate): Answer {
   const health = gate.health();
   const reason = health.ok ? "OK" : health.reason;
-  if (request.method === "HEAD" && health.ok) return { status: 204 };
+  if (request.method === "HEAD" && health.ok) return { status: 204, untyped: true };
   return { status: health.ok ? 200 : 503, ...bodyOf(request.headers.accept ?? "", reason) };
 }
 

@@ -19,12 +19,14 @@ export function taskRoutes({ capabilities }: Pick<RouteDeps, "capabilities">): r
 }
 
 async function list(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
+  services.tasks.requireAccess(request.caller);
   const query = request.query();
   const page = await services.tasks.list(request.caller, parseTaskQuery(query));
   return jsonAnswer(200, taskPageJson(page.tasks, pageLinks("/v2/tasks", query, page.nextMarker)));
 }
 
 async function create(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
+  services.tasks.requireAccess(request.caller);
   const task = await services.imports.startTask(request.caller, parseTask(await request.json()));
   const location = `${request.baseUrl()}/v2/tasks/${task.id}`;
   return jsonAnswer(201, taskJson(task, capabilities), { ...jsonHeaders, location });

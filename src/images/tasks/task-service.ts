@@ -22,6 +22,8 @@ export type TaskPage = {
 };
 
 export interface TaskService {
+  /** Whether the caller may use tasks at all, which is asked before what they want with them is looked at. Throws images.forbidden. */
+  requireAccess(caller: Caller): void;
   /** Throws images.forbidden, images.bad_query (marker). */
   list(caller: Caller, request: ListTasksRequest): Promise<TaskPage>;
   /** Throws images.forbidden, tasks.not_found. */
@@ -30,22 +32,29 @@ export interface TaskService {
   ofImage(caller: Caller, imageId: string): Promise<readonly Task[]>;
 }
 
+type RuleDeps = Pick<ImageServicesDeps, "policy" | "capabilities">;
+
 /** Throws images.forbidden. `rule` is what the reference asks below the API, on top of the right to use tasks at all. */
-export function requireTaskRule(
-  { policy, capabilities }: Pick<ImageServicesDeps, "policy" | "capabilities">,
-  rule: string,
-  caller: Caller,
-): void {
+export function requireTaskRule(deps: RuleDeps, rule: string, caller: Caller): void {
+  requireTaskAccess(deps, caller);
+  requireRule(deps, rule, caller);
+}
+
+function requireTaskAccess(deps: RuleDeps, caller: Caller): void {
+  if (deps.capabilities.policy.tasksAccessRule) requireRule(deps, "tasks_api_access", caller);
+}
+
+function requireRule({ policy }: RuleDeps, rule: string, caller: Caller): void {
   const target = { project_id: caller.projectId, owner: caller.projectId, tenant: caller.projectId };
-  const rules = capabilities.policy.tasksAccessRule ? ["tasks_api_access", rule] : [rule];
-  const refused = rules.find((one) => !policy.allows(one, caller, target));
-  if (refused !== undefined) throw forbidden(`You may not use tasks: policy ${refused}.`);
+  if (!policy.allows(rule, caller, target)) throw forbidden(`You may not use tasks: policy ${rule}.`);
 }
 
 export function createTaskService(deps: ImageServicesDeps): TaskService {
   const { tasks, settings } = deps;
 
   return {
+    requireAccess: (caller) => requireTaskAccess(deps, caller),
+
     async list(caller, request) {
       requireTaskRule(deps, "get_tasks", caller);
       const limit = Math.min(request.limit ?? settings.pageImagesDefault, settings.pageImagesMax);

@@ -58,7 +58,7 @@ async function openstackRound({ openstack }: Clients, image: string, folder: str
     () => openstack("red", "image", "add", "project", id, "blue"),
     () => openstack("red", "image", "set", "--shared", id),
   );
-  // Having accepted, this client also sends an empty PATCH, which is not a member's to send: Glance refuses it as we do.
+  // Having accepted, this client also sends a PATCH of the owner, which is not a member's to send: Glance refuses it as we do.
   await openstack("blue", "image", "set", "--accept", "--project", "blue", id).catch((error: Error) =>
     assert.match(error.message, /403/),
   );

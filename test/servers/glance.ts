@@ -188,7 +188,8 @@ export async function startGlance(setup: GlanceSetup): Promise<GlanceNode> {
   const gone = () => child.exitCode !== null || child.signalCode !== null;
   await eventually(
     `Glance ${setup.name} answers`,
-    async () => gone() || (await fetch(`${setup.url}/versions`)).status === 200,
+    async () =>
+      gone() || (await fetch(`${setup.url}/versions`, { signal: AbortSignal.timeout(60_000) })).status === 200,
     { msMax: 180_000, everyMs: 50 },
   );
   if (gone()) throw new Error(`Glance ${setup.name} did not start:\n${output()}`);

@@ -22,11 +22,21 @@ export type Answer = {
   readonly body: unknown;
 };
 
-/** Of a node that hangs: two minutes were missed once on a machine with thirty busy processes. */
-const answerMsMax = 290_000;
+/** For a whole answer; below undici's own deadlines, which name no request. Two minutes were missed once on a machine with thirty busy processes. */
+export const answerMsMax = 290_000;
 
-/** Throws what names the request, with the node's last lines, where no answer comes. */
+/** Throws what names the node and the request, with the node's last lines, where no whole answer comes within `answerMsMax`. */
 export async function ask(fleet: Pick<MixedFleet, "urls" | "output">, kind: Kind, asked: Asked): Promise<Answer> {
+  const deadline = AbortSignal.timeout(answerMsMax);
+  try {
+    return await exchange(fleet.urls[kind], kind, asked, deadline);
+  } catch (cause) {
+    const what = deadline.aborted ? `no whole answer within ${answerMsMax / 1000} s` : "no whole answer";
+    throw new Error(`${kind} (${fleet.urls[kind]}) gave ${what}: ${describe(asked)}\n${fleet.output(kind)}`, { cause });
+  }
+}
+
+async function exchange(url: string, kind: Kind, asked: Asked, signal: AbortSignal): Promise<Answer> {
   const { caller, method, path, body, headers = {} } = asked;
   const isBytes = body instanceof Uint8Array;
   const usual: Record<string, string> = { accept: "application/json" };
@@ -34,18 +44,16 @@ export async function ask(fleet: Pick<MixedFleet, "urls" | "output">, kind: Kind
   // Of the reference each request has a connection of its own: on one that it had refused a request on, an answer sometimes never came.
   if (kind === "theirs") usual.connection = "close";
   if (caller !== "nobody") usual["x-auth-token"] = tokens[caller];
-  const response = await fetch(fleet.urls[kind] + path, {
+  const response = await fetch(url + path, {
     method,
     redirect: "manual",
     headers: { ...usual, ...headers },
-    signal: AbortSignal.timeout(answerMsMax),
+    signal,
     ...(body === undefined ? {} : { body: isBytes ? Buffer.from(body) : textOf(body) }),
-  }).catch((cause: unknown) => {
-    throw new Error(`${kind} gave no answer: ${describe(asked)}\n${fleet.output(kind)}`, { cause });
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   // Links name the node that was asked.
-  const portable = (text: string) => text.replaceAll(fleet.urls[kind], "http://node");
+  const portable = (text: string) => text.replaceAll(url, "http://node");
   const answered = [...response.headers].map(([name, value]) => [name, portable(value)]);
   const type = response.headers.get("content-type") ?? "";
   return {
@@ -55,7 +63,8 @@ export async function ask(fleet: Pick<MixedFleet, "urls" | "output">, kind: Kind
   };
 }
 
-const textOf = (body: unknown) => (typeof body === "string" ? body : JSON.stringify(body));
+/** A body as it is sent; bytes are no text. */
+export const textOf = (body: unknown) => (typeof body === "string" ? body : JSON.stringify(body));
 
 function dataOf(bytes: Buffer): string {
   return `${bytes.length} bytes: ${bytes.subarray(0, 64).toString("hex")}`;

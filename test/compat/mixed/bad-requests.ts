@@ -32,6 +32,9 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["PATCH", image(queued), [{ replace: "/none", value: "x" }], v20],
     ["PATCH", image(queued), [], { "content-type": "application/json" }],
     ["PATCH", image(absent), [], v21],
+    ["PATCH", image(queued), [], v21],
+    ["PATCH", image(absent), [{ op: "remove", path: "/locations/x" }], v21],
+    ["PATCH", image(absent), [{ op: "replace", path: "/locations", value: [] }], v21],
     ["PUT", `${image(active)}/file`, bytes],
     ["PUT", `${image(queued)}/file`, bytes, { "content-type": "text/plain" }],
     ["PUT", `${image(absent)}/file`, bytes],
@@ -53,6 +56,8 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["POST", `${image(absent)}/import`, { method: { name: "glance-direct" } }],
     ...members.map((body): Short => ["POST", `${image(active)}/members`, body]),
     ["POST", `${image(active)}/members`, { member: known.member }],
+    // The one change here: the reference adds it, to an image whose members nobody looks at.
+    ["POST", `${image(queued)}/members`, { member: 7 }],
     ["POST", `${image(known.privateOne)}/members`, { member: "x" }],
     ["GET", `${image(known.privateOne)}/members`],
     ["GET", `${image(active)}/members/none`],
@@ -70,6 +75,9 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["POST", `${image(absent)}/actions/deactivate`],
     ...queries.map((query): Short => ["GET", `/v2/images?${query}`]),
     ["GET", "/v2/tasks"],
+    ["GET", "/v2/tasks?limit=-1"],
+    ["POST", "/v2/tasks", {}],
+    ["POST", "/v2/tasks", "{"],
     ["GET", `/v2/tasks/${absent}`],
     ["GET", "/v2/info/stores"],
     ["GET", "/v2/info/stores/detail"],
@@ -92,6 +100,9 @@ export function badRequests(known: Subjects): readonly Asked[] {
     ["GET", `${image(active)}/stage`],
     ["GET", `${image(active)}/locations`],
     ["GET", `${image(active)}/actions/deactivate`],
+    ...["/versions", "/healthcheck", "/v2/none", "/v2/images", "/v2/schemas/image", image(active), image(absent)].map(
+      (path): Short => ["HEAD", path],
+    ),
     ["GET", "/v2/schemas/none"],
     ["POST", "/v2/schemas/image"],
     ["POST", "/v2/metadefs/namespaces", { namespace: "x" }],
@@ -116,6 +127,7 @@ export function badRequests(known: Subjects): readonly Asked[] {
       [
         ["POST", "/v2/images", { name: "x" }],
         ["PATCH", image(active), [{ op: "replace", path: "/name", value: "x" }], v21],
+        ["PATCH", image(active), [], v21],
         ["DELETE", image(active)],
         ["PUT", `${image(queued)}/file`, bytes],
         ["POST", `${image(active)}/members`, { member: "x" }],
@@ -126,6 +138,8 @@ export function badRequests(known: Subjects): readonly Asked[] {
     [
       "bob",
       [
+        ["PATCH", image(active), [], v21],
+        ["PATCH", image(known.privateOne), [], v21],
         ["GET", image(known.privateOne)],
         ["PATCH", image(active), [{ op: "replace", path: "/name", value: "x" }], v21],
         ["DELETE", image(active)],

@@ -41,6 +41,10 @@ export const creations: readonly unknown[] = [
   { locations: [] },
   { deleted: "x" },
   { deleted_at: "x" },
+  { deleted: false },
+  { deleted_at: null },
+  { deleted: "x", name: 1 },
+  { self: 1, name: 1 },
   { os_glance_x: "x" },
   { os_glancex: "x" },
   { custom: 1 },
@@ -63,6 +67,10 @@ export const patches: readonly unknown[] = [
   change("add", "/name"),
   change("add", "name", "x"),
   change("add", "/name/", "x"),
+  change("replace", "//id", absent),
+  change("replace", "///name", "x"),
+  change("replace", "/ /name", "x"),
+  change("replace", "// ", "x"),
   change("add", "", "x"),
   change("add", 1, "x"),
   change("move", "/name", "x"),
@@ -106,6 +114,9 @@ export const patches: readonly unknown[] = [
   change("add", "/locations/-", "x"),
   change("add", "/locations/-", { metadata: {} }),
   change("remove", "/locations/0"),
+  change("remove", "/locations/x"),
+  change("remove", "/locations/-"),
+  change("add", "/locations/x", { url: "http://127.0.0.1:1/x", metadata: {} }),
   change("remove", "/locations"),
 ];
 
@@ -113,6 +124,10 @@ export const lateFormats: readonly unknown[] = [
   change("replace", "/disk_format", "iso"),
   change("replace", "/container_format", "ova"),
   change("replace", "/disk_format", "none"),
+  change("remove", "/locations/x"),
+  change("remove", "/locations/-"),
+  change("remove", "/locations/5"),
+  change("replace", "/locations", []),
 ];
 
 export const ranges = ["bytes=9999999-", "bytes=5-2", "bytes=x", "lines=1-2", "bytes=0-1,3-4", "bytes=-0"];

@@ -2,7 +2,7 @@
 // lets pass what is in it and nothing else.
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import type { Answer, Asked } from "./exchange.ts";
+import { type Answer, type Asked, textOf } from "./exchange.ts";
 
 const page = new URL("../../../docs/mixed-fleet.md", import.meta.url);
 
@@ -72,17 +72,23 @@ export class Comparison {
   }
 }
 
-/** `METHOD /path/{name}`; `any`, or `errors` for every answer of 400 and above; `GET *` for every path. */
-function matches(call: string, { method, path }: Asked, status: number): boolean {
+/**
+ * `METHOD /path/{name}`, with ` with BODY` behind it where only such bodies are meant; `any`, or `errors` for every answer of 400 and above.
+ * `*` is any text in a path and in a body.
+ */
+function matches(call: string, { method, path, body }: Asked, status: number): boolean {
   if (call === "any") return true;
   if (call === "errors") return status >= 400;
-  const [verb = "", pattern = ""] = call.split(" ");
-  const expression = pattern
-    .replace(/[.+?^$()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll(/\{\w+\}/g, "[^/?]+");
-  return verb === method && new RegExp(`^${expression}(\\?.*)?$`).test(path);
+  const [, verb = "", pathPattern = "", bodyPattern] = /^(\S+) (\S+)(?: with (.*))?$/.exec(call) ?? [];
+  if (verb !== method) return false;
+  const pathText = patternText(pathPattern).replaceAll(/\\\{\w+\\\}/g, "[^/?]+");
+  if (!new RegExp(`^${pathText}(\\?.*)?$`).test(path)) return false;
+  if (bodyPattern === undefined) return true;
+  const sent = body === undefined || body instanceof Uint8Array ? "" : textOf(body);
+  return new RegExp(`^${patternText(bodyPattern)}$`, "s").test(sent);
 }
+
+const patternText = (pattern: string) => pattern.replace(/[.+?^$()|[\]{}\\]/g, "\\$&").replaceAll("*", ".*");
 
 /** Takes the part out of an answer, or, of `order`, puts the list there in an order of its own. `*` is any member, `**` any depth. */
 function level(answer: Answer, part: string): void {

@@ -17,7 +17,7 @@ export type Kind = (typeof kinds)[number];
 export type MixedFleet = {
   readonly urls: Readonly<Record<Kind, string>>;
   readonly folder: string;
-  /** Serves bytes for imports by URL: `${web}/NUMBER` is that many bytes, `/slow` waits to be released, anything else is 404. */
+  /** Serves bytes for imports by URL: `${web}/NUMBER` is that many bytes (any query may follow), `/slow` waits to be released, anything else is 404. */
   readonly web: string;
   /** Lets all who wait for `/slow` have its 10 bytes. */
   releaseSlow(): void;
@@ -121,7 +121,7 @@ async function startWeb() {
       response.writeHead(200, { "content-length": length, "content-type": "application/octet-stream" });
       response.end(request.method === "HEAD" ? undefined : Buffer.alloc(length, `${length}`));
     };
-    const bytes = /^\/(\d+)$/.exec(request.url ?? "")?.[1];
+    const bytes = /^\/(\d+)(\?|$)/.exec(request.url ?? "")?.[1];
     if (request.url === "/slow") waiting.push(() => send(10));
     else if (bytes === undefined) response.writeHead(404).end();
     else send(Number(bytes));

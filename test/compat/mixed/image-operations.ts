@@ -113,15 +113,16 @@ const relocate: Operation = async (world) => {
   ]);
 };
 
-const remove: Operation = async (world) => {
-  const id = world.image();
-  const answer = await world.attempt("delete", { caller: world.caller(), method: "DELETE", path: `/v2/images/${id}` });
+const remove: Operation = async (world) => removeBy(world, world.caller(), world.image());
+
+async function removeBy(world: World, caller: Asked["caller"], id: string): Promise<string> {
+  const answer = await world.attempt("delete", { caller, method: "DELETE", path: `/v2/images/${id}` });
   if (isOk(answer)) {
     world.images.splice(world.images.indexOf(id), 1);
     world.deleted.push(id);
   }
   return id;
-};
+}
 
 const invite: Operation = async (world) => {
   const id = world.image();
@@ -185,6 +186,41 @@ async function importBy(
   return id;
 }
 
+/**
+ * A new image of ann's on one of the ways to data, each step of which may go well whatever chance said of other images: with operations on
+ * any image alone most steps are refused.
+ */
+const live: Operation = async (world) => {
+  const body = { name: world.pick(names), disk_format: "raw", container_format: "bare" };
+  const created = await world.attempt("create", { caller: "ann", method: "POST", path: "/v2/images", body });
+  if (!isOk(created)) return null;
+  const id = String(json(created).id);
+  world.images.push(id);
+  const patchOf = async (what: string, change: unknown) => {
+    const path = `/v2/images/${id}`;
+    await world.attempt(what, { caller: "ann", method: "PATCH", path, body: [change], headers: patchType });
+  };
+  const added = (way: string) => ({
+    op: "add",
+    path: "/locations/-",
+    value: { url: `${world.fleet.web}/500${way}`, metadata: { way } },
+  });
+  const ways = [
+    async () => {
+      for (const way of ["", "?again"]) await patchOf("location added", added(way));
+      await patchOf("location removed", { op: "remove", path: `/locations/${world.below(2)}` });
+    },
+    async () => {
+      const data = Buffer.alloc(3_000, id);
+      await world.attempt("stage", { caller: "ann", method: "PUT", path: `/v2/images/${id}/stage`, body: data });
+      await importBy(world, id, { name: "glance-direct" });
+    },
+    () => importBy(world, id, { name: "web-download", uri: `${world.fleet.web}/2000` }),
+  ];
+  await world.pick(ways)();
+  return world.chance(3) ? removeBy(world, "ann", id) : id;
+};
+
 const task: Operation = async (world) => {
   const input = {
     import_from: `${world.fleet.web}/${world.pick(["100", "none"])}`,
@@ -206,6 +242,7 @@ const task: Operation = async (world) => {
 /** How often each is done, more or less. */
 export const imageOperations: readonly (readonly [Operation, number])[] = [
   [create, 6],
+  [live, 5],
   [upload, 6],
   [patch, 8],
   [relocate, 3],

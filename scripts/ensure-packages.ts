@@ -28,6 +28,7 @@ const needed = [
   { package: "glance-api", programs: ["glance-api"] },
   { package: "keystone", programs: ["keystone-manage"] },
   { package: "openssl", programs: ["openssl"] },
+  { package: "rabbitmq-server", programs: ["rabbitmq-server", "epmd"] },
   { package: "chromium", programs: ["chromium"] },
 ] as const;
 

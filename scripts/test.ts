@@ -30,6 +30,7 @@ const notUnit = [
   "src/db/schema/{check,clock,disk-full,foreign-expand,hand-altered,jump,live,migrate-controls,mid-release,phases,resume}.test.ts",
   "src/formats/qemu-img.test.ts",
   "src/identity/keystone/keystone.test.ts",
+  "src/images/notifications/bus/amqp-bus.test.ts",
   "src/rollout/balancers/**",
   "src/rollout/nodes/**",
   "src/rollout/schema-phase.test.ts",

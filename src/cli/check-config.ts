@@ -15,6 +15,7 @@ import { refuseExposedFakeauth } from "../identity/fakeauth.ts";
 import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
+import { planNotifier } from "../images/notifications/notifier.ts";
 import { readPropertySchemas } from "../images/property-schemas.ts";
 import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
@@ -27,6 +28,7 @@ export function checkConfig(config: Config): void {
   const { release } = readNodeSettings(config);
   const { capabilities } = releaseOf(release);
   readPropertySchemas(config.files, capabilities);
+  planNotifier(config);
   const { unifiedLimits } = readImageSettings(config, capabilities);
   if (unifiedLimits) openKeystoneLimits(config, { clock: systemClock, logger: silentLogger });
   const { policy } = openOperatorRules(config, capabilities);

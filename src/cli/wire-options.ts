@@ -7,6 +7,7 @@ import { metadefOptions } from "../db/metadefs/config.ts";
 import { identityOptionGroups } from "../identity/config.ts";
 import { imageDefaultOptions, imageFormatOptions, scrubberOptions, unsupportedImageOptions } from "../images/config.ts";
 import { importOptionGroups } from "../images/import/config.ts";
+import { rabbitOptions } from "../images/notifications/bus/config.ts";
 import { notificationDefaultOptions, notificationOptions } from "../images/notifications/config.ts";
 import { resumableOptions } from "../images/resumable/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
@@ -25,6 +26,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   resumableOptions,
   notificationOptions,
   notificationDefaultOptions,
+  rabbitOptions,
   databaseOptions,
   locationOptions,
   metadefOptions,

@@ -18,7 +18,7 @@ import type { OperatorRules } from "../identity/policy/open-policy.ts";
 import { requireQemuImg } from "../images/import/qemu-img.ts";
 import type { Regions } from "../images/import/remote-image.ts";
 import { type ImportSettings, partsFolderOf, readImportSettings } from "../images/import/settings.ts";
-import { readNotifier } from "../images/notifications/notifier.ts";
+import { openNotifier } from "../images/notifications/notifier.ts";
 import type { ImageCache } from "../images/ports.ts";
 import type { ProjectLimits } from "../images/project-limits.ts";
 import { readPropertySchemas } from "../images/property-schemas.ts";
@@ -80,7 +80,7 @@ export async function openServices(
   const { multiStore } = settings;
   const importing = readImportSettings(config, capabilities, { selfUrl, multiStore });
   if (importing.stagingFolder !== null && importing.plugins.includes("image_conversion")) await requireQemuImg();
-  const notify = readNotifier(config, logger);
+  const notify = await openNotifier(config, { logger, stack });
   const services = createImageServices({
     images: createImageRepository(db, capabilities),
     members: createMemberRepository(db, capabilities),

@@ -4,10 +4,11 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { loadConfig } from "../../core/config.ts";
+import { StopStack } from "../../core/lifecycle.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
 import { alice, Fixture, formats, never, read, send, settled, withCode } from "../testing/fixture.ts";
 import { notificationDefaultOptions, notificationOptions } from "./config.ts";
-import { type Notify, readNotifier } from "./notifier.ts";
+import { type Notify, openNotifier } from "./notifier.ts";
 
 type Heard = { readonly event: string; readonly payload: Record<string, unknown>; readonly priority: string };
 
@@ -85,7 +86,7 @@ test("notifications: a download that is given up tells how far it came", async (
   assert.deepEqual([heard.at(-1)?.event, heard.at(-1)?.priority], ["image.send", "ERROR"]);
 });
 
-test("notifications: drivers and disabled events are the operator's", () => {
+test("notifications: drivers and disabled events are the operator's", async () => {
   const lines: Record<string, unknown>[] = [];
   const note = (facts: Record<string, unknown>) => void lines.push(facts);
   const logger = Object.assign(Object.create(silentLogger), { info: note, warn: note, error: note }) as Logger;
@@ -94,14 +95,15 @@ test("notifications: drivers and disabled events are the operator's", () => {
     return loadConfig({ files, groups: [notificationOptions, notificationDefaultOptions] });
   };
   const section = "[oslo_messaging_notifications]\n";
-  assert.equal(readNotifier(configOf(""), logger), undefined);
-  assert.equal(readNotifier(configOf(`${section}driver = noop\n`), logger), undefined);
+  const open = (text: string) => openNotifier(configOf(text), { logger, stack: new StopStack() });
+  assert.equal(await open(""), undefined);
+  assert.equal(await open(`${section}driver = noop\n`), undefined);
   assert.equal(lines.length, 0);
-  assert.equal(readNotifier(configOf(`${section}driver = messagingv2\n`), logger), undefined);
-  assert.deepEqual(lines.pop(), { drivers: ["messagingv2"] });
-  assert.throws(() => readNotifier(configOf(`${section}driver = mail\n`), logger), withCode("config.invalid"));
+  assert.equal(await open(`${section}driver = routing\n`), undefined);
+  assert.deepEqual(lines.pop(), { drivers: ["routing"] });
+  await assert.rejects(open(`${section}driver = mail\n`), withCode("config.invalid"));
   const disabled = "[DEFAULT]\ndisabled_notifications = image.member,image.send\n";
-  const notify = readNotifier(configOf(`${disabled}${section}driver = log\n`), logger);
+  const notify = await open(`${disabled}${section}driver = log\n`);
   for (const event of ["image.member.create", "image.send", "image.create"]) notify?.(event, { id: "i" });
   assert.equal(lines.length, 1);
   const { notification } = lines[0] as { notification: Record<string, unknown> };

@@ -57,8 +57,8 @@ const differences: readonly {
 }[] = [
   { when: () => true, what: "TERM lets requests and imports finish, where Glance cuts them; HUP reloads as there" },
   {
-    when: () => true,
-    what: "notifications go into the log ([oslo_messaging_notifications] driver = log), and over no message bus",
+    when: (options) => isSet(options, "oslo_messaging_notifications.driver"),
+    what: "notifications tell of images and members, and neither of tasks nor of metadata definitions",
   },
   {
     when: (options) => isSet(options, "DEFAULT.image_cache_dir"),

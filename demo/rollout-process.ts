@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Until } from "../src/rollout/decide.ts";
 import type { JournalEvent } from "../src/rollout/journal-event.ts";
 import { binary } from "./processes.ts";
 
@@ -12,13 +13,17 @@ export type RolloutProcess = {
   kill(signal: NodeJS.Signals): void;
 };
 
-/** `onEvent` sees each entry of the journal once it is on disk. A line that is no entry is an error of the rollout's and is kept in stderr. */
+/**
+ * `onEvent` sees each entry of the journal once it is on disk. A line that is no entry is an error of the rollout's and is kept in stderr.
+ * `until`: it ends after this phase.
+ */
 export function startRollout(
   fleetFile: string,
-  options: { onEvent?: (event: JournalEvent) => void; cwd: string },
+  options: { onEvent?: (event: JournalEvent) => void; cwd: string; until?: Until },
 ): RolloutProcess {
   const [program, script] = binary("glance-rollout");
-  const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json"], {
+  const until = options.until === undefined ? [] : ["--until", options.until];
+  const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json", ...until], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: options.cwd,
   });

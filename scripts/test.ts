@@ -25,6 +25,7 @@ const notUnit = [
   "src/**/*.fuzz.test.ts",
   "src/api/*matrix*.test.ts",
   "src/cli/**",
+  "src/console/page-folder.test.ts",
   "src/db/backup/**",
   "src/db/{dialects,schema}/{mysql,postgresql}/**",
   "src/db/schema/{check,clock,disk-full,foreign-expand,hand-altered,jump,live,migrate-controls,mid-release,phases,resume}.test.ts",
@@ -46,6 +47,7 @@ const notWholeProcess = [
   "test/upgrade/versions/**",
 ];
 const matrices = [
+  "test/console/console.test.ts",
   "test/upgrade/{bad-release,galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
   "test/compat/mixed/seeds.test.ts",
   "test/compat/reference-manage.test.ts",

@@ -166,9 +166,12 @@ export class JournalFold {
     if (line.kind === "decision" && data.do === "migrate") {
       const progress = this.migration?.progress ?? null;
       this.migration = { progress, atMs: this.migration?.atMs ?? atMs, state: "running" };
-    } else if (line.kind === "result" && data.do === "migrate" && this.migration)
-      this.migration.state = data.ok === true ? "done" : "failed";
-    else if (data.event === "progress") {
+    } else if (line.kind === "result" && data.do === "migrate" && this.migration) {
+      const { progress } = this.migration;
+      if (data.ok === true)
+        this.migration = { progress: progress && wholeOf(progress, line.text), atMs, state: "done" };
+      else this.migration.state = "failed";
+    } else if (data.event === "progress") {
       const progress = progressOf(data);
       this.migration = { progress, atMs, state: progress.heldBack?.startsWith("paused") ? "paused" : "running" };
     }
@@ -189,6 +192,14 @@ function progressOf(data: Readonly<Record<string, unknown>>): NonNullable<Migrat
     batchRows: numberOf(data.batchRows),
     heldBack: textOf(data.detail) ?? null,
   };
+}
+
+/** Rows that went away meanwhile are pending no more, so that a migration may end short of the number that it began with. */
+function wholeOf(progress: NonNullable<Migration["progress"]>, text: string): NonNullable<Migration["progress"]> {
+  const told = /, (\d+) rows?$/.exec(text)?.[1];
+  if (told === undefined) return progress;
+  const rowsDone = Math.max(progress.rowsDone, Number(told));
+  return { ...progress, rowsDone, rowsTotal: rowsDone, etaSeconds: 0, heldBack: null };
 }
 
 /** Null where it is not as this version writes it. */

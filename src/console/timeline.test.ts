@@ -95,7 +95,8 @@ test("timeline: migration, gates and what comes next are told in figures and wor
     last.gates.map(({ gate, node, verdict }) => `${gate} ${node ?? "-"} ${verdict}`),
     ["backup - passed", "probe n1 passed", "probe n2 passed", "probe n3 passed"],
   );
-  assert.equal(last.migration?.state, "done");
+  const { rowsDone, rowsTotal } = last.migration?.progress?.value ?? {};
+  assert.deepEqual([last.migration?.state, rowsDone, rowsTotal], ["done", 1000, 1000]);
   const kinds = last.traffic.marks.filter(({ node }) => node === "n2").map(({ kind }) => kind);
   assert.deepEqual(kinds, ["out", "back"]);
 });

@@ -149,14 +149,17 @@ async function compareTraffic(
 
 async function compareMigration(page: Page, db: Database, events: readonly JournalEvent[]): Promise<void> {
   const last = events.findLast((event) => event.phase === "migrate" && event.data?.event === "progress")?.data;
-  if (!events.some((event) => isDone(event, "migrate"))) {
+  const done = events.find((event) => isDone(event, "migrate"));
+  if (!done) {
     await shows(page, ".panel-migration", "No data has been migrated yet.");
     return;
   }
   const [row] = await db.query("SELECT COUNT(*) AS pending FROM images WHERE visibility IS NULL");
   assert.equal(Number(row?.pending), 0);
   await shows(page, ".panel-migration .panel-aside", "done");
-  await shows(page, ".panel-migration", `${last?.rowsDone} of ${last?.rowsTotal}`);
+  const rows = /, (\d+) rows$/.exec(done.text)?.[1];
+  assert(rows !== undefined && Number(rows) > 0, done.text);
+  await shows(page, ".panel-migration", `${rows} of ${rows}`);
   await shows(page, ".panel-migration", `${last?.batchRows} rows`);
 }
 

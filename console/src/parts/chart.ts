@@ -84,7 +84,8 @@ export class Chart {
             label: line.label,
             stroke: colour(line.colour),
             width: 1.75,
-            points: { show: false },
+            // One alone makes no line.
+            points: { show: (_plot: uPlot, _series: number, first: number, last: number) => first === last },
             spanGaps: false,
             ...(line.dash && { dash: [...line.dash] }),
             ...(line.filled && { fill: `color-mix(in srgb, ${colour(line.colour)} 14%, transparent)` }),

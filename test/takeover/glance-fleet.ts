@@ -22,8 +22,9 @@ import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
 import { eventually } from "../servers/eventually.ts";
 import { type GlanceSetup, glanceProgram, makeGlanceSite, setUpGlance, startGlance } from "../servers/glance.ts";
 import { startHaproxy } from "../servers/haproxy.ts";
-import { startKeystone } from "../servers/keystone.ts";
+import { type KeystoneUser, startKeystone } from "../servers/keystone.ts";
 import { startMariadb } from "../servers/mariadb.ts";
+import { type OpenstackUser, openstackUser } from "./openstack-user.ts";
 
 type OnEvent = (event: JournalEvent, kill: (signal: NodeJS.Signals) => void) => void;
 
@@ -32,6 +33,8 @@ export type GlanceFleet = {
   readonly folder: string;
   readonly nodes: readonly GlanceSetup[];
   readonly recorder: Recorder;
+  /** A member of a project, with the openstack command; does nothing until told to. */
+  readonly user: OpenstackUser;
   /** A URL of its database, as our tests write them. */
   readonly connection: string;
   /** glance-rollout with the fleet file; `onEvent` sees the journal of what prints it. */
@@ -105,7 +108,9 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
     return true;
   });
 
-  const { tokens, projects, admin } = await makeCallers(keystone);
+  const { tokens, projects, admin, member } = await makeCallers(keystone);
+  await keystone.createEndpoints("image", haproxy.url);
+  const user = openstackUser(keystone, member, join(site.folder, "user"));
   const recorder = new Recorder();
   const origin = haproxy.url;
   const samples = await loadSamples(
@@ -167,6 +172,7 @@ async function build(target: ReleaseId, seed: number, stack: StopStack): Promise
     folder: site.folder,
     nodes,
     recorder,
+    user,
     connection,
     rollout,
     manage,
@@ -214,17 +220,20 @@ export function assertOk({ code, stdout, stderr }: Finished): void {
 async function makeCallers(keystone: Awaited<ReturnType<typeof startKeystone>>) {
   const tokens = new Map<string, string>();
   const projects: string[] = [];
+  const members: KeystoneUser[] = [];
   for (const color of ["red", "green", "blue"]) {
     const project = await keystone.createProject(color);
     const user = await keystone.createUser({ name: color, project, roles: ["member", "reader"] });
     tokens.set(memberToken(project), await keystone.token(user, { project }));
     projects.push(project);
+    members.push(user);
   }
+  const [member = assert.fail("there are projects")] = members;
   const project = await keystone.createProject("operations");
   const operator = await keystone.createUser({ name: "operator", project, roles: ["admin", "member", "reader"] });
   const admin = await keystone.token(operator, { project });
   tokens.set(adminToken, admin);
-  return { tokens, projects, admin };
+  return { tokens, projects, admin, member };
 }
 
 async function runRollout(args: readonly string[], cwd: string, onEvent?: OnEvent): Promise<Finished> {

@@ -41,7 +41,8 @@ async function exchange(url: string, kind: Kind, asked: Asked, signal: AbortSign
   const isBytes = body instanceof Uint8Array;
   const usual: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) usual["content-type"] = isBytes ? "application/octet-stream" : "application/json";
-  // Of the reference each request has a connection of its own: on one that it had refused a request on, an answer sometimes never came.
+  // Each has a connection of its own: where they were kept an answer of the reference's was once not there after four minutes. Why is not
+  // known; refused requests with unread bodies are not it, of which 2,300 on kept connections were all answered.
   if (kind === "theirs") usual.connection = "close";
   if (caller !== "nobody") usual["x-auth-token"] = tokens[caller];
   const response = await fetch(url + path, {

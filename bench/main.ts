@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { againstReference } from "./against-reference.ts";
 import { type Bench, type Figure, keepsBound } from "./bench.ts";
+import { besideGlance } from "./beside-glance.ts";
 import { consoleOpen } from "./console-open.ts";
 import { expandContract } from "./expand-contract.ts";
 import { fuzz } from "./fuzz.ts";
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   expandContract,
   handOver,
   consoleOpen,
+  besideGlance,
   fuzz,
   simulation,
 ];

@@ -64,6 +64,8 @@ export async function startHaproxy(options: {
   master?: boolean;
   /** Has its Runtime API on a TCP port too. */
   adminTcp?: boolean;
+  /** Sends a line for each request to this UDP address, host:port. */
+  log?: { readonly address: string; readonly format: string };
 }): Promise<HaproxyServer> {
   const command = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"].find(existsSync);
   if (!command) throw new Error("HAProxy is needed here: install the Debian package haproxy");
@@ -75,9 +77,14 @@ export async function startHaproxy(options: {
   const adminAddress = options.adminTcp ? `127.0.0.1:${await freePort()}` : "";
   const config = haproxyConfig({ ...options, port, socket, stateFile });
   const tcp = options.adminTcp ? `\n    stats socket ipv4@${adminAddress} level admin` : "";
+  const { log } = options;
+  const target = log ? `\n    log ${log.address} format raw local0` : "";
+  const lines = log ? `\n    log global\n    log-format "${log.format}"` : "";
   await writeFile(
     file,
-    config.replace(/^ +stats socket .*/m, (line) => line + tcp),
+    config
+      .replace(/^ +stats socket .*/m, (line) => line + tcp + target)
+      .replace(/^ +option dontlognull$/m, (line) => line + lines),
   );
   await writeFile(stateFile, "");
   try {

@@ -1,12 +1,16 @@
-// Sees to it that the real neighbours the tests need are installed: on Debian as root or with sudo they are installed, elsewhere one
-// line names what to install. No service of theirs is started: tests run private instances.
+// Sees to it that what Debian has and tests or scripts need is installed: on Debian as root or with sudo it is installed, elsewhere one
+// line names what to install. No service of these packages is started: tests run private instances.
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 
-/** A Debian package, and a program that stands there once it is installed. */
-const needed = [
+/** A Debian package, and the programs that stand there once it is installed. */
+export type Needed = { readonly package: string; readonly programs: readonly string[] };
+
+const chromium: Needed = { package: "chromium", programs: ["chromium"] };
+
+const neededByTests: readonly Needed[] = [
   { package: "mariadb-server", programs: ["mariadbd", "mariadb-install-db"] },
   { package: "mariadb-client", programs: ["mariadb", "mariadb-dump"] },
   { package: "postgresql", programs: ["initdb", "postgres"] },
@@ -29,12 +33,15 @@ const needed = [
   { package: "keystone", programs: ["keystone-manage"] },
   { package: "openssl", programs: ["openssl"] },
   { package: "rabbitmq-server", programs: ["rabbitmq-server", "epmd"] },
-  { package: "chromium", programs: ["chromium"] },
-] as const;
+  chromium,
+];
+
+/** No test needs pngquant. */
+export const neededForScreenshots: readonly Needed[] = [chromium, { package: "pngquant", programs: ["pngquant"] }];
 
 const folders = ["/usr/sbin", "/usr/local/sbin", "/sbin", ...(process.env.PATH ?? "").split(":")];
 
-function missingPackages(): string[] {
+function missingPackages(needed: readonly Needed[]): string[] {
   // Debian keeps PostgreSQL's server, of each version, in a folder of its own.
   const everywhere = [...folders, ...globSync("/usr/lib/postgresql/*/bin")];
   const present = (program: string) => everywhere.some((folder) => existsSync(`${folder}/${program}`));
@@ -55,19 +62,19 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends "$@"`;
 
 /** Installs what is missing. Throws a one-line Error that says what to install where that cannot be done here. */
-export function ensurePackages(): void {
-  const missing = missingPackages();
+export function ensurePackages(needed: readonly Needed[] = neededByTests): void {
+  const missing = missingPackages(needed);
   if (missing.length === 0) return;
   const root = userInfo().uid === 0;
   const able = existsSync("/usr/bin/apt-get") && (root || spawnSync("sudo", ["-n", "true"]).status === 0);
-  const advice = `the tests need what these Debian packages hold; please install: ${missing.join(" ")}`;
+  const advice = `what these Debian packages hold is needed here; please install: ${missing.join(" ")}`;
   if (!able) throw new Error(advice);
   process.stderr.write(`Installing ${missing.join(" ")}\n`);
   const command = ["sh", "-c", install, "install", ...missing];
   const [program = "", ...args] = root ? command : ["sudo", "-n", ...command];
   // apt's output is progress, not a result: stdout belongs to the test runner.
   const { status } = spawnSync(program, args, { stdio: ["ignore", 2, 2] });
-  if (status !== 0 || missingPackages().length > 0) throw new Error(`apt-get failed; ${advice}`);
+  if (status !== 0 || missingPackages(needed).length > 0) throw new Error(`apt-get failed; ${advice}`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

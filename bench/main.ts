@@ -5,6 +5,7 @@ import { againstReference } from "./against-reference.ts";
 import { type Bench, type Figure, keepsBound } from "./bench.ts";
 import { besideGlance } from "./beside-glance.ts";
 import { consoleOpen } from "./console-open.ts";
+import { consolePage } from "./console-page.ts";
 import { expandContract } from "./expand-contract.ts";
 import { fuzz } from "./fuzz.ts";
 import { handOver } from "./hand-over.ts";
@@ -26,6 +27,7 @@ const benches: readonly Bench[] = [
   handOver,
   consoleOpen,
   besideGlance,
+  consolePage,
   fuzz,
   simulation,
 ];

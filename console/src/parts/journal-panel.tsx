@@ -42,13 +42,16 @@ export function JournalPanel({ entries, total }: { entries: readonly JournalLine
     <Panel title="Journal" name="journal" aside={aside}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard too */}
       <ol class="journal" tabIndex={0} aria-label="Journal, newest first">
-        {found.slice(0, shownMax).map((entry) => (
-          <li key={entry.seq} class={`entry entry-${entry.kind}${entry.data.ok === false ? " entry-failed" : ""}`}>
-            <time>{timeOfDay(entry.atMs)}</time>
-            <span class="entry-about">{entry.node ?? entry.phase}</span>
-            <span class="entry-text">{entry.text}</span>
-          </li>
-        ))}
+        {found
+          .slice(-shownMax)
+          .reverse()
+          .map((entry) => (
+            <li key={entry.seq} class={`entry entry-${entry.kind}${entry.data.ok === false ? " entry-failed" : ""}`}>
+              <time>{timeOfDay(entry.atMs)}</time>
+              <span class="entry-about">{entry.node ?? entry.phase}</span>
+              <span class="entry-text">{entry.text}</span>
+            </li>
+          ))}
         {found.length > shownMax && (
           <li class="empty">{counted(found.length - shownMax, "older entry", "older entries")}</li>
         )}
@@ -60,13 +63,13 @@ export function JournalPanel({ entries, total }: { entries: readonly JournalLine
   );
 }
 
+/** Oldest first. */
 function findEntries(entries: readonly JournalLine[], words: string, kind: string): readonly JournalLine[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  return entries
-    .filter((entry) => {
-      if (kind !== "" && entry.kind !== kind) return false;
-      const text = `${entry.kind} ${entry.phase} ${entry.node ?? ""} ${entry.text}`.toLowerCase();
-      return wanted.every((word) => text.includes(word));
-    })
-    .toReversed();
+  if (wanted.length === 0 && kind === "") return entries;
+  return entries.filter((entry) => {
+    if (kind !== "" && entry.kind !== kind) return false;
+    const text = `${entry.kind} ${entry.phase} ${entry.node ?? ""} ${entry.text}`.toLowerCase();
+    return wanted.every((word) => text.includes(word));
+  });
 }

@@ -141,9 +141,9 @@ test("bus: a broker that goes and comes back gets all that was told meanwhile, i
   way.mend();
   const payloadOf = ({ json }: Received): number => JSON.parse(json["oslo.message"] ?? "").payload;
   const all = await received("three.info", (found) => found.some((message) => payloadOf(message) === 250));
-  // What was sent and not confirmed when the way was cut may come twice.
+  // What was sent and not confirmed when the way was cut may come twice, the first one too.
   assert.deepEqual(
-    [...new Set(all.map(payloadOf))],
+    [...new Set(all.map(payloadOf))].filter((payload) => payload > 1),
     Array.from({ length: 249 }, (_, index) => index + 2),
   );
 });

@@ -322,11 +322,21 @@ test("members: the owner invites and removes, the member alone answers, others s
   await assert.rejects(members.setStatus(bob, imageId, "dora", "accepted"), withCode("images.not_found"));
   await assert.rejects(members.setStatus(bob, imageId, "bob", "maybe"), withCode("images.invalid"));
   await assert.rejects(members.setStatus(admin, imageId, "nobody", "accepted"), withCode("images.not_found"));
+  await assert.rejects(members.setStatus(alice, imageId, "alice", "accepted"), withCode("images.not_found"));
 
   await assert.rejects(members.remove(bob, imageId, "bob"), withCode("images.forbidden"));
   await assert.rejects(members.remove(alice, imageId, "nobody"), withCode("images.not_found"));
   await members.remove(alice, imageId, "bob");
   await assert.rejects(images.show(bob, imageId), withCode("images.not_found"));
+});
+
+test("members: from Xena on an owner answers for no membership, not for one of its own project either, as beside the reference", async () => {
+  const { images, members } = new Fixture().node({ release: "zed" });
+  const { id: imageId } = await images.create(alice, {});
+  const answer = () => members.setStatus(alice, imageId, "alice", "accepted");
+  await assert.rejects(answer(), withCode("images.forbidden"), "of none");
+  await members.add(alice, imageId, "alice");
+  await assert.rejects(answer(), withCode("images.forbidden"), "of one that is there");
 });
 
 test("members: the quota holds, and so does the release's rule when the visibility changes under the request", async () => {

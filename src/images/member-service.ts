@@ -75,7 +75,9 @@ export function createMemberService(deps: ImageServicesDeps): MemberService {
       // To one member the others do not exist.
       if (!mayMutate(caller, image) && !isSelf(caller, memberId)) throw memberNotFound(image.id, memberId);
       // Before it is looked up: the owner is refused whoever else is a member, and whoever is not.
-      if (!policy.decidesOwnership && !caller.isAdmin && !isSelf(caller, memberId))
+      // Where the API decides (from Xena on), for its own project too.
+      const isOwner = capabilities.policy.hidesUnreadable && caller.projectId === image.owner;
+      if (!policy.decidesOwnership && !caller.isAdmin && (isOwner || !isSelf(caller, memberId)))
         throw forbidden(`Only project ${memberId.slice(0, 80)} itself may answer for its membership.`);
       await knownMember(caller, image, memberId);
       requireAllowed(deps, "modify_member", caller, image, `answer for members of image ${image.id}`);

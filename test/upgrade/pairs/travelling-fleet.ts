@@ -18,6 +18,7 @@ import type { ApiFeatures } from "../../../src/releases/api-versions.ts";
 import type { ReleaseId } from "../../../src/releases/catalogue.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
 import { assertUpgraded } from "../upgraded.ts";
+import { standStill } from "./stand-still.ts";
 
 const usualProjects = ["red", "green", "blue"];
 /** What the servers of all processes spend on traffic is missing to the rollouts: sixty of these run in the full run. */
@@ -25,7 +26,7 @@ const requestsPerSecond = 20;
 const mixPerSecond = 10;
 /** Requests that both releases answer side by side, before the second node goes too. */
 const mixedRequests = 60;
-const mixedMsMax = 60_000;
+const mixedMsMax = 300_000;
 const repairsMax = 3;
 
 export type Leg = {
@@ -129,9 +130,10 @@ export class TravellingFleet {
           onEvent(event);
           if (event.kind !== "result" || event.data?.do !== "enable" || stood) return;
           // The rollout stands still while the two releases serve side by side.
-          rollout.kill("SIGSTOP");
-          const some = recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax));
-          stood = Promise.all([some, special.whileMixed?.()])
+          stood = standStill(rollout, fleet.connection)
+            .then(() =>
+              Promise.all([recorder.more(mixedRequests, AbortSignal.timeout(mixedMsMax)), special.whileMixed?.()]),
+            )
             .then(() => undefined)
             .finally(() => rollout.kill("SIGCONT"));
           stood.catch(() => undefined);

@@ -99,7 +99,7 @@ async function main(mode: Mode): Promise<boolean> {
       );
     // They wait for drains, leases and restarts more than they compute.
     const [files, fileMinutesMax] =
-      mode === "full" ? [filesOf(matrices), 45] : [filesOf(wholeProcess, notWholeProcess), 20];
+      mode === "full" ? [filesOf(matrices), 60] : [filesOf(wholeProcess, notWholeProcess), 20];
     passed.push(await tests(files, { concurrency: 3, fileMinutesMax }));
     return passed.every(Boolean);
   } finally {

@@ -9,8 +9,9 @@ import { type Hands, rollWithKills } from "./killed-rollout.ts";
 
 /** Boundaries that stand this far apart are visited in one rollout, so that the fleet is whole again in between. */
 const stride = 6;
-/** PostgreSQL stands behind the same nodes: a node's death is the same there, so one rollout shows it. */
-const rolloutsOn = (database: DatabaseKind) => (isFull && database !== "postgresql" ? stride : 1);
+/** Every boundary on one database; the servers stand behind the same nodes, whose death is the same there: some boundaries show it. */
+const rolloutsOf: Record<DatabaseKind, number> = { sqlite: stride, mariadb: 2, postgresql: 1 };
+const rolloutsOn = (database: DatabaseKind) => (isFull ? rolloutsOf[database] : 1);
 
 for (const database of databasesFor("sqlite"))
   for (let offset = 0; offset < rolloutsOn(database); offset++) {

@@ -15,7 +15,7 @@ const honestCodes = [1, 69];
 
 for (const database of databasesFor("postgresql").filter((kind) => kind !== "sqlite"))
   test(`the server is killed at every step from Newton to the newest and started again: ${database}`, {
-    timeout: 900_000,
+    timeout: 1_800_000,
   }, async (t) => {
     const undisturbed = await upgradeDatabase(database);
     const kills: string[] = [];

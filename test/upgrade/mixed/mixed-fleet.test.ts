@@ -20,7 +20,7 @@ import type { Table } from "./model.ts";
 import { NodeClient } from "./service.ts";
 import { Walk } from "./walk.ts";
 
-const seeds = isFull ? 3 : 1;
+const seeds = isFull ? 2 : 1;
 const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
 
 for (const database of databasesFor("mariadb"))

@@ -14,7 +14,7 @@ const legs = way.slice(1);
 
 for (const database of databasesFor("sqlite"))
   test(`each release to the next, under traffic: ${way[0]} to ${way.at(-1)} in ${legs.length} upgrades: ${database}`, {
-    timeout: 900_000,
+    timeout: 1_800_000,
   }, async (t) => {
     const { requests } = await TravellingFleet.run({ database, from: way[0] ?? "newton", seed: 11 }, async (fleet) => {
       for (const target of legs)

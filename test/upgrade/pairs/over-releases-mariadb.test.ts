@@ -1,0 +1,4 @@
+// Upgrades over releases on MariaDB: see over-releases.ts.
+import { testOverReleases } from "./over-releases.ts";
+
+testOverReleases("mariadb");

@@ -93,8 +93,9 @@ export class HandOver {
     } catch (error) {
       const why = errorText(error);
       await successor?.kill();
-      this.#logger().error({ error: why }, "hand-over refused; the node goes on as it was");
+      // The note first: who reads of the end in the log finds it there, and a note that is asked for next is another one.
       this.#note("failed", successor, why);
+      this.#logger().error({ error: why }, "hand-over refused; the node goes on as it was");
       manager.ready(statusLine);
       return false;
     }

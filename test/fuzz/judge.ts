@@ -67,7 +67,7 @@ export class Judge {
  */
 function inFleet(description: Description): Description {
   const relaxed = JSON.stringify(description, (key, value) => {
-    if (value?.is_base === false) return { type: "string" };
+    if (value?.is_base === false) return { type: [value.type].flat().includes("null") ? ["string", "null"] : "string" };
     if (key === "container_format" || key === "disk_format") return { type: ["string", "null"] };
     const { enum: statuses } = value ?? {};
     return Array.isArray(statuses) && statuses.includes("pending_delete")

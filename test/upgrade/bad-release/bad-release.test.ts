@@ -71,7 +71,8 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-for (const { bad, says, changes, ends, share } of isFull ? kinds : kinds.slice(0, 1))
+// The first in npm test, the others in the full run: they take a minute each.
+for (const { bad, says, changes, ends, share } of isFull ? kinds.slice(1) : kinds.slice(0, 1))
   test(`bad release: one that ${bad} moves one node, is taken back, and costs clients no more than that node's share`, {
     timeout: 900_000,
   }, async (t) => {

@@ -49,7 +49,7 @@ export async function rollWithKills(options: {
     const images = sampleImages({ seed: options.seed, count: 9, projects }).slice(3);
     const samples = await loadSamples(origin, recorder, images);
     const actors = makeActors({ origin, recorder, samples, projects, seed: options.seed, count: 6 });
-    await using traffic = startTraffic({ actors, requestsPerSecond: 40 });
+    await using traffic = startTraffic({ actors, requestsPerSecond: 20 });
     const { kills, boundaries } = await roll(fleet, options.killer);
     await traffic.stop();
     for (const actor of actors) actor.client.close();

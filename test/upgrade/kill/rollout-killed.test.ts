@@ -7,7 +7,7 @@ import { rollWithKills } from "./killed-rollout.ts";
 for (const database of databasesFor("mariadb")) {
   const balancer = database === "sqlite" ? "builtin" : "haproxy";
   test(`the rollout is killed at its step boundaries and resumed: ${database}, ${balancer}`, {
-    timeout: 900_000,
+    timeout: 1_800_000,
   }, async (t) => {
     // Every boundary in a full run, every third one otherwise.
     let seen = 0;

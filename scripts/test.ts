@@ -2,7 +2,7 @@
 //   unit      the rooms' own tests that need no server, start no command, take no database through all releases and try no whole matrix,
 //             on SQLite; within a minute
 //   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and all whole-process tests with a sample of their matrices
-//   full      those of the whole-process tests that have matrices, with all of them
+//   full      those of the whole-process tests that have matrices, with all of them, but for the bad release and the rollback that standard has
 // All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";

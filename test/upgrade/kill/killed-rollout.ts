@@ -16,6 +16,8 @@ import { makeActors, startTraffic } from "../../../demo/traffic/traffic.ts";
 import { wireRollout } from "../../../src/cli/commands/rollout-parts.ts";
 import { loadFleet } from "../../../src/rollout/fleet.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
+import { findProcess, type ProcessView, processGroup } from "../../../src/rollout/nodes/local/process-table.ts";
+import { eventually } from "../../servers/eventually.ts";
 import { assertUpgraded } from "../upgraded.ts";
 
 /** Called at each boundary: between two steps, and between a decision and its act. */
@@ -32,8 +34,10 @@ export type KilledRollout = { readonly kills: readonly string[]; readonly bounda
 
 const projects = ["red", "green", "blue"];
 const runsMax = 120;
-/** A request sent in the moment of the kill may have reached a socket that was already lost. */
+/** A request sent in the moment in which a node is gone may have reached a socket that was already lost. */
 const momentMs = 100;
+/** A busy machine takes its time to end a process; until then its sockets take requests. */
+const endMsMax = 60_000;
 
 export async function rollWithKills(options: {
   database: DatabaseKind;
@@ -54,8 +58,9 @@ export async function rollWithKills(options: {
     await traffic.stop();
     for (const actor of actors) actor.client.close();
 
-    const unexcused = recorder.failures.filter((failure) => !kills.some((kill) => excuses(kill, failure)));
-    assert.equal(unexcused.length, 0, courseOf(kills, unexcused));
+    const deaths = await Promise.all(kills.map(async (kill) => ({ ...kill, goneMs: await kill.gone })));
+    const unexcused = recorder.failures.filter((failure) => !deaths.some((death) => excuses(death, failure)));
+    assert.equal(unexcused.length, 0, courseOf(deaths, unexcused));
     assert(recorder.failed === recorder.failures.length, "more failures than are kept");
     const checked = await checkImages({ origin, recorder, samples, actors });
     assert.deepEqual(checked.wrong, []);
@@ -68,9 +73,12 @@ export async function rollWithKills(options: {
 }
 
 /** What died and what failed, in the order of time. */
-function courseOf(kills: readonly Kill[], failures: readonly Failure[]): string {
+function courseOf(deaths: readonly Death[], failures: readonly Failure[]): string {
   const lines = [
-    ...kills.map(({ what, atMs }) => ({ atMs, text: `killed ${what}` })),
+    ...deaths.map(({ what, atMs, goneMs }) => ({
+      atMs,
+      text: `killed ${what}, gone after ${Math.round(goneMs - atMs)} ms`,
+    })),
     ...failures.map(({ what, startedMs, endedMs }) => ({
       atMs: endedMs,
       text: `failed after ${Math.round(endedMs - startedMs)} ms: ${what.split("\n")[0]}`,
@@ -80,11 +88,13 @@ function courseOf(kills: readonly Kill[], failures: readonly Failure[]): string 
   return lines.map(({ atMs, text }) => `${(atMs / 1_000).toFixed(1)} s: ${text}`).join("\n");
 }
 
-type Kill = { readonly what: string; readonly atMs: number; readonly node: boolean };
+/** `gone`: when none of its processes was left. */
+type Kill = { readonly what: string; readonly atMs: number; readonly node: boolean; readonly gone: Promise<number> };
+type Death = Omit<Kill, "gone"> & { readonly goneMs: number };
 
 /** A killed node's own requests in flight are lost; nothing else is, and nothing at all by killing the rollout. */
-function excuses(kill: Kill, failure: Failure): boolean {
-  return kill.node && failure.startedMs < kill.atMs + momentMs && failure.endedMs > kill.atMs - momentMs;
+function excuses({ node, atMs, goneMs }: Death, failure: Failure): boolean {
+  return node && failure.startedMs < goneMs + momentMs && failure.endedMs > atMs - momentMs;
 }
 
 async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[]; boundaries: Set<string> }> {
@@ -109,13 +119,16 @@ async function rollUntilDone(fleet: RunningFleet, killer: Killer, course: Course
       fleet,
       killRollout() {
         killed = true;
-        kills.push({ what: `rollout at ${[...boundaries].at(-1)}`, atMs: performance.now(), node: false });
+        const atMs = performance.now();
+        kills.push({ what: `rollout at ${[...boundaries].at(-1)}`, atMs, node: false, gone: Promise.resolve(atMs) });
         rollout?.kill("SIGKILL");
       },
       killNode(node) {
-        if (!health.canSpare(node) || !killGroup(fleet, node)) return false;
+        const atMs = performance.now();
+        const gone = health.canSpare(node) ? killGroup(fleet, node) : undefined;
+        if (gone === undefined) return false;
         health.killed(node);
-        kills.push({ what: `${node.name} at ${[...boundaries].at(-1)}`, atMs: performance.now(), node: true });
+        kills.push({ what: `${node.name} at ${[...boundaries].at(-1)}`, atMs, node: true, gone });
         return true;
       },
     };
@@ -146,16 +159,20 @@ function boundaryOf(event: JournalEvent): string | undefined {
   return [event.kind, step, ...(event.node === undefined ? [] : [event.node])].join(" ");
 }
 
-function killGroup(fleet: RunningFleet, node: FleetNode): boolean {
+/** Resolves, where there was something to kill, to the time at which all of it was gone. */
+function killGroup(fleet: RunningFleet, node: FleetNode): Promise<number> | undefined {
   const pid = fleet.pidOf(node);
-  if (pid === undefined) return false;
+  if (pid === undefined) return undefined;
+  const members = processGroup(pid);
   try {
     process.kill(-pid, "SIGKILL");
-    return true;
   } catch {
     // It has ended since it wrote its pid file.
-    return false;
+    return undefined;
   }
+  const isLeft = (member: ProcessView) => findProcess(member.pid)?.id === member.id;
+  const gone = eventually(`all of ${node.name} is gone`, () => !members.some(isLeft), { msMax: endMsMax });
+  return gone.then(() => performance.now());
 }
 
 type HealthWatch = {

@@ -17,9 +17,10 @@ export function nodeCards(
   sampled: Sampled,
   atMs: number,
   target: string | null,
+  order: NameOrder,
 ): readonly NodeCard[] {
   const names = new Set([...tracks.keys(), ...(sampled?.byName.keys() ?? [])]);
-  return [...names].sort(compareNames).map((name) => {
+  return order.of(names).map((name) => {
     const sample = sampled?.byName.get(name);
     return card(name, tracks.get(name), sample && sampled ? { sample, sampledAtMs: sampled.atMs } : null, atMs, target);
   });
@@ -79,6 +80,21 @@ function hasFigures(sample: NodeSample): boolean {
 
 function figuresOf({ rotation, up, requests, transfers, heartbeatAgeSeconds }: NodeSample): NodeFigures {
   return { rotation, up, requests, transfers, heartbeatAgeSeconds };
+}
+
+/** n2 before n10. The names of a fleet are looked at again and again and seldom change: they are put in order once. */
+export class NameOrder {
+  #names: ReadonlySet<string> = new Set();
+  #inOrder: readonly string[] = [];
+
+  of(names: ReadonlySet<string>): readonly string[] {
+    const isSame = names.size === this.#names.size && [...names].every((name) => this.#names.has(name));
+    if (!isSame) {
+      this.#names = names;
+      this.#inOrder = [...names].sort(compareNames);
+    }
+    return this.#inOrder;
+  }
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -4,8 +4,8 @@ import type { RolloutState } from "../rollout/rollout-history.ts";
 import type { SampleSeries } from "../rollout/samples/sample.ts";
 import { JournalFold } from "./journal-fold.ts";
 import { JournalReader } from "./journal-line.ts";
-import type { JournalLine, MigrationView, NowView, RolloutView } from "./model.ts";
-import { known, nodeCards, type Sampled } from "./node-cards.ts";
+import type { JournalLine, MigrationView, NowView, RolloutView, TrafficPoint } from "./model.ts";
+import { known, NameOrder, nodeCards, type Sampled } from "./node-cards.ts";
 import { TrafficTrack } from "./traffic.ts";
 import { nowOf } from "./words.ts";
 
@@ -36,6 +36,9 @@ export class Timeline {
   readonly #traffic = new TrafficTrack();
   readonly #nodes: SampleSeries["nodes"][number][] = [];
   #sampled: { readonly index: number; readonly sampled: Sampled } = { index: -1, sampled: null };
+  readonly #order = new NameOrder();
+  /** The same list for as long as nothing is added to it, so that charts know that they are drawn. */
+  #points: readonly TrafficPoint[] = [];
   #copies: JournalFold[] = [];
   #fold: JournalFold;
   #applied = 0;
@@ -104,7 +107,7 @@ export class Timeline {
       state,
       way: fold.way,
       phases: fold.phases.view(fold.way, atMs, { ended: isOver, whole: isOver && fold.end !== "aborted" }),
-      nodes: nodeCards(fold.nodes, sampled, nodesAtMs, this.#record.target),
+      nodes: nodeCards(fold.nodes, sampled, nodesAtMs, this.#record.target, this.#order),
       traffic: this.#trafficAt(atMs, fold),
       migration: migrationOf(fold, atMs),
       gates: [...fold.gates],
@@ -116,7 +119,8 @@ export class Timeline {
 
   #trafficAt(atMs: number, fold: JournalFold): RolloutView["traffic"] {
     const count = countUpTo(this.#traffic.points, atMs);
-    const points = this.#traffic.points.slice(0, count);
+    if (this.#points.length !== count) this.#points = this.#traffic.points.slice(0, count);
+    const points = this.#points;
     const latest = points.at(-1);
     return {
       recorded: this.#traffic.recorded,

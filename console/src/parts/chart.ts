@@ -35,10 +35,20 @@ export class Chart {
 
   /** Times in seconds since the epoch. */
   show(data: ChartData, marks: readonly Mark[], range: readonly [number, number]): void {
+    if (this.#isDrawn(data, marks, range)) return;
     this.#data = data;
     this.#marks = marks;
     this.#range = range;
     this.#plot?.setData(data as uPlot.AlignedData);
+  }
+
+  /** Nothing is another one, and time has moved by less than a pixel. */
+  #isDrawn(data: ChartData, marks: readonly Mark[], [from, to]: readonly [number, number]): boolean {
+    if (data !== this.#data || marks.length !== this.#marks.length) return false;
+    if (marks.some((mark, index) => mark.seq !== this.#marks[index]?.seq)) return false;
+    const pixels = Math.max(1, this.#place.clientWidth) * devicePixelRatio;
+    const moved = Math.max(Math.abs(from - this.#range[0]), Math.abs(to - this.#range[1]));
+    return moved < (to - from) / pixels;
   }
 
   remove(): void {

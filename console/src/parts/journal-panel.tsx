@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { JournalLine } from "../../../src/console/model.ts";
 import { counted, timeOfDay } from "../words.ts";
 import { Panel } from "./panel.tsx";
+import { steady } from "./steady.ts";
 
 const shownMax = 150;
 const kinds = ["decision", "action", "result", "observation"] as const;
@@ -46,11 +47,7 @@ export function JournalPanel({ entries, total }: { entries: readonly JournalLine
           .slice(-shownMax)
           .reverse()
           .map((entry) => (
-            <li key={entry.seq} class={`entry entry-${entry.kind}${entry.data.ok === false ? " entry-failed" : ""}`}>
-              <time>{timeOfDay(entry.atMs)}</time>
-              <span class="entry-about">{entry.node ?? entry.phase}</span>
-              <span class="entry-text">{entry.text}</span>
-            </li>
+            <Entry key={entry.seq} entry={entry} />
           ))}
         {found.length > shownMax && (
           <li class="empty">{counted(found.length - shownMax, "older entry", "older entries")}</li>
@@ -62,6 +59,14 @@ export function JournalPanel({ entries, total }: { entries: readonly JournalLine
     </Panel>
   );
 }
+
+const Entry = steady<{ entry: JournalLine }>(({ entry }) => (
+  <li class={`entry entry-${entry.kind}${entry.data.ok === false ? " entry-failed" : ""}`}>
+    <time>{timeOfDay(entry.atMs)}</time>
+    <span class="entry-about">{entry.node ?? entry.phase}</span>
+    <span class="entry-text">{entry.text}</span>
+  </li>
+));
 
 /** Oldest first. */
 function findEntries(entries: readonly JournalLine[], words: string, kind: string): readonly JournalLine[] {

@@ -1,9 +1,10 @@
 // Every node of the fleet: cards while there is room for them, then a grid of states of which one is opened at a time.
 import { useState } from "preact/hooks";
-import type { NodeCard, RolloutView } from "../../../src/console/model.ts";
+import type { NodeCard, NodeState, RolloutView } from "../../../src/console/model.ts";
 import { bytes, counted, duration } from "../words.ts";
 import { ReleaseMark, Sign, stateWords } from "./marks.tsx";
 import { Panel } from "./panel.tsx";
+import { steady } from "./steady.ts";
 
 const cardsMax = 9;
 
@@ -33,10 +34,9 @@ function Cards({ nodes }: { nodes: readonly NodeCard[] }) {
 
 function Card({ node }: { node: NodeCard }) {
   const { state, release, figures, trouble, step } = node;
-  const kind = node.moved === null ? "unknown" : node.moved ? "new" : "old";
   return (
     <article
-      class={`card card-${kind} is-${state.value}${state.stale ? " stale" : ""}`}
+      class={`card card-${kindOf(node.moved)} is-${state.value}${state.stale ? " stale" : ""}`}
       aria-label={`Node ${node.name}`}
     >
       <header>
@@ -91,28 +91,55 @@ function Grid({ nodes }: { nodes: readonly NodeCard[] }) {
       <Legend nodes={nodes} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard too */}
       <ul class="tiles" tabIndex={0} aria-label="Nodes of the fleet">
-        {nodes.map((node) => {
-          const kind = node.moved === null ? "unknown" : node.moved ? "new" : "old";
-          const words = `${node.name}: ${stateWords[node.state.value]}, ${node.release?.value ?? "release unknown"}`;
-          return (
-            <li key={node.name}>
-              <button
-                type="button"
-                class={`tile tile-${kind} is-${node.state.value}${node.state.stale ? " stale" : ""}`}
-                aria-label={words}
-                aria-pressed={node.name === chosen}
-                title={words}
-                onClick={() => choose(node.name === chosen ? null : node.name)}
-              >
-                {node.state.value !== "serving" && <Sign name={node.state.value} />}
-              </button>
-            </li>
-          );
-        })}
+        {nodes.map(({ name, moved, release, state }) => (
+          <Tile
+            key={name}
+            name={name}
+            moved={moved}
+            release={release?.value ?? null}
+            state={state.value}
+            stale={state.stale}
+            pressed={name === chosen}
+            choose={choose}
+          />
+        ))}
       </ul>
       {open && <Card node={open} />}
     </div>
   );
+}
+
+type TileProps = {
+  name: string;
+  moved: boolean | null;
+  release: string | null;
+  state: NodeState;
+  stale: boolean;
+  pressed: boolean;
+  choose: (name: string | null) => void;
+};
+
+const Tile = steady<TileProps>(({ name, moved, release, state, stale, pressed, choose }) => {
+  const words = `${name}: ${stateWords[state]}, ${release ?? "release unknown"}`;
+  return (
+    <li>
+      <button
+        type="button"
+        class={`tile tile-${kindOf(moved)} is-${state}${stale ? " stale" : ""}`}
+        aria-label={words}
+        aria-pressed={pressed}
+        title={words}
+        onClick={() => choose(pressed ? null : name)}
+      >
+        {state !== "serving" && <Sign name={state} />}
+      </button>
+    </li>
+  );
+});
+
+/** What the marks of old and new are called. */
+function kindOf(moved: boolean | null): "unknown" | "new" | "old" {
+  return moved === null ? "unknown" : moved ? "new" : "old";
 }
 
 function Legend({ nodes }: { nodes: readonly NodeCard[] }) {

@@ -1,5 +1,5 @@
 // What clients were answered, and how fast, with the rollout's events on the same time axis.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Mark, RolloutView, TrafficPoint } from "../../../src/console/model.ts";
 import { count, milliseconds, perSecond, timeOfDay } from "../words.ts";
 import { Chart, type ChartData, type Line } from "./chart.ts";
@@ -21,6 +21,7 @@ export function TrafficPanel({ view }: { view: RolloutView }) {
   const { traffic } = view;
   const { points, totals, latest } = traffic;
   const range = rangeOf(view);
+  const [answerData, timeData] = useMemo(() => chartDataOf(points), [points]);
   const now = latest?.value;
   const rates = now ? classes.map((one) => `${one} ${perSecond(now.perSecond[one])}`).join(", ") : "no figures";
   return (
@@ -31,7 +32,7 @@ export function TrafficPanel({ view }: { view: RolloutView }) {
             lines={answers}
             title="answers a second"
             words={`Answers a second by status class, now: ${rates}. ${count(totals.failures)} failed in all.`}
-            data={[secondsOf(points), ...classes.map((one) => valuesOf(points, (point) => point.perSecond[one]))]}
+            data={answerData}
             marks={traffic.marks}
             range={range}
             unit={(value) => count(value)}
@@ -40,11 +41,7 @@ export function TrafficPanel({ view }: { view: RolloutView }) {
             lines={times}
             title="time to answer"
             words={`Time to answer, now: median ${milliseconds(now?.p50Ms ?? null)}, 99th percentile ${milliseconds(now?.p99Ms ?? null)}.`}
-            data={[
-              secondsOf(points),
-              valuesOf(points, (point) => point.p50Ms),
-              valuesOf(points, (point) => point.p99Ms),
-            ]}
+            data={timeData}
             marks={traffic.marks}
             range={range}
             unit={milliseconds}
@@ -135,6 +132,14 @@ function Events({ marks }: { marks: readonly Mark[] }) {
       ))}
     </ul>
   );
+}
+
+function chartDataOf(points: readonly TrafficPoint[]): readonly [ChartData, ChartData] {
+  const seconds = secondsOf(points);
+  return [
+    [seconds, ...classes.map((one) => valuesOf(points, (point) => point.perSecond[one]))],
+    [seconds, valuesOf(points, (point) => point.p50Ms), valuesOf(points, (point) => point.p99Ms)],
+  ];
 }
 
 /** A gap is an interval that nothing is known of: the line is broken there. */

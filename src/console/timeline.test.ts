@@ -52,6 +52,17 @@ test("timeline: nodes follow from the journal alone, and it says that figures we
   assert.deepEqual([back.traffic.recorded, back.traffic.latest], [false, null]);
 });
 
+test("timeline: the last sample of a run is taken after its last entry, and its requests count", () => {
+  const end = wholeWay.length * 10;
+  const timeline = timelineOf(entries, {
+    samples: { fleet: [0, end - 20, end + 1].map((one) => fleetSample(one)), nodes: [] },
+  });
+  const lastMs = timeline.lastAtMs ?? 0;
+  assert(lastMs < at(end + 1));
+  assert.equal(timeline.viewAt(lastMs).traffic.totals.requests, (end + 1) * 11);
+  assert.equal(timeline.viewAt(lastMs - 1).traffic.totals.requests, (end - 20) * 11, "before that it is not known yet");
+});
+
 test("timeline: samples give figures with their time, and old ones are called stale", () => {
   const nodes = [nodesAt(4, [nodeSample("n1"), nodeSample("n2", { healthy: false })])];
   const timeline = timelineOf(dated([began]), { samples: { fleet: [0, 2, 4].map((one) => fleetSample(one)), nodes } });

@@ -108,7 +108,7 @@ export class Timeline {
       way: fold.way,
       phases: fold.phases.view(fold.way, atMs, { ended: isOver, whole: isOver && fold.end !== "aborted" }),
       nodes: nodeCards(fold.nodes, sampled, nodesAtMs, this.#record.target, this.#order),
-      traffic: this.#trafficAt(atMs, fold),
+      traffic: this.#trafficAt(atMs, fold, count === lines.length && !isHeld),
       migration: migrationOf(fold, atMs),
       gates: [...fold.gates],
       now: nowView(fold, state),
@@ -117,8 +117,9 @@ export class Timeline {
     };
   }
 
-  #trafficAt(atMs: number, fold: JournalFold): RolloutView["traffic"] {
-    const count = countUpTo(this.#traffic.points, atMs);
+  /** `whole`: nobody writes more. A run takes its last sample after its last entry, so that no request is left out of the totals. */
+  #trafficAt(atMs: number, fold: JournalFold, whole: boolean): RolloutView["traffic"] {
+    const count = whole ? this.#traffic.points.length : countUpTo(this.#traffic.points, atMs);
     if (this.#points.length !== count) this.#points = this.#traffic.points.slice(0, count);
     const points = this.#points;
     const latest = points.at(-1);

@@ -39,12 +39,18 @@ export type JournalText = Pick<JournalFile, "rolloutId" | "lines"> & {
 /** The same for who only tells of them: lines are not checked, because one that is damaged is to be told of too. */
 export async function readJournalTexts(folder: string, fleet: string, only?: string): Promise<readonly JournalText[]> {
   const names = await journalNames(folder, fleet, (_id, rolloutId) => only === undefined || rolloutId === only);
-  return Promise.all(
-    names.map(async (name) => {
-      const { lines, torn } = await readWhole(join(folder, name));
-      return { rolloutId: name.slice(0, -journalEnding.length), lines, torn };
-    }),
-  );
+  return Promise.all(names.map((name) => readText(folder, name)));
+}
+
+/** The newest of this fleet and target alone; undefined where there is none. */
+export async function readNewestText(folder: string, fleet: string, target: string): Promise<JournalText | undefined> {
+  const newest = (await journalNames(folder, fleet, (id) => id.target === target)).at(-1);
+  return newest === undefined ? undefined : readText(folder, newest);
+}
+
+async function readText(folder: string, name: string): Promise<JournalText> {
+  const { lines, torn } = await readWhole(join(folder, name));
+  return { rolloutId: name.slice(0, -journalEnding.length), lines, torn };
 }
 
 type RolloutName = NonNullable<ReturnType<typeof parseRolloutId>>;

@@ -4,7 +4,7 @@ import { isServiceError } from "../core/errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { findBreak, parseEntry } from "./journal-chain.ts";
 import type { JournalEvent } from "./journal-event.ts";
-import { compareStamps, parseRolloutId, readJournalTexts } from "./journal-file.ts";
+import { compareStamps, parseRolloutId, readNewestText } from "./journal-file.ts";
 import type { JournalStore } from "./journal-store.ts";
 
 export type TailRead = {
@@ -65,8 +65,7 @@ export class JournalTail {
 
   async #readFiles(): Promise<TailRead> {
     const { journal, name, target } = this.#fleet;
-    const files = await readJournalTexts(journal, name);
-    const newest = files.findLast(({ rolloutId }) => parseRolloutId(rolloutId)?.target === target);
+    const newest = await readNewestText(journal, name, target);
     if (!newest || newest.lines.length === 0) return this.#grow([]);
     const { rolloutId, lines } = newest;
     const isSame = rolloutId === this.#rollout && lines[this.#count - 1] === this.#last;

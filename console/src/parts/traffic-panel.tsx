@@ -155,7 +155,8 @@ function valuesOf(points: readonly TrafficPoint[], value: (point: TrafficPoint) 
 }
 
 function rangeOf(view: RolloutView): readonly [number, number] {
-  const first = view.traffic.points[0];
+  const { points } = view.traffic;
+  const first = points[0];
   const beganMs = Math.min(view.beganAtMs ?? view.atMs, first ? first.atMs - first.seconds * 1000 : view.atMs);
-  return [beganMs / 1000, Math.max(view.atMs, beganMs + 10_000) / 1000];
+  return [beganMs / 1000, Math.max(view.atMs, points.at(-1)?.atMs ?? 0, beganMs + 10_000) / 1000];
 }

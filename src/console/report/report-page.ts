@@ -29,7 +29,7 @@ export function reportPage({ timeline, past, held, nowMs, version }: ReportOptio
   const view = timeline.viewAt(held ? Math.max(nowMs, lastMs) : lastMs, { held, entriesMax: 0 });
   const facts = reportFacts(timeline.lines, view.target);
   const fromMs = view.beganAtMs ?? lastMs;
-  const axis = timeAxis(fromMs, view.atMs);
+  const axis = timeAxis(fromMs, Math.max(view.atMs, view.traffic.points.at(-1)?.atMs ?? 0));
   const title = `Rollout of ${view.fleet} to ${view.target}`;
   const page = html`<!doctype html>
 <html lang="en">

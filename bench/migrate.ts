@@ -122,6 +122,7 @@ async function runOurs(subject: Subject, images: number, progress: Progress) {
     });
     const endMs = performance.now();
     const stalls = await probe.stop();
+    for (const line of slowLines(stalls)) progress(line);
     const [first, last] = [marks[0], marks.at(-1)];
     const seconds = ((last?.ms ?? 0) - (first?.ms ?? 0)) / 1_000;
     progress("verifying");
@@ -146,6 +147,13 @@ function partRates(marks: readonly { readonly rows: number; readonly ms: number 
     if (from && to && to.ms > from.ms) rates.push(Math.round(((to.rows - from.rows) * 1_000) / (to.ms - from.ms)));
   }
   return rates;
+}
+
+/** Each statement that waited long, and when, so that one sees what was going on. */
+export function slowLines(stalls: ProbeResult): readonly string[] {
+  const all = Object.entries(stalls).flatMap(([kind, { slow }]) => slow.map((one) => ({ kind, ...one })));
+  all.sort((a, b) => a.atMs - b.atMs);
+  return all.map(({ kind, atMs, ms }) => `${(atMs / 1_000).toFixed(1)} s after its start an ${kind} waited ${ms} ms`);
 }
 
 function errorsOf(stalls: ProbeResult): readonly string[] {

@@ -5,12 +5,13 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "hdr-histogram-js";
 import { type Connection, createConnection } from "mysql2/promise";
-import type { ProbeOptions, ProbeResult } from "./stall-probe.ts";
+import { type ProbeOptions, type ProbeResult, slowKept, slowMs } from "./stall-probe.ts";
 
 const [{ connection, ids, writesAs }] = (await once(process, "message")) as [ProbeOptions];
 /** Between two statements; the probe is to feel stalls, not to be the load. */
 const pauseMs = 2;
 const errorsKept = 20;
+const beganMs = performance.now();
 let stopping = false;
 
 const [column, value] = writesAs === "newton" ? ["is_public", "0"] : ["visibility", "'shared'"];
@@ -32,6 +33,7 @@ async function probe(kind: string, work: (db: Connection, id: string) => Promise
   const db = await createConnection(connection);
   const histogram = build({ highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: 3 });
   const errors: string[] = [];
+  const slow: { atMs: number; ms: number }[] = [];
   for (let turn = 0; !stopping; turn++) {
     const started = performance.now();
     try {
@@ -39,10 +41,12 @@ async function probe(kind: string, work: (db: Connection, id: string) => Promise
     } catch (error) {
       if (errors.length < errorsKept) errors.push(error instanceof Error ? error.message : String(error));
     }
-    histogram.recordValue(Math.max(1, Math.round((performance.now() - started) * 1_000)));
+    const ms = performance.now() - started;
+    histogram.recordValue(Math.max(1, Math.round(ms * 1_000)));
+    if (ms >= slowMs && slow.length < slowKept) slow.push({ atMs: Math.round(started - beganMs), ms: Math.round(ms) });
     await sleep(pauseMs);
   }
   await db.end();
   const [maxMs, p99Ms] = [histogram.maxValue / 1_000, histogram.getValueAtPercentile(99) / 1_000];
-  return [kind, { count: histogram.totalCount, maxMs, p99Ms, errors }];
+  return [kind, { count: histogram.totalCount, maxMs, p99Ms, errors, slow }];
 }

@@ -7,9 +7,19 @@ import { fileURLToPath } from "node:url";
 export type ProbeResult = Readonly<
   Record<
     "update" | "select" | "insert",
-    { readonly count: number; readonly maxMs: number; readonly p99Ms: number; readonly errors: readonly string[] }
+    {
+      readonly count: number;
+      readonly maxMs: number;
+      readonly p99Ms: number;
+      readonly errors: readonly string[];
+      /** Those that waited for `slowMs` and more, and how long after the probe's start each began. */
+      readonly slow: readonly { readonly atMs: number; readonly ms: number }[];
+    }
   >
 >;
+
+export const slowMs = 100;
+export const slowKept = 100;
 
 export type Probe = { stop(): Promise<ProbeResult> };
 

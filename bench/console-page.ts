@@ -76,7 +76,10 @@ async function open(browser: Browser, address: string, nodes: number): Promise<P
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(msMax);
   await page.goto(address);
-  await page.waitForFunction(`document.querySelectorAll(".tile").length === ${nodes}`);
+  await page
+    .locator(".tile")
+    .nth(nodes - 1)
+    .waitFor({ state: "attached" });
   return page;
 }
 

@@ -5,7 +5,8 @@ import type { BadRelease } from "../../../src/rollout/testing/simulation/scenari
 import { badAnswer, badReleaseVariable } from "./bad-package.ts";
 
 const how = process.env[badReleaseVariable] as BadRelease | undefined;
-const slowMs = 2_000;
+/** More than a busy machine makes of any request. */
+const slowMs = 5_000;
 const livesMs = 2_000;
 let asked = 0;
 let isDying = false;

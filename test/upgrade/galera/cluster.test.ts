@@ -26,7 +26,7 @@ const newest = newestRelease.id;
 // The sample of npm test: the engine alone, with one writer beside it, on few rows.
 if (!isFull)
   test("a Galera cluster: expand, migrate and contract, one of its nodes killed in the midst of migrate", {
-    timeout: 300_000,
+    timeout: 900_000,
   }, async () => {
     const cluster = await startGalera(3);
     try {

@@ -9,6 +9,7 @@ import { consolePage } from "./console-page.ts";
 import { expandContract } from "./expand-contract.ts";
 import { fuzz } from "./fuzz.ts";
 import { handOver } from "./hand-over.ts";
+import { kills } from "./kills.ts";
 import { listShow } from "./list-show.ts";
 import { migrate } from "./migrate.ts";
 import { pageCost } from "./page-cost.ts";
@@ -29,6 +30,7 @@ const benches: readonly Bench[] = [
   besideGlance,
   consolePage,
   fuzz,
+  kills,
   simulation,
 ];
 

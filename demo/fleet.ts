@@ -26,6 +26,8 @@ export type FleetOptions = {
   /** An empty database that exists already, as its several servers have it: each node takes the next of them, a rollout the last. */
   connections?: readonly string[];
   balancer: BalancerKind;
+  /** HAProxy has a master process, which can reload it. */
+  reloads?: boolean;
   /** How rollouts upgrade a node. Default drain. */
   strategy?: Strategy;
   /** What database and nodes are at when it stands. Default newton. */
@@ -60,6 +62,8 @@ export type RunningFleet = {
   /** glance-manage on the fleet's database. */
   manage(...args: string[]): Promise<Finished>;
   startNode(node: FleetNode): Promise<void>;
+  /** As the unit's ExecReload does, with the states of servers saved before. Only where `reloads` was asked for. */
+  reloadBalancer(): Promise<void>;
   /** The supervisor's process id; undefined where the node does not run. */
   pidOf(node: FleetNode): number | undefined;
   stop(): Promise<void>;
@@ -159,8 +163,13 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     aim,
     manage,
     startNode,
+    reloadBalancer: balancer?.reload ?? noReload,
     pidOf,
   };
+}
+
+async function noReload(): Promise<void> {
+  throw new Error("the balancer of this fleet cannot be reloaded");
 }
 
 async function ownDatabase({ database, folder, progress }: FleetOptions, servers: StopStack): Promise<string> {
@@ -179,7 +188,7 @@ async function planBalancer(
   nodes: readonly FleetNode[],
   port: number,
   servers: StopStack,
-): Promise<{ origin: string; file: BalancerFile } | undefined> {
+): Promise<{ origin: string; file: BalancerFile; reload?: () => Promise<void> } | undefined> {
   if (options.balancer === "none") return undefined;
   if (options.balancer === "builtin") {
     const listen = `127.0.0.1:${port}`;
@@ -188,9 +197,16 @@ async function planBalancer(
       file: { driver: "builtin", listen, admin: join(options.folder, "balancer.sock") },
     };
   }
-  const haproxy = await startHaproxy({ servers: nodes });
+  const haproxy = await startHaproxy({ servers: nodes, master: options.reloads ?? false });
   servers.defer(() => haproxy.stop());
-  return { origin: haproxy.url, file: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend } };
+  return {
+    origin: haproxy.url,
+    file: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend },
+    async reload() {
+      await writeFile(haproxy.stateFile, await haproxy.command("show servers state"));
+      await haproxy.reload();
+    },
+  };
 }
 
 async function startProcess(node: FleetNode, program: readonly string[]): Promise<void> {

@@ -29,7 +29,7 @@ export type Latency = { readonly p50Ms: number; readonly p99Ms: number; readonly
 
 type KindEntry = { requests: number; failed: number; histogram: Histogram };
 
-const failuresKeptMax = 200;
+const failuresKeptMax = 2_000;
 
 export class Recorder {
   /** Where requests that start from now on are counted. */

@@ -4,21 +4,21 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { checkImages } from "../../../demo/check-images.ts";
 import type { DatabaseKind } from "../../../demo/database.ts";
-import { type FleetNode, type RunningFleet, startFleet } from "../../../demo/fleet.ts";
+import { type FleetNode, type FleetOptions, type RunningFleet, startFleet } from "../../../demo/fleet.ts";
 import { sampleImages } from "../../../demo/images.ts";
 import { type RolloutProcess, startRollout } from "../../../demo/rollout-process.ts";
 import { loadSamples } from "../../../demo/traffic/load.ts";
-import { type Failure, Recorder } from "../../../demo/traffic/recorder.ts";
+import { Recorder } from "../../../demo/traffic/recorder.ts";
 import { makeActors, startTraffic } from "../../../demo/traffic/traffic.ts";
-import { wireRollout } from "../../../src/cli/commands/rollout-parts.ts";
-import { loadFleet } from "../../../src/rollout/fleet.ts";
+import { exitCodes } from "../../../src/cli/exit-codes.ts";
 import type { JournalEvent } from "../../../src/rollout/journal-event.ts";
-import { findProcess, type ProcessView, processGroup } from "../../../src/rollout/nodes/local/process-table.ts";
-import { eventually } from "../../servers/eventually.ts";
+import type { Crashable } from "../../servers/crashable.ts";
+import { startCrashableMariadb } from "../../servers/mariadb.ts";
 import { assertUpgraded } from "../upgraded.ts";
+import { type HealthWatch, watchHealth } from "./health-watch.ts";
+import { courseOf, excuses, Kills, type Place } from "./kills.ts";
 
 /** Called at each boundary: between two steps, and between a decision and its act. */
 export type Killer = (boundary: string, event: JournalEvent, hands: Hands) => void;
@@ -28,25 +28,55 @@ export type Hands = {
   killRollout(): void;
   /** Kills the node's whole process group where another node surely serves; false where nothing was killed. */
   killNode(node: FleetNode): boolean;
+  /** Kills the database server and starts it again; false where it is not this fleet's own, or is down. */
+  crashDatabase(): boolean;
+  /** Reloads the balancer; false where it cannot be, or is being reloaded. */
+  reloadBalancer(): boolean;
 };
 
-export type KilledRollout = { readonly kills: readonly string[]; readonly boundaries: ReadonlySet<string> };
+export type KilledRollout = {
+  readonly kills: readonly string[];
+  readonly boundaries: ReadonlySet<string>;
+  readonly requests: number;
+  /** Requests that were lost with what was killed. */
+  readonly excused: number;
+};
+
+export type KillOptions = {
+  readonly database: DatabaseKind;
+  readonly balancer: "builtin" | "haproxy";
+  readonly seed: number;
+  readonly killer: Killer;
+};
 
 const projects = ["red", "green", "blue"];
 const runsMax = 120;
-/** A request sent in the moment in which a node is gone may have reached a socket that was already lost. */
-const momentMs = 100;
-/** A busy machine takes its time to end a process; until then its sockets take requests. */
-const endMsMax = 60_000;
+/** How a rollout ends that finds no database: it waits for a person, or could not begin. */
+const outageCodes: ReadonlySet<number> = new Set([exitCodes.paused, exitCodes.databaseUnavailable]);
 
-export async function rollWithKills(options: {
-  database: DatabaseKind;
-  balancer: "builtin" | "haproxy";
-  seed: number;
-  killer: Killer;
-}): Promise<KilledRollout> {
+export async function rollWithKills(options: KillOptions): Promise<KilledRollout> {
+  return rollOn(options, {}, null);
+}
+
+/** The same on MariaDB behind HAProxy, where the server can be killed and the balancer reloaded too. */
+export async function rollWithAnyKills(options: Pick<KillOptions, "seed" | "killer">): Promise<KilledRollout> {
+  const server = await startCrashableMariadb();
+  try {
+    const connections = [await server.createDatabase()];
+    const place = { database: "mariadb", balancer: "haproxy" } as const;
+    return await rollOn({ ...options, ...place }, { connections, reloads: true }, server);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function rollOn(
+  options: KillOptions,
+  more: Pick<FleetOptions, "connections" | "reloads">,
+  server: Crashable | null,
+): Promise<KilledRollout> {
   const folder = await mkdtemp(join(tmpdir(), "perennial-kill-"));
-  const fleet = await startFleet({ ...options, folder, nodes: 3 });
+  const fleet = await startFleet({ ...options, ...more, folder, nodes: 3 });
   const recorder = new Recorder();
   try {
     const { origin } = fleet;
@@ -54,100 +84,81 @@ export async function rollWithKills(options: {
     const samples = await loadSamples(origin, recorder, images);
     const actors = makeActors({ origin, recorder, samples, projects, seed: options.seed, count: 6 });
     await using traffic = startTraffic({ actors, requestsPerSecond: 20 });
-    const { kills, boundaries } = await roll(fleet, options.killer);
+    const { kills, boundaries } = await roll({ fleet, server, reloads: more.reloads === true }, options.killer);
     await traffic.stop();
     for (const actor of actors) actor.client.close();
 
-    const deaths = await Promise.all(kills.map(async (kill) => ({ ...kill, goneMs: await kill.gone })));
+    const deaths = await kills.deaths();
     const unexcused = recorder.failures.filter((failure) => !deaths.some((death) => excuses(death, failure)));
     assert.equal(unexcused.length, 0, courseOf(deaths, unexcused));
     assert(recorder.failed === recorder.failures.length, "more failures than are kept");
     const checked = await checkImages({ origin, recorder, samples, actors });
     assert.deepEqual(checked.wrong, []);
     await assertUpgraded(fleet);
-    return { kills: kills.map((kill) => kill.what), boundaries };
+    return { kills: kills.names, boundaries, requests: recorder.requests, excused: recorder.failed };
   } finally {
     await fleet.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** What died and what failed, in the order of time. */
-function courseOf(deaths: readonly Death[], failures: readonly Failure[]): string {
-  const lines = [
-    ...deaths.map(({ what, atMs, goneMs }) => ({
-      atMs,
-      text: `killed ${what}, gone after ${Math.round(goneMs - atMs)} ms`,
-    })),
-    ...failures.map(({ what, startedMs, endedMs }) => ({
-      atMs: endedMs,
-      text: `failed after ${Math.round(endedMs - startedMs)} ms: ${what.split("\n")[0]}`,
-    })),
-  ];
-  lines.sort((one, other) => one.atMs - other.atMs);
-  return lines.map(({ atMs, text }) => `${(atMs / 1_000).toFixed(1)} s: ${text}`).join("\n");
-}
+type Course = { readonly kills: Kills; readonly boundaries: ReadonlySet<string> };
 
-/** `gone`: when none of its processes was left. */
-type Kill = { readonly what: string; readonly atMs: number; readonly node: boolean; readonly gone: Promise<number> };
-type Death = Omit<Kill, "gone"> & { readonly goneMs: number };
-
-/** A killed node's own requests in flight are lost; nothing else is, and nothing at all by killing the rollout. */
-function excuses({ node, atMs, goneMs }: Death, failure: Failure): boolean {
-  return node && failure.startedMs < goneMs + momentMs && failure.endedMs > atMs - momentMs;
-}
-
-async function roll(fleet: RunningFleet, killer: Killer): Promise<{ kills: Kill[]; boundaries: Set<string> }> {
-  const kills: Kill[] = [];
-  const boundaries = new Set<string>();
-  const health = watchHealth(fleet);
+async function roll(place: Place, killer: Killer): Promise<Course> {
+  const health = watchHealth(place.fleet);
+  const course = { kills: new Kills(place, health), boundaries: new Set<string>() };
   try {
-    return await rollUntilDone(fleet, killer, { kills, boundaries, health });
+    for (let run = 1; run <= runsMax; run++)
+      if (await runOnce(place.fleet, killer, { ...course, health })) return course;
+    assert.fail(`the rollout did not end in ${runsMax} runs`);
   } finally {
     await health.stop();
   }
 }
 
-type Course = { readonly kills: Kill[]; readonly boundaries: Set<string>; readonly health: HealthWatch };
-
-async function rollUntilDone(fleet: RunningFleet, killer: Killer, course: Course): Promise<Course> {
-  const { kills, boundaries, health } = course;
-  for (let run = 1; run <= runsMax; run++) {
-    let killed = false;
-    let rollout: RolloutProcess | undefined;
-    const hands: Hands = {
-      fleet,
-      killRollout() {
-        killed = true;
-        const atMs = performance.now();
-        kills.push({ what: `rollout at ${[...boundaries].at(-1)}`, atMs, node: false, gone: Promise.resolve(atMs) });
-        rollout?.kill("SIGKILL");
-      },
-      killNode(node) {
-        const atMs = performance.now();
-        const gone = health.canSpare(node) ? killGroup(fleet, node) : undefined;
-        if (gone === undefined) return false;
-        health.killed(node);
-        kills.push({ what: `${node.name} at ${[...boundaries].at(-1)}`, atMs, node: true, gone });
-        return true;
-      },
-    };
-    const onEvent = (event: JournalEvent) => {
-      health.inHand = event.node ?? health.inHand;
-      const boundary = boundaryOf(event);
-      // Each is used once, or a rollout that is killed at its first step would never take it.
-      if (boundary === undefined || boundaries.has(boundary) || killed) return;
-      boundaries.add(boundary);
-      killer(boundary, event, hands);
-    };
-    rollout = startRollout(fleet.file, { cwd: fleet.folder, onEvent });
-    const { code, stderr } = await rollout.ended;
-    if (!killed) {
-      assert.equal(code, 0, `the rollout ended with ${code} after ${JSON.stringify(kills)}: ${stderr}`);
-      return course;
-    }
-  }
-  assert.fail(`the rollout did not end in ${runsMax} runs`);
+/** True where the rollout came to its end. */
+async function runOnce(
+  fleet: RunningFleet,
+  killer: Killer,
+  { kills, boundaries, health }: { kills: Kills; boundaries: Set<string>; health: HealthWatch },
+): Promise<boolean> {
+  let killed = false;
+  let over = false;
+  let rollout: RolloutProcess | undefined;
+  await kills.untilBack();
+  const outagesBefore = kills.outages;
+  const hands: Hands = {
+    fleet,
+    killRollout() {
+      if (over) return;
+      killed = true;
+      kills.rollout();
+      rollout?.kill("SIGKILL");
+    },
+    // Nobody would start it again.
+    killNode: (node) => !over && kills.node(node),
+    crashDatabase: () => !over && kills.database(),
+    reloadBalancer: () => !over && kills.reload(),
+  };
+  const onEvent = (event: JournalEvent) => {
+    health.inHand = event.node ?? health.inHand;
+    const boundary = boundaryOf(event);
+    // Each is used once, or a rollout that is killed at its first step would never take it.
+    if (boundary === undefined || boundaries.has(boundary) || killed) return;
+    boundaries.add(boundary);
+    kills.boundary = boundary;
+    killer(boundary, event, hands);
+  };
+  rollout = startRollout(fleet.file, { cwd: fleet.folder, onEvent });
+  const { code, stderr } = await rollout.ended;
+  over = true;
+  if (killed || code === exitCodes.ok) return !killed;
+  const lostDatabase = kills.outages > outagesBefore;
+  assert(
+    lostDatabase && outageCodes.has(code),
+    `the rollout ended with ${code} after ${kills.names.join(", ")}: ${stderr}`,
+  );
+  return false;
 }
 
 /** `decision drain n1`, `result expand`: the moments before a step is done and after it is. */
@@ -157,76 +168,4 @@ function boundaryOf(event: JournalEvent): string | undefined {
   if (typeof step !== "string" || ["wait", "pause", "finish"].includes(step)) return undefined;
   if (event.kind !== "decision" && event.kind !== "result") return undefined;
   return [event.kind, step, ...(event.node === undefined ? [] : [event.node])].join(" ");
-}
-
-/** Resolves, where there was something to kill, to the time at which all of it was gone. */
-function killGroup(fleet: RunningFleet, node: FleetNode): Promise<number> | undefined {
-  const pid = fleet.pidOf(node);
-  if (pid === undefined) return undefined;
-  const members = processGroup(pid);
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended since it wrote its pid file.
-    return undefined;
-  }
-  const isLeft = (member: ProcessView) => findProcess(member.pid)?.id === member.id;
-  const gone = eventually(`all of ${node.name} is gone`, () => !members.some(isLeft), { msMax: endMsMax });
-  return gone.then(() => performance.now());
-}
-
-type HealthWatch = {
-  /** The node that the rollout works on; it may be in rotation and about to leave it. */
-  inHand: string | undefined;
-  /** Whether another node surely serves: the balancer has it in rotation, and it answers itself. */
-  canSpare(node: FleetNode): boolean;
-  /** Nothing is known of it any more until it answers again. */
-  killed(node: FleetNode): void;
-  stop(): Promise<void>;
-};
-
-/**
- * Asks the balancer and every node for their health ten times a second. Only the balancer knows who is in rotation: a node that was drained
- * before another one died answers well and yet serves nobody.
- */
-function watchHealth(fleet: RunningFleet): HealthWatch {
-  const parts = wireRollout(loadFleet(fleet.file), { rolloutId: "watch" });
-  let serving: ReadonlySet<string> = new Set();
-  let kills = 0;
-  const stopped = new AbortController();
-  const look = async () => {
-    const [views, ...well] = await Promise.all([parts.balancer.observe(stopped.signal), ...fleet.nodes.map(isWell)]);
-    const inRotation = (name: string) => views.get(name)?.up === true && views.get(name)?.state === "ready";
-    return new Set(fleet.nodes.map((node) => node.name).filter((name, index) => well[index] && inRotation(name)));
-  };
-  const watching = (async () => {
-    while (!stopped.signal.aborted) {
-      const killsBefore = kills;
-      const found = await look().catch(() => new Set<string>());
-      // What was seen before a kill may be of the node that it ended.
-      if (kills === killsBefore) serving = found;
-      await sleep(100, undefined, { signal: stopped.signal }).catch(() => undefined);
-    }
-  })();
-  return {
-    inHand: undefined,
-    canSpare(node) {
-      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && serving.has(other.name));
-    },
-    killed(node) {
-      kills++;
-      serving = new Set([...serving].filter((name) => name !== node.name));
-    },
-    async stop() {
-      stopped.abort();
-      await watching;
-      await parts.close();
-    },
-  };
-}
-
-async function isWell(node: FleetNode): Promise<boolean> {
-  const answer = await fetch(`http://${node.address}/healthcheck`).catch(() => undefined);
-  await answer?.body?.cancel();
-  return answer?.ok === true;
 }

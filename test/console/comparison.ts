@@ -47,8 +47,7 @@ export async function compare(
     await compareJournal(page, stored);
     await comparePhases(page, stored, current);
     await compareNodes(page, fleet);
-    const untilMs = Date.parse(stored.at(-1)?.time ?? "");
-    await compareTraffic(page, db, { rollout: await rolloutId(db), untilMs, isOver: current === null });
+    await compareTraffic(page, db, { rollout: await rolloutId(db), isOver: current === null });
     await compareMigration(page, db, stored);
   } finally {
     await db.close();
@@ -127,16 +126,15 @@ async function compareNodes(page: Page, fleet: RunningFleet): Promise<void> {
   await shows(page, ".panel-nodes .panel-aside", `${target} of ${rows.length} nodes on ocata`);
 }
 
-/** Counts only grow within a run, so that its last sample less its first is what was answered in between. What comes after the end is not its own. */
+/** Counts only grow within a run, so that its last sample, taken after its last entry, less its first is what was answered in between. */
 async function compareTraffic(
   page: Page,
   db: Database,
-  { rollout, untilMs, isOver }: { rollout: string; untilMs: number; isOver: boolean },
+  { rollout, isOver }: { rollout: string; isOver: boolean },
 ): Promise<void> {
   type Body = { run: string; answers: Readonly<Record<string, number>> };
-  const samples = (await createRolloutSampleRepository(db).read(rollout, "fleet"))
-    .filter(({ atMs }) => !isOver || atMs <= untilMs)
-    .map(({ body }) => JSON.parse(body) as Body);
+  const stored = await createRolloutSampleRepository(db).read(rollout, "fleet");
+  const samples = stored.map(({ body }) => JSON.parse(body) as Body);
   const sum = ({ answers }: Body) => Object.values(answers).reduce((all, count) => all + count, 0);
   const requests = [...Map.groupBy(samples, ({ run }) => run).values()].reduce(
     (all, [first, ...more]) => all + (first ? sum(more.at(-1) ?? first) - sum(first) : 0),

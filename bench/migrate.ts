@@ -150,10 +150,12 @@ function partRates(marks: readonly { readonly rows: number; readonly ms: number 
 }
 
 /** Each statement that waited long, and when, so that one sees what was going on. */
-export function slowLines(stalls: ProbeResult): readonly string[] {
+function slowLines(stalls: ProbeResult): readonly string[] {
   const all = Object.entries(stalls).flatMap(([kind, { slow }]) => slow.map((one) => ({ kind, ...one })));
   all.sort((a, b) => a.atMs - b.atMs);
-  return all.map(({ kind, atMs, ms }) => `${(atMs / 1_000).toFixed(1)} s after its start an ${kind} waited ${ms} ms`);
+  return all.map(
+    ({ kind, atMs, ms }) => `${(atMs / 1_000).toFixed(1)} s after the probe began: ${kind} waited ${ms} ms`,
+  );
 }
 
 function errorsOf(stalls: ProbeResult): readonly string[] {

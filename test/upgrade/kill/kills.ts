@@ -1,5 +1,4 @@
 // What can be killed of a running fleet, when it was, and which failed requests that excuses.
-
 import type { FleetNode, RunningFleet } from "../../../demo/fleet.ts";
 import { adminToken } from "../../../demo/traffic/actor.ts";
 import type { Failure } from "../../../demo/traffic/recorder.ts";

@@ -10,12 +10,11 @@ import { testDialects, withTestDatabase } from "../../testing/databases.ts";
 import { expand } from "../expand.ts";
 import { readLiveSchema } from "../schema-tools.ts";
 import { fillNewton, idOf } from "../testing/rows.ts";
-import { lockWaitSeconds, runGuarded, tryWithoutWaiting } from "./lock-guard.ts";
+import { runGuarded, tryWithoutWaiting } from "./lock-guard.ts";
 
 const ocata = releaseOf("ocata");
-const lockBudgetMs = 4_000;
-/** Far above the guard's own limit, which bench/ measures, as a busy machine has pauses of its own; far below the budget and the transaction. */
-const stallMsMax = lockBudgetMs / 2;
+/** The guard's own limit is 200 ms; a busy test machine gets some more. */
+const stallMsMax = 450;
 
 /** Holds a transaction that has read the table, until the function it gives `work` is called. */
 async function withOpenTransaction<T>(
@@ -70,7 +69,7 @@ if (testDialects.includes("mysql")) {
         let failure: ServiceError | undefined;
         const longestMs = await longestStall(other, async () => {
           try {
-            await expand({ db, target: ocata, limits: { lockBudgetMs } });
+            await expand({ db, target: ocata, limits: { lockBudgetMs: 4_000 } });
           } catch (error) {
             assert(isServiceError(error, "schema.blocked"), String(error));
             failure = error;
@@ -102,15 +101,10 @@ if (testDialects.includes("mysql")) {
         db.session(async (watcher) => {
           await withOpenTransaction(await another(), async () => {
             const sql = "ALTER TABLE images ADD INDEX perennial_try (size), ALGORITHM=NOCOPY, LOCK=NONE";
-            const tookMs: number[] = [];
-            for (let attempt = 1; attempt <= 5; attempt++) {
-              const startMs = performance.now();
-              const result = await runGuarded(session, watcher, sql, 200);
-              tookMs.push(performance.now() - startMs);
-              assert.equal(result.outcome, "gave_way");
-            }
-            // Without the interruption each of them would last until the server's own limit; a busy machine delays some of them.
-            assert(Math.min(...tookMs) < lockWaitSeconds * 900, `they took ${tookMs.map(Math.round).join(", ")} ms`);
+            const startMs = performance.now();
+            const result = await runGuarded(session, watcher, sql, 200);
+            assert.equal(result.outcome, "gave_way");
+            assert(performance.now() - startMs < stallMsMax * 2, "in time");
             assert.equal(await tryWithoutWaiting(session, sql), false);
             assert.deepEqual(await session.query("SELECT 1 AS one"), [{ one: 1 }]);
             assert(!(await readLiveSchema(db)).hasIndex("images", "perennial_try"));

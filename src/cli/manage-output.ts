@@ -91,7 +91,8 @@ export class ManageOutput {
 const number = new Intl.NumberFormat("en-US");
 
 function progressText(event: Extract<EngineEvent, { event: "progress" }>): string {
-  const of = event.rowsTotal === null ? "" : ` of ${number.format(event.rowsTotal)}`;
+  const about = event.rowsTotalEstimated ? "about " : "";
+  const of = event.rowsTotal === null ? "" : ` of ${about}${number.format(event.rowsTotal)}`;
   const left = event.etaSeconds === null ? "" : `, ${event.etaSeconds} s left`;
   const detail = event.detail === undefined ? "" : ` (${event.detail})`;
   return `${event.step}: ${number.format(event.rowsDone)}${of} rows, ${number.format(event.rowsPerSecond)} rows/s${left}${detail}`;

@@ -103,7 +103,8 @@ class PhaseListener {
     const done = event.rowsTotal !== null && event.rowsDone === event.rowsTotal;
     if (!done && performance.now() - this.#toldMs < progressEveryMs) return;
     this.#toldMs = performance.now();
-    const of = event.rowsTotal === null ? "" : ` of ${Number(event.rowsTotal)}`;
+    const about = event.rowsTotalEstimated === true ? "about " : "";
+    const of = event.rowsTotal === null ? "" : ` of ${about}${Number(event.rowsTotal)}`;
     const left = event.etaSeconds === null ? "" : `, about ${Number(event.etaSeconds)} s left`;
     const text = `${String(event.step)}: ${Number(event.rowsDone)}${of} rows, ${Number(event.rowsPerSecond)} rows/s${left}`;
     await this.#options.report(text, event);

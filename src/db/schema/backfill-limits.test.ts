@@ -39,3 +39,22 @@ test("progress: the rate is that of the last seconds, and the time to go follows
   report.end(33_000, undefined);
   assert.equal(events.at(-1)?.rowsPerSecond, 550, "the last event tells the rate of the whole");
 });
+
+test("progress: an estimated total is told as one, is dropped when it is passed, and at the end it is what was done", () => {
+  const events: Extract<EngineEvent, { event: "progress" }>[] = [];
+  const run = { on: (event: EngineEvent) => event.event === "progress" && events.push(event) } as unknown as EngineRun;
+  const estimate = { rowsTotal: 1_000, rowsTotalEstimated: true } as const;
+  const begin = () =>
+    new ProgressReport(run, { phase: "migrate", release: releaseOf("ocata").id, step: "fill", ...estimate });
+  const said = () => {
+    const { rowsDone, rowsTotal, rowsTotalEstimated, etaSeconds } = events.at(-1) ?? assert.fail("nothing was told");
+    return { rowsDone, rowsTotal, rowsTotalEstimated, hasEta: etaSeconds !== null };
+  };
+  begin().tell(900, 100);
+  assert.deepEqual(said(), { rowsDone: 900, ...estimate, hasEta: true });
+  const passed = begin();
+  passed.tell(1_100, 100);
+  assert.deepEqual(said(), { rowsDone: 1_100, rowsTotal: null, rowsTotalEstimated: undefined, hasEta: false });
+  passed.endComplete(1_200, undefined);
+  assert.deepEqual(said(), { rowsDone: 1_200, rowsTotal: 1_200, rowsTotalEstimated: undefined, hasEta: true });
+});

@@ -9,12 +9,14 @@ import type { EngineRun } from "./engine-run.ts";
 import { Pace, type Replica } from "./pace.ts";
 import { ProgressReport } from "./progress-report.ts";
 import type { Backfill, ProgressStore } from "./step.ts";
+import { estimatedTotal } from "./table-rows.ts";
 
 /**
  * A statement that takes this many times what a batch should is given up, and done again in smaller parts: after a checkpoint of PostgreSQL
  * the same rows take several times as long, and whoever updates one of them waits for the whole batch. The smallest batch takes its time.
  */
 const patience = 3;
+const rowsCountedMax = 100_000;
 
 export type BackfillResult = { readonly rows: number; readonly complete: boolean };
 
@@ -32,8 +34,8 @@ export async function runBackfill(
 ): Promise<BackfillResult> {
   const dialect = await batchDialectOf(run.db);
   const stored = await progress.find(backfill.name);
-  const total = await backfill.pending(run.db, Number.MAX_SAFE_INTEGER, progress);
-  const report = new ProgressReport(run, { phase: "migrate", release, step: backfill.name, rowsTotal: total });
+  const all = await totalOf(run, backfill, progress, stored?.finished === false ? stored.rowsDone : 0);
+  const report = new ProgressReport(run, { phase: "migrate", release, step: backfill.name, ...all });
   const endMs = performance.now() + given.secondsMax * 1_000;
   const pace = new Pace(run.db, given, { dialect, progress, replicas });
   let cursor = stored && !stored.finished ? (stored.cursor ?? "") : "";
@@ -84,7 +86,15 @@ export async function runBackfill(
     if (dialect.pauseRatio > 0) await systemClock.sleep(Math.max(5, tookMs * dialect.pauseRatio), run.signal);
   }
   await finish(backfill, progress, (stored?.rowsDone ?? 0) + rows);
-  return report.end(rows, { rows, complete: true });
+  return report.endComplete(rows, { rows, complete: true });
+}
+
+/** Few rows are counted. Many would keep the first batch waiting (ten million for half a minute), and nobody would see why. */
+async function totalOf(run: EngineRun, backfill: Backfill, progress: ProgressStore, rowsDoneBefore: number) {
+  const counted = await backfill.pending(run.db, rowsCountedMax, progress);
+  if (counted < rowsCountedMax) return { rowsTotal: counted };
+  const { rowsTotal, ...estimated } = await estimatedTotal(run.db, backfill.table);
+  return { rowsTotal: Math.max(counted, (rowsTotal ?? 0) - rowsDoneBefore), ...estimated };
 }
 
 async function finish(backfill: Backfill, progress: ProgressStore, rowsDone: number): Promise<void> {

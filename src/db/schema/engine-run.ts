@@ -34,6 +34,8 @@ export type EngineEvent =
       readonly rowsDone: number;
       /** null where it is not known. */
       readonly rowsTotal: number | null;
+      /** `rowsTotal` is what the server's bookkeeping says, which may be some tenths off; absent where it was counted. */
+      readonly rowsTotalEstimated?: true;
       readonly rowsPerSecond: number;
       readonly etaSeconds: number | null;
       readonly batchRows: number;

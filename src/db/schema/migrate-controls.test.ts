@@ -5,13 +5,17 @@ import { test } from "node:test";
 import { isServiceError } from "../../core/errors.ts";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
+import { stepsOf } from "../releases/steps.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
+import { defaultBackfillLimits } from "./backfill-limits.ts";
+import { runBackfill } from "./backfill-runner.ts";
 import { contract } from "./contract.ts";
-import type { EngineEvent } from "./engine-run.ts";
+import { type EngineEvent, withEngineLock } from "./engine-run.ts";
 import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
 import { controlMigration, readControls } from "./migrate-controls.ts";
 import { DatabaseProgress } from "./progress-store.ts";
+import type { Backfill } from "./step.ts";
 import { fillNewton, migratedRows, visibilityById } from "./testing/rows.ts";
 
 const ocata = releaseOf("ocata");
@@ -43,6 +47,26 @@ function listen(pattern: RegExp) {
 }
 
 for (const dialect of testDialects) {
+  test(`progress: of very many rows the total is estimated until all are done (${dialect})`, () =>
+    withTestDatabase(dialect, "newton", async ({ db }) => {
+      await expanded(db);
+      const [real] = stepsOf(ocata.id).migrate;
+      assert(real);
+      const many: Backfill = {
+        ...real,
+        pending: async (on, rowsMax, progress) => (rowsMax === 1 ? real.pending(on, rowsMax, progress) : rowsMax),
+      };
+      const told: Progress[] = [];
+      const on = (event: EngineEvent) => event.event === "progress" && told.push(event);
+      await withEngineLock({ db, target: ocata, on }, async (run) =>
+        runBackfill(run, ocata.id, many, await DatabaseProgress.open(db), defaultBackfillLimits),
+      );
+      assert.equal(told[0]?.rowsTotalEstimated, true);
+      assert((told[0]?.rowsTotal ?? 0) >= rows);
+      const { rowsDone, rowsTotal, rowsTotalEstimated } = told.at(-1) ?? assert.fail();
+      assert.deepEqual([rowsDone, rowsTotal, rowsTotalEstimated], [rows, rows, undefined]);
+    }));
+
   test(`controls: paused before it starts, it touches nothing until another connection resumes it (${dialect})`, () =>
     withTestDatabase(dialect, "newton", async ({ db, another }) => {
       await expanded(db);

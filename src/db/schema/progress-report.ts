@@ -1,7 +1,10 @@
 // Progress events of long work on rows: the rate of the last ten seconds or so, the time to go at that rate, and not more than two a second.
 import type { EngineEvent, EngineRun } from "./engine-run.ts";
 
-type Subject = Pick<Extract<EngineEvent, { event: "progress" }>, "phase" | "release" | "step" | "rowsTotal">;
+type Subject = Pick<
+  Extract<EngineEvent, { event: "progress" }>,
+  "phase" | "release" | "step" | "rowsTotal" | "rowsTotalEstimated"
+>;
 
 const everyMs = 500;
 /** Events the rate is taken over. */
@@ -12,7 +15,7 @@ type Mark = { readonly atMs: number; readonly rowsDone: number };
 
 export class ProgressReport {
   readonly #run: Pick<EngineRun, "on">;
-  readonly #subject: Subject;
+  #subject: Subject;
   readonly #start: Mark = { atMs: performance.now(), rowsDone: 0 };
   readonly #recent: Mark[] = [this.#start];
   #toldMs = Number.NEGATIVE_INFINITY;
@@ -40,15 +43,26 @@ export class ProgressReport {
     return result;
   }
 
+  /** The last event, when nothing is left: what was done is all there was, whatever was counted or estimated before. */
+  endComplete<T>(rowsDone: number, result: T): T {
+    const { phase, release, step } = this.#subject;
+    this.#subject = { phase, release, step, rowsTotal: rowsDone };
+    return this.end(rowsDone, result);
+  }
+
   #send(rowsDone: number, since: Mark, detail: string | undefined): void {
     const seconds = Math.max((performance.now() - since.atMs) / 1_000, 0.001);
     const rowsPerSecond = Math.round((rowsDone - since.rowsDone) / seconds);
-    const { rowsTotal } = this.#subject;
-    const left = rowsTotal === null ? null : Math.max(rowsTotal - rowsDone, 0);
+    const { rowsTotal, rowsTotalEstimated, ...subject } = this.#subject;
+    // An estimate that is passed was none.
+    const known = rowsTotalEstimated && rowsTotal !== null && rowsDone > rowsTotal ? null : rowsTotal;
+    const left = known === null ? null : Math.max(known - rowsDone, 0);
     const etaSeconds = left === null || rowsPerSecond === 0 ? null : Math.round(left / rowsPerSecond);
     this.#run.on({
       event: "progress",
-      ...this.#subject,
+      ...subject,
+      rowsTotal: known,
+      ...(rowsTotalEstimated && known !== null ? { rowsTotalEstimated } : {}),
       rowsDone,
       rowsPerSecond,
       etaSeconds,

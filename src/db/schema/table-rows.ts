@@ -35,3 +35,9 @@ const counters: Record<Dialect["name"], Counter> = {
 export async function readTableRows(db: Database): Promise<ReadonlyMap<string, number>> {
   return counters[db.dialect.name](db, await presentTables(db));
 }
+
+/** What a progress line says of all rows of `table`. */
+export async function estimatedTotal(db: Database, table: string) {
+  const rowsTotal = (await readTableRows(db)).get(table) ?? null;
+  return { rowsTotal, rowsTotalEstimated: true } as const;
+}

@@ -11,6 +11,7 @@ import { readStanding, refuseOlderTarget } from "./revisions.ts";
 import { readLiveSchema } from "./schema-tools.ts";
 import { contractHasBegun, openReleases } from "./standing-facts.ts";
 import type { Invariant, RowProof } from "./step.ts";
+import { estimatedTotal } from "./table-rows.ts";
 
 export type InvariantResult = {
   readonly release: string;
@@ -74,7 +75,8 @@ async function proveRows(
   const broken = invariants.map(() => 0);
   const examples = invariants.map((): string[] => []);
   const step = `verify ${table}`;
-  const report = new ProgressReport(run, { phase: "verify", release: release.id, step, rowsTotal: null });
+  const all = await estimatedTotal(run.db, table);
+  const report = new ProgressReport(run, { phase: "verify", release: release.id, step, ...all });
   let rows = 0;
   let cursor: string | number = keyBefore;
   let batchRows = 1_000;
@@ -107,7 +109,7 @@ async function proveRows(
     const limits = { ...defaultBackfillLimits, batchRowsMax: 20_000 };
     batchRows = nextBatchRows(pageRows, performance.now() - startMs, batchRows, limits);
   }
-  report.end(rows, undefined);
+  report.endComplete(rows, undefined);
   return {
     rows,
     invariants: invariants.map((invariant, index) => ({

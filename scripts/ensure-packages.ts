@@ -31,6 +31,7 @@ const neededByTests: readonly Needed[] = [
   { package: "glance-common", programs: ["glance-manage"] },
   { package: "glance-api", programs: ["glance-api"] },
   { package: "keystone", programs: ["keystone-manage"] },
+  { package: "barbican-common", programs: ["barbican-manage"] },
   { package: "openssl", programs: ["openssl"] },
   { package: "rabbitmq-server", programs: ["rabbitmq-server", "epmd"] },
   chromium,

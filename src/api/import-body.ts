@@ -3,7 +3,7 @@ import { ServiceError } from "../core/errors.ts";
 import { isStorable } from "../core/storable-text.ts";
 import type { ImportRequest, RequestedMethod } from "../images/import/import-request.ts";
 
-/** `token`: the client's own, with which an image of another region is fetched. Throws api.bad_request. */
+/** `token`: the client's own. Throws api.bad_request. */
 export function parseImport(
   body: object,
   { storeHeader, token }: { readonly storeHeader: string | undefined; readonly token: string | undefined },
@@ -11,13 +11,14 @@ export function parseImport(
   if (Array.isArray(body)) throw wrong("it must be a JSON object");
   const given = body as Readonly<Record<string, unknown>>;
   return {
-    method: methodOf(given.method, token ?? null),
+    method: methodOf(given.method),
     storeIds: storeIdsOf(given.stores),
     headerStoreId: storeHeader ?? null,
     allStores: flagOf("all_stores", given.all_stores) ?? false,
     // Clients send false where there is one store, too, which then means nothing.
     allMustSucceed: flagOf("all_stores_must_succeed", given.all_stores_must_succeed) ?? true,
     body,
+    token,
   };
 }
 
@@ -26,14 +27,14 @@ export function importBody({ body, headerStoreId }: ImportRequest): string {
   return JSON.stringify(headerStoreId === null ? body : { ...(body as object), stores: [headerStoreId] });
 }
 
-function methodOf(method: unknown, token: string | null): RequestedMethod {
+function methodOf(method: unknown): RequestedMethod {
   if (typeof method !== "object" || method === null || Array.isArray(method))
     throw wrong('it needs an object "method" with a "name"');
   const given = method as Readonly<Record<string, unknown>>;
   const { name, uri } = given;
   switch (name) {
     case "glance-download":
-      return { name, token, ...remoteOf(given) };
+      return { name, ...remoteOf(given) };
     case "glance-direct":
     case "copy-image":
       return { name };

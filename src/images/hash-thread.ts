@@ -1,43 +1,40 @@
-// Runs in a thread of its own: hashes the pieces of many uploads at once. See stream-hashes.ts, which is the other side.
-import { createHash, type Hash } from "node:crypto";
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-
-/** What the thread is started with: the one hash it computes, by OpenSSL's name. */
-export type HashThreadData = { readonly openSslName: string };
+// Runs in a thread of its own: hashes the pieces of many uploads at once, or checks their signatures. See stream-hashes.ts, which is the other side.
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { type BegunWork, beginWork, type StreamWork } from "./stream-work.ts";
 
 /** `piece`: shared memory, of which the first `length` bytes count; it is given back by its number. */
 export type HashOrder =
+  | { readonly stream: number; readonly do: "begin"; readonly work: StreamWork }
   | {
       readonly stream: number;
-      readonly do: "hash";
+      readonly do: "update";
       readonly piece: Uint8Array;
       readonly number: number;
       readonly length: number;
     }
-  | { readonly stream: number; readonly do: "digest" | "forget" };
+  | { readonly stream: number; readonly do: "end" | "forget" };
 
 export type HashReply =
   | { readonly stream: number; readonly free: number }
-  | { readonly stream: number; readonly digest: string };
+  | { readonly stream: number; readonly result: string };
 
-function serve(port: MessagePort, { openSslName }: HashThreadData): void {
-  const hashes = new Map<number, Hash>();
+function serve(port: MessagePort): void {
+  const streams = new Map<number, BegunWork>();
   port.on("message", (order: HashOrder) => {
     const { stream } = order;
-    if (order.do === "forget") {
-      hashes.delete(stream);
+    if (order.do === "begin") {
+      streams.set(stream, beginWork(order.work));
       return;
     }
-    const hash = hashes.get(stream) ?? createHash(openSslName);
-    hashes.set(stream, hash);
-    if (order.do === "hash") {
-      hash.update(order.piece.subarray(0, order.length));
+    const work = streams.get(stream);
+    if (order.do === "update") {
+      work?.update(order.piece.subarray(0, order.length));
       port.postMessage({ stream, free: order.number } satisfies HashReply);
-    } else {
-      hashes.delete(stream);
-      port.postMessage({ stream, digest: hash.digest("hex") } satisfies HashReply);
+      return;
     }
+    streams.delete(stream);
+    if (order.do === "end" && work) port.postMessage({ stream, result: work.end() } satisfies HashReply);
   });
 }
 
-if (parentPort) serve(parentPort, workerData as HashThreadData);
+if (parentPort) serve(parentPort);

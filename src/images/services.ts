@@ -17,6 +17,7 @@ import type { ImportRepository } from "./import/import-repository.ts";
 import { createImportService, type ImportService } from "./import/import-service.ts";
 import type { Regions } from "./import/remote-image.ts";
 import type { ImportSettings } from "./import/settings.ts";
+import type { KeyManager } from "./key-manager.ts";
 import { createLocationService, type LocationService } from "./location-service.ts";
 import { createMemberService } from "./member-service.ts";
 import { notifiedData, notifiedImages, notifiedRepositories } from "./notifications/notified.ts";
@@ -38,7 +39,6 @@ import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
 import { createTaskService, type TaskService } from "./tasks/task-service.ts";
 import { createUploadReaper } from "./upload-reaper.ts";
-import type { KeyManager } from "./volume-keys.ts";
 
 /** Attributes under their API names, as parsed from JSON: base attributes and custom properties side by side. */
 export type ImageAttributes = Readonly<Record<string, unknown>>;
@@ -118,6 +118,8 @@ export type UploadOptions = {
   readonly announcedBytes: number | null;
   /** The store the client names, where there are several; absent: the default one. */
   readonly storeId?: string;
+  /** The caller's own, by which the certificate of a signed image is fetched. */
+  readonly token?: string | undefined;
 };
 
 export type Download = {

@@ -1,10 +1,10 @@
 // Several hashes of one stream, computed in threads beside the event loop, a thread for each: hashing costs more than all else an upload
 // does, and other requests must not wait for it; together the hashes take as long as the slowest of them alone. Pieces travel in shared
-// memory, which all threads read: copied once and never allocated again. What is small is hashed on the spot.
-import { createHash } from "node:crypto";
+// memory, which all threads read: copied once and never allocated again. What is small is hashed on the spot. A signature is checked alike.
 import { Worker } from "node:worker_threads";
 import { type HashAlgorithm, openSslName } from "./hash-algorithms.ts";
-import type { HashOrder, HashReply, HashThreadData } from "./hash-thread.ts";
+import type { HashOrder, HashReply } from "./hash-thread.ts";
+import { beginWork, type Signature, type StreamWork, valid } from "./stream-work.ts";
 
 const pieceBytes = 524_288;
 /**
@@ -18,16 +18,25 @@ const inlineBytesMax = 262_144;
 /** Hex, by algorithm. */
 export type Digests = ReadonlyMap<HashAlgorithm, string>;
 
+/** Signatures have one thread among them, whatever the hash below them: they are rare. */
+type Lane = HashAlgorithm | "signature";
+type Works = ReadonlyMap<Lane, StreamWork>;
+type Results = ReadonlyMap<Lane, string>;
+
 export class StreamHashes {
-  readonly #algorithms: readonly HashAlgorithm[];
+  readonly #works: Works;
   /** Held back until it is clear that the stream is not a small one. */
   #small: Buffer[] = [];
   #smallBytes = 0;
   #threads: ThreadedHashes | undefined;
+  #results: Results | undefined;
 
-  /** One named twice is computed once. */
-  constructor(algorithms: readonly HashAlgorithm[]) {
-    this.#algorithms = [...new Set(algorithms)];
+  /** One named twice is computed once. `signature`: to be checked beside them. */
+  constructor(algorithms: readonly HashAlgorithm[], signature: Signature | null = null) {
+    this.#works = new Map<Lane, StreamWork>([
+      ...algorithms.map((name): [Lane, StreamWork] => [name, { kind: "hash", openSslName: openSslName(name) }]),
+      ...(signature ? [["signature", { kind: "signature", signature }] as const] : []),
+    ]);
   }
 
   /** Resolves when there is room for more. Rejects where a thread died. One call at a time. */
@@ -36,7 +45,7 @@ export class StreamHashes {
     this.#small.push(chunk);
     this.#smallBytes += chunk.length;
     if (this.#smallBytes <= inlineBytesMax) return;
-    this.#threads = new ThreadedHashes(this.#algorithms);
+    this.#threads = new ThreadedHashes(this.#works);
     const held = this.#small;
     this.#small = [];
     for (const one of held) await this.#threads.add(one);
@@ -44,13 +53,23 @@ export class StreamHashes {
 
   /** Once, after the last `add`. */
   async digests(): Promise<Digests> {
-    if (this.#threads) return this.#threads.digests();
-    const digestOf = (algorithm: HashAlgorithm) => {
-      const hash = createHash(openSslName(algorithm));
-      for (const chunk of this.#small) hash.update(chunk);
-      return hash.digest("hex");
+    this.#results = this.#threads ? await this.#threads.results() : this.#resultsHere();
+    const isHash = (entry: [Lane, string]): entry is [HashAlgorithm, string] => entry[0] !== "signature";
+    return new Map([...this.#results].filter(isHash));
+  }
+
+  /** Whether the signature is one of this stream, which is known after `digests`. */
+  get isSigned(): boolean {
+    return this.#results?.get("signature") === valid;
+  }
+
+  #resultsHere(): Results {
+    const resultOf = (work: StreamWork) => {
+      const begun = beginWork(work);
+      for (const chunk of this.#small) begun.update(chunk);
+      return begun.end();
     };
-    return new Map(this.#algorithms.map((algorithm) => [algorithm, digestOf(algorithm)]));
+    return new Map([...this.#works].map(([lane, work]) => [lane, resultOf(work)]));
   }
 
   /** Lets go of a stream that will not end. Harmless after `digests`, and twice. */
@@ -68,27 +87,28 @@ type Piece = {
   readers: number;
 };
 
-type Lane = { readonly algorithm: HashAlgorithm; readonly thread: HashThread; readonly stream: number };
+type OpenLane = { readonly thread: HashThread; readonly stream: number };
 
 /** One stream's part of the threads. The slowest of them sets the pace, for no piece is filled before all have read it. */
 class ThreadedHashes {
-  readonly #lanes: readonly Lane[];
+  readonly #lanes: readonly OpenLane[];
   readonly #free: Piece[] = [];
   readonly #pieces: Piece[] = [];
-  readonly #made = new Map<HashAlgorithm, string>();
+  readonly #made = new Map<Lane, string>();
   #filling: Piece | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
-  #digests: PromiseWithResolvers<Digests> | undefined;
+  #results: PromiseWithResolvers<Results> | undefined;
   #failure: Error | undefined;
 
-  constructor(algorithms: readonly HashAlgorithm[]) {
-    this.#lanes = algorithms.map((algorithm) => {
-      const thread = HashThread.shared(algorithm);
+  constructor(works: Works) {
+    this.#lanes = [...works].map(([lane, work]) => {
+      const thread = HashThread.shared(lane);
       const stream = thread.open({
-        reply: (reply) => this.#onReply(algorithm, reply),
+        reply: (reply) => this.#onReply(lane, reply),
         fail: (error) => this.#fail(error),
       });
-      return { algorithm, thread, stream };
+      thread.order({ stream, do: "begin", work });
+      return { thread, stream };
     });
   }
 
@@ -104,18 +124,18 @@ class ThreadedHashes {
     }
   }
 
-  async digests(): Promise<Digests> {
+  async results(): Promise<Results> {
     if (this.#failure) throw this.#failure;
     if (this.#filling) this.#post();
-    this.#digests = Promise.withResolvers();
-    for (const { thread, stream } of this.#lanes) thread.order({ stream, do: "digest" });
-    return this.#digests.promise.finally(() => {
+    this.#results = Promise.withResolvers();
+    for (const { thread, stream } of this.#lanes) thread.order({ stream, do: "end" });
+    return this.#results.promise.finally(() => {
       for (const { thread, stream } of this.#lanes) thread.close(stream);
     });
   }
 
   discard(): void {
-    if (!this.#digests) this.#fail(new Error("the stream was given up"));
+    if (!this.#results) this.#fail(new Error("the stream was given up"));
   }
 
   async #freePiece(): Promise<Piece> {
@@ -141,13 +161,13 @@ class ThreadedHashes {
     const { number, bytes, used } = piece;
     piece.readers = this.#lanes.length;
     for (const { thread, stream } of this.#lanes)
-      thread.order({ stream, do: "hash", piece: bytes, number, length: used });
+      thread.order({ stream, do: "update", piece: bytes, number, length: used });
   }
 
-  #onReply(algorithm: HashAlgorithm, reply: HashReply): void {
-    if ("digest" in reply) {
-      this.#made.set(algorithm, reply.digest);
-      if (this.#made.size === this.#lanes.length) this.#digests?.resolve(this.#made);
+  #onReply(lane: Lane, reply: HashReply): void {
+    if ("result" in reply) {
+      this.#made.set(lane, reply.result);
+      if (this.#made.size === this.#lanes.length) this.#results?.resolve(this.#made);
       return;
     }
     const piece = this.#pieces[reply.free];
@@ -168,34 +188,33 @@ class ThreadedHashes {
       thread.close(stream);
     }
     this.#waiting?.resolve();
-    this.#digests?.reject(error);
+    this.#results?.reject(error);
   }
 }
 
 type Client = { readonly reply: (reply: HashReply) => void; readonly fail: (error: Error) => void };
 
-/** The one thread of this process for an algorithm, started by the first stream that needs it. It keeps the process alive only while a stream is open. */
+/** The one thread of this process for a lane, started by the first stream that needs it. It keeps the process alive only while a stream is open. */
 class HashThread {
-  static readonly #running = new Map<HashAlgorithm, HashThread>();
-  readonly #algorithm: HashAlgorithm;
+  static readonly #running = new Map<Lane, HashThread>();
+  readonly #lane: Lane;
   readonly #worker: Worker;
   readonly #clients = new Map<number, Client>();
   #streams = 0;
 
-  static shared(algorithm: HashAlgorithm): HashThread {
-    const thread = HashThread.#running.get(algorithm) ?? new HashThread(algorithm);
-    HashThread.#running.set(algorithm, thread);
+  static shared(lane: Lane): HashThread {
+    const thread = HashThread.#running.get(lane) ?? new HashThread(lane);
+    HashThread.#running.set(lane, thread);
     return thread;
   }
 
-  private constructor(algorithm: HashAlgorithm) {
-    this.#algorithm = algorithm;
+  private constructor(lane: Lane) {
+    this.#lane = lane;
     const module = import.meta.url.endsWith(".ts") ? "./hash-thread.ts" : "./hash-thread.js";
-    const workerData: HashThreadData = { openSslName: openSslName(algorithm) };
-    this.#worker = new Worker(new URL(module, import.meta.url), { workerData });
+    this.#worker = new Worker(new URL(module, import.meta.url));
     this.#worker.on("message", (reply: HashReply) => this.#clients.get(reply.stream)?.reply(reply));
     this.#worker.on("error", (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on("exit", (code) => this.#fail(new Error(`the thread of ${algorithm} ended (${code})`)));
+    this.#worker.on("exit", (code) => this.#fail(new Error(`the thread of ${lane} ended (${code})`)));
     this.#worker.unref();
   }
 
@@ -217,7 +236,7 @@ class HashThread {
 
   /** Uploads under way fail and can be tried again; the next one starts a new thread. */
   #fail(error: Error): void {
-    if (HashThread.#running.get(this.#algorithm) === this) HashThread.#running.delete(this.#algorithm);
+    if (HashThread.#running.get(this.#lane) === this) HashThread.#running.delete(this.#lane);
     const clients = [...this.#clients.values()];
     this.#clients.clear();
     for (const client of clients) client.fail(error);

@@ -7,6 +7,7 @@ import { countSpentBytes } from "../core/spent-buffers.ts";
 import type { HashAlgorithm } from "./hash-algorithms.ts";
 import type { ContentHash } from "./ports.ts";
 import { type Digests, StreamHashes } from "./stream-hashes.ts";
+import type { Signature } from "./stream-work.ts";
 import type { UploadInspection } from "./upload-inspection.ts";
 
 export type UploadLimits = {
@@ -22,6 +23,8 @@ export type UploadMeterOptions = UploadLimits & {
   readonly hashAlgorithm: HashAlgorithm | null;
   /** null: the data is not looked at. */
   readonly inspection: UploadInspection | null;
+  /** That the data has to have been signed with; absent or null: none. */
+  readonly signature?: Signature | null;
   readonly onBytes: (bytes: number) => void;
   /** Nothing is computed at all: the data is hashed another time. */
   readonly unhashed?: true;
@@ -39,10 +42,10 @@ export class UploadMeter extends Transform {
     // The store takes a megabyte at a time: enough is ready while it writes.
     super({ readableHighWaterMark: 1_048_576 });
     this.#options = options;
-    const { hashAlgorithm } = options;
+    const { hashAlgorithm, signature = null } = options;
     this.#hashes = options.unhashed
       ? null
-      : new StreamHashes(hashAlgorithm === null ? ["md5"] : ["md5", hashAlgorithm]);
+      : new StreamHashes(hashAlgorithm === null ? ["md5"] : ["md5", hashAlgorithm], signature);
   }
 
   /** The meter, fed by `source`. The source itself is never destroyed: the API still has to answer on its connection. */
@@ -97,11 +100,14 @@ export class UploadMeter extends Transform {
     const refused = short ? wrongSize(announcedBytes, "fewer") : inspection?.end();
     if (refused) done(refused);
     else if (!this.#hashes) done();
-    else
-      this.#hashes.digests().then((digests) => {
+    else {
+      const { signature } = this.#options;
+      const hashes = this.#hashes;
+      hashes.digests().then((digests) => {
         this.#digests = digests;
-        done();
+        done(signature && !hashes.isSigned ? wrongSignature() : undefined);
       }, done);
+    }
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -114,6 +120,10 @@ export function tooLarge(bytesMax: number, of: string): ServiceError {
   return new ServiceError("images.over_limit", `The data is larger than ${of} allows: ${bytesMax} bytes.`, {
     facts: { bytesMax },
   });
+}
+
+function wrongSignature(): ServiceError {
+  return new ServiceError("images.invalid", "The data is not what was signed: its signature (img_signature) is wrong.");
 }
 
 function clientWentAway(cause: unknown): ServiceError {

@@ -11,7 +11,7 @@ import type { Image } from "./image.ts";
 import type { StoredData } from "./ports.ts";
 import { requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
-import { refuseSigned } from "./signatures.ts";
+import { signatureOf } from "./signatures.ts";
 import { mayBecome } from "./status.ts";
 import { uploadTarget } from "./store-choice.ts";
 import { UploadInspection } from "./upload-inspection.ts";
@@ -31,6 +31,7 @@ export async function upload(
   const image = await foundImage(deps, caller, imageId);
   requireMutable(deps, "upload_image", caller, image, `upload data of image ${image.id}`);
   requireReady(image);
+  const signature = await signatureOf(deps, image, options.token ?? null);
   const target = uploadTarget(deps, options.storeId);
   await requireWithinLimits(deps, caller, { image_size_total: 0, image_count_uploading: 1 });
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
@@ -40,7 +41,8 @@ export async function upload(
   try {
     const { hashAlgorithm } = deps.settings;
     const inspection = UploadInspection.of(image, deps);
-    const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, inspection, onBytes: transfer.progress });
+    const onBytes = transfer.progress;
+    const meter = UploadMeter.of(source, { ...limits, hashAlgorithm, inspection, signature, onBytes });
     const data = await store(target, held, meter, { ...options, stores: deps.stores });
     await finish(deps, held, data);
   } finally {
@@ -48,7 +50,7 @@ export async function upload(
   }
 }
 
-/** Throws images.status_conflict, images.invalid (formats missing), and as refuseSigned does. */
+/** Throws images.status_conflict, images.invalid (formats missing). */
 export function requireReady(image: Image): void {
   if (!mayBecome(image.status, "saving")) throw notQueued(image.id, image.status);
   if (image.diskFormat === null || image.containerFormat === null)
@@ -56,7 +58,6 @@ export function requireReady(image: Image): void {
       "images.invalid",
       `Image ${image.id} needs a disk_format and a container_format before its data can be uploaded.`,
     );
-  refuseSigned(image);
 }
 
 /** Throws images.over_limit where what was announced is too much already. */

@@ -16,6 +16,7 @@ function start(release: ReleaseId = "2026.1", removeSecret: () => Promise<"remov
       asked.push(question);
       return removeSecret();
     },
+    readCertificate: async () => "unknown" as const,
   };
   return { fixture, asked, node: (options = {}) => fixture.node({ release, keys, ...options }) };
 }

@@ -5,15 +5,6 @@ import { volumeKeyPolicy } from "./attributes.ts";
 import type { Image } from "./image.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
-/** Where such keys are; implemented by identity. */
-export type KeyManager = {
-  /** As the caller, whose token it is. Throws identity.unauthenticated, identity.unavailable. */
-  removeSecret(question: {
-    readonly token: string;
-    readonly secretId: string;
-  }): Promise<"removed" | "unknown" | "refused" | "absent">;
-};
-
 const keyProperty = "cinder_encryption_key_id";
 const removing: (typeof volumeKeyPolicy.values)[number] = "on_image_deletion";
 

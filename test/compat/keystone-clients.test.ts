@@ -5,14 +5,17 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { makeSigner } from "../../src/images/testing/signing.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { type NodeProcess, Site } from "../node/node-process.ts";
+import { type BarbicanServer, startBarbican } from "../servers/barbican.ts";
 import { eventually } from "../servers/eventually.ts";
 import { freePort } from "../servers/free-port.ts";
 import { type KeystoneServer, type KeystoneUser, startKeystone } from "../servers/keystone.ts";
 import { cleanEnvironment, runClient } from "./client-programs.ts";
 
 let keystone: KeystoneServer;
+let barbican: BarbicanServer;
 let node: NodeProcess;
 let site: Site;
 let project: string;
@@ -24,6 +27,8 @@ before(async () => {
   const port = await freePort();
   const service = await keystone.createServiceUser();
   await keystone.createEndpoints("image", `http://127.0.0.1:${port}`);
+  barbican = await startBarbican(keystone, service);
+  await keystone.createEndpoints("key-manager", barbican.url);
   project = await keystone.createProject("red");
   member = await keystone.createUser({ name: "ann", project, roles: ["member"] });
   // Debian's own paste file, beside the node's configuration.
@@ -56,7 +61,10 @@ before(async () => {
   };
   node = await site.start("keystone", sections, { port });
 });
-after(() => keystone?.stop());
+after(async () => {
+  await barbican?.stop();
+  await keystone?.stop();
+});
 
 /** Plenty of everything; the id of the image service's endpoint, whose limits they are. */
 async function registerLimits(): Promise<string> {
@@ -104,6 +112,43 @@ test("keystone: the openstack client creates, lists, shows, changes, saves and d
   assert(readFileSync(saved).equals(readFileSync(data)));
   await openstack(member, "image", "delete", id);
   assert.equal((await call(await keystone.token(member, { project }), `/v2/images/${id}`)).status, 404);
+});
+
+test("keystone: signed images are verified by certificates in Barbican that the user may read, and keys there go with their images", async () => {
+  const { certificate, properties } = makeSigner("RSA-PSS");
+  const user = await keystone.createUser({ name: "dora", project, roles: ["member", "creator"] });
+  const token = await keystone.token(user, { project });
+  const secretId = await barbican.store(token, { type: "certificate", payload: certificate });
+  const data = randomBytes(400_000);
+  const signed = (id = secretId) => ({ ...properties(data), img_signature_certificate_uuid: id });
+  const file = join(site.folder, "signed.bin");
+  writeFileSync(file, data);
+  const words = Object.entries(signed()).flatMap(([name, value]) => ["--property", `${name}=${value}`]);
+  const made = await openstack(user, "image", "create", "--file", file, "signed", ...words, "-f", "value", "-c", "id");
+  const shown = (await (await call(token, `/v2/images/${made}`)).json()) as { status: string };
+  assert.equal(shown.status, "active");
+
+  const json = { "content-type": "application/json" };
+  const create = async (more: object) => {
+    const body = JSON.stringify({ disk_format: "raw", container_format: "bare", ...more });
+    const response = await call(token, "/v2/images", { method: "POST", headers: json, body });
+    return ((await response.json()) as { id: string }).id;
+  };
+  const refusal = async (id: string, body: Buffer, as = token) => {
+    const headers = { "content-type": "application/octet-stream" };
+    const response = await call(as, `/v2/images/${id}/file`, { method: "PUT", headers, body: new Uint8Array(body) });
+    return `${response.status} ${await response.text()}`;
+  };
+  const id = await create(signed());
+  assert.match(await refusal(id, Buffer.concat([data, data])), /^400 .*not what was signed/s);
+  // Without the role creator Barbican shows nobody a secret.
+  assert.match(await refusal(id, data, await keystone.token(member, { project })), /^400 .*does not show you/s);
+  const opaque = await barbican.store(token, { type: "opaque", payload: randomBytes(16) });
+  assert.match(await refusal(await create(signed(opaque)), data), /^400 .*is no certificate/s);
+
+  const key = { cinder_encryption_key_id: secretId, cinder_encryption_key_deletion_policy: "on_image_deletion" };
+  assert.equal((await call(token, `/v2/images/${await create(key)}`, { method: "DELETE" })).status, 204);
+  assert.match(await refusal(id, data), /^400 .*does not have the certificate/s);
 });
 
 test("keystone: a user without a role of the policy's sees nothing and creates nothing", async () => {

@@ -19,6 +19,7 @@ async function upload(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
   await services.data.upload(request.caller, request.param("imageId"), source, {
     signal: request.signal(),
     announcedBytes: announced,
+    token: request.header("x-auth-token"),
     ...(storeId === undefined ? {} : { storeId }),
   });
   return noContent;

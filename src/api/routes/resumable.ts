@@ -37,6 +37,7 @@ export async function beginResumable(request: ApiRequest, deps: RouteDeps, last:
     announcedBytes,
     totalBytes: numberIn(request, "upload-length") ?? (last ? named : null),
     last,
+    token: request.header("x-auth-token"),
     ...(storeId === undefined ? {} : { storeId }),
   });
   if (progress.complete) return { status: 204, headers: progressHeaders(progress) };
@@ -65,6 +66,7 @@ async function append(request: ApiRequest, { services }: RouteDeps): Promise<Ans
     totalBytes: numberIn(request, "upload-length"),
     offsetBytes,
     last,
+    token: request.header("x-auth-token"),
   });
   return { status: 204, headers: progressHeaders(progress) };
 }

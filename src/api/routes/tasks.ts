@@ -27,7 +27,8 @@ async function list(request: ApiRequest, { services }: RouteDeps): Promise<Answe
 
 async function create(request: ApiRequest, { services, capabilities }: RouteDeps): Promise<Answer> {
   services.tasks.requireAccess(request.caller);
-  const task = await services.imports.startTask(request.caller, parseTask(await request.json()));
+  const wanted = parseTask(await request.json());
+  const task = await services.imports.startTask(request.caller, wanted, request.header("x-auth-token") ?? null);
   const location = `${request.baseUrl()}/v2/tasks/${task.id}`;
   return jsonAnswer(201, taskJson(task, capabilities), { ...jsonHeaders, location });
 }

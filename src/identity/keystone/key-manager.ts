@@ -1,12 +1,12 @@
-// The key manager, which is Barbican: secrets are removed there as the caller, by the caller's own token, at the endpoint the operator names or that
-// token's catalog has.
+// The key manager, which is Barbican: secrets are removed and certificates read there as the caller, by the caller's own token, at the endpoint the
+// operator names or that token's catalog has.
 import { existsSync } from "node:fs";
 import type { Config } from "../../core/config.ts";
 import { ServiceError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { optionGroup } from "../../core/options.ts";
 import { catalogEndpoint } from "./catalog-endpoint.ts";
-import { KeystoneClient, unavailable } from "./keystone-client.ts";
+import { type KeystoneAnswer, KeystoneClient, unavailable } from "./keystone-client.ts";
 import type { ServiceSession } from "./service-session.ts";
 
 export const keyManagerOptions = optionGroup("key_manager", {
@@ -14,7 +14,7 @@ export const keyManagerOptions = optionGroup("key_manager", {
     type: "string",
     default: "barbican",
     deprecated: ["key_manager.api_class"],
-    help: "Where keys of encrypted volumes are removed with the images that say so. With another one than Barbican they stay: a warning at the start, and with each such image, says so.",
+    help: "Where keys of encrypted volumes are removed with the images that say so, and where the certificates of signed images are. With another one than Barbican keys stay (a warning at the start, and with each such image, says so), and signed data is refused.",
   },
 });
 
@@ -42,16 +42,19 @@ export const barbicanOptions = optionGroup(section, {
   },
 });
 
+type SecretQuestion = { readonly token: string; readonly secretId: string };
 /** `refused`: by Barbican, to this caller. `absent`: there is no key manager. */
-export type SecretRemoval = "removed" | "unknown" | "refused" | "absent";
+type NoSecret = "unknown" | "refused" | "absent";
 
 export type KeyManager = {
   /** Throws identity.unauthenticated, identity.unavailable. */
-  removeSecret(question: { readonly token: string; readonly secretId: string }): Promise<SecretRemoval>;
+  removeSecret(question: SecretQuestion): Promise<"removed" | NoSecret>;
+  /** The secret as it is stored, where it is of type `certificate`. Throws as removeSecret. */
+  readCertificate(question: SecretQuestion): Promise<Buffer | "no_certificate" | NoSecret>;
   close(): Promise<void>;
 };
 
-/** Clients wait for it when they delete an image, and a key that stays behind harms nobody. */
+/** Clients wait for it when they delete an image, where a key that stays behind harms nobody, and before they upload a signed one. */
 const answerMsMax = 10_000;
 const retriesMax = 1;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -79,29 +82,57 @@ export function openKeyManager(
     client ??= new KeystoneClient(settings);
     return client;
   };
+  /** What Barbican says of a secret; a word where it says nothing. Throws as KeyManager.removeSecret. */
+  async function ask(
+    { token, secretId }: SecretQuestion,
+    {
+      method,
+      path = "",
+      accept,
+    }: { readonly method: "GET" | "DELETE"; readonly path?: string; readonly accept?: string },
+  ): Promise<KeystoneAnswer | NoSecret> {
+    if (!uuid.test(secretId)) return "unknown";
+    const question = {
+      token,
+      serviceType: "key-manager",
+      region: options.barbican_region_name,
+      serviceInterface: options.barbican_endpoint_type,
+    };
+    const endpoint = given ?? (await catalogEndpoint(session, question));
+    if (endpoint === null) return "absent";
+    const version = options.barbican_api_version || "v1";
+    const url = `${endpoint.replace(/\/+(v\d[\d.]*)?\/*$/, "")}/${version}/secrets/${secretId}${path}`;
+    const call = { method, url, headers: { "x-auth-token": token, ...(accept ? { accept } : {}) } };
+    const answer = await http().call(call);
+    const { status } = answer;
+    if (status === 404 || status === 410) return "unknown";
+    if (status === 401 || status === 403) return "refused";
+    if (status >= 200 && status < 300) return answer;
+    throw unavailable(call, `it answered ${status}`, undefined, "Barbican");
+  }
+
   return {
-    async removeSecret({ token, secretId }) {
-      if (!uuid.test(secretId)) return "unknown";
-      const question = {
-        token,
-        serviceType: "key-manager",
-        region: options.barbican_region_name,
-        serviceInterface: options.barbican_endpoint_type,
-      };
-      const endpoint = given ?? (await catalogEndpoint(session, question));
-      if (endpoint === null) return "absent";
-      const version = options.barbican_api_version || "v1";
-      const url = `${endpoint.replace(/\/+(v\d[\d.]*)?\/*$/, "")}/${version}/secrets/${secretId}`;
-      const call = { method: "DELETE", url, headers: { "x-auth-token": token } } as const;
-      const { status } = await http().call(call);
-      if (status === 404 || status === 410) return "unknown";
-      if (status === 401 || status === 403) return "refused";
-      if (status >= 200 && status < 300) return "removed";
-      throw unavailable(call, `it answered ${status}`, undefined, "Barbican");
+    async removeSecret(question) {
+      const answer = await ask(question, { method: "DELETE" });
+      return typeof answer === "string" ? answer : "removed";
     },
+
+    async readCertificate(question) {
+      const described = await ask(question, { method: "GET" });
+      if (typeof described === "string") return described;
+      const { secret_type: type, content_types: types } = (described.body ?? {}) as SecretDescription;
+      if (type !== "certificate" || typeof types?.default !== "string") return "no_certificate";
+      // Barbican gives a payload as what it was stored as, and as nothing else.
+      const payload = await ask(question, { method: "GET", path: "/payload", accept: types.default });
+      return typeof payload === "string" ? payload : payload.bytes;
+    },
+
     close: async () => client?.close(),
   };
 }
+
+/** Of a secret whose payload was never stored, there are no content types. */
+type SecretDescription = { readonly secret_type?: unknown; readonly content_types?: { readonly default?: unknown } };
 
 function invalid(option: string, value: string, what: string): ServiceError {
   return new ServiceError("config.invalid", `[${section}] ${option} ${value} ${what}.`, {

@@ -25,6 +25,8 @@ export type KeystoneAnswer = {
   readonly header: (name: string) => string | undefined;
   /** undefined where the body was no JSON. */
   readonly body: unknown;
+  /** The body as it came. */
+  readonly bytes: Buffer;
 };
 
 /** A token with everything that can be in it is a tenth of this. */
@@ -102,13 +104,15 @@ export class KeystoneClient {
       if (bytes > answerBytesMax) throw this.#unavailable(call, `its answer was longer than ${answerBytesMax} bytes`);
       chunks.push(chunk);
     }
+    const whole = Buffer.concat(chunks);
     return {
       status: statusCode,
       header: (name) => {
         const value = headers[name];
         return Array.isArray(value) ? value[0] : value;
       },
-      body: parsed(Buffer.concat(chunks).toString("utf8")),
+      body: parsed(whole.toString("utf8")),
+      bytes: whole,
     };
   }
 }

@@ -17,7 +17,7 @@ export type Keystone = {
   /** See catalogEndpoint. */
   imageEndpoint(question: ImageEndpointQuestion): Promise<string | null>;
   /** Absent: the operator's key manager is none that we know. */
-  readonly keys?: Pick<KeyManager, "removeSecret">;
+  readonly keys?: Omit<KeyManager, "close">;
   identity(options: { readonly allowAnonymous: boolean }): Identity;
   close(): Promise<void>;
 };

@@ -13,8 +13,6 @@ export type RequestedMethod =
       readonly region: string;
       readonly imageId: string;
       readonly serviceInterface: string;
-      /** The caller's own; null: there is none. */
-      readonly token: string | null;
     }
   | { readonly name: "copy-image" };
 
@@ -29,6 +27,8 @@ export type ImportRequest = {
   readonly allMustSucceed: boolean;
   /** As the client sent it: the task keeps it. */
   readonly body: unknown;
+  /** The caller's own, by which an image of another region and the certificate of a signed one are fetched. */
+  readonly token?: string | undefined;
 };
 
 /** The status an image has to be in. */

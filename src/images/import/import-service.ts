@@ -11,7 +11,7 @@ import type { Image } from "../image.ts";
 import { newImageDraft } from "../new-image.ts";
 import { type LimitName, mebibytes, requireWithinLimits } from "../project-limits.ts";
 import type { ImageAttributes, ImageServicesDeps, UploadOptions } from "../services.ts";
-import { refuseSigned } from "../signatures.ts";
+import { signatureOf } from "../signatures.ts";
 import type { Task, TaskDraft } from "../tasks/task.ts";
 import { requireTaskRule } from "../tasks/task-service.ts";
 import { uploadLimits } from "../upload.ts";
@@ -50,9 +50,10 @@ export interface ImportService extends ImportReaper {
   start(caller: Caller, imageId: string, request: ImportRequest): Promise<void>;
   /**
    * Makes an image and a task that fetches its data: the older way, for those who may use tasks. The image is there when it resolves.
-   * Throws images.invalid (URI, attributes, formats missing), images.forbidden, images.duplicate, images.over_limit.
+   * `token`: as ImportRequest's. Throws images.invalid (URI, attributes, formats missing, signature), images.forbidden, images.duplicate,
+   * images.over_limit.
    */
-  startTask(caller: Caller, request: ImportTaskRequest): Promise<Task>;
+  startTask(caller: Caller, request: ImportTaskRequest, token?: string | null): Promise<Task>;
   /** Ends what this process works on: images go back to where they were. */
   cut(): void;
 }
@@ -74,7 +75,6 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
     // What state the image is in everybody may know who sees it: only then it matters who asks.
     if (method.name === "copy-image") requireAllowed(deps, "copy_image", caller, image, `copy image ${image.id}`);
     else requireMutable(deps, "modify_image", caller, image, `import data of image ${image.id}`);
-    if (method.name !== "copy-image") refuseSigned(image);
     return image;
   }
 
@@ -127,7 +127,10 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const targets = importTargets(image, request, { stores, several: capabilities.importToSeveral });
       // All stores have a copy: there is nothing to do, and that is well.
       if (targets.length === 0) return;
-      const source = await importSource(deps, { image, method, filter, passes: targets.length });
+      // Before the answer: the caller's token may have expired when the data comes.
+      const token = request.token ?? null;
+      const signature = method.name === "copy-image" ? null : await signatureOf(deps, image, token);
+      const source = await importSource(deps, { image, method, token, filter, passes: targets.length });
       await requireWithinLimits(deps, caller, limitsOf(request, source.sizeBytes ?? 0));
       const limits = await uploadLimits(deps, caller, source.sizeBytes);
       const showsProgress = capabilities.importProgress;
@@ -136,16 +139,16 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const bytesTotal = source.sizeBytes === null ? null : source.sizeBytes * targets.length;
       const { allMustSucceed } = request;
       const properties = method.name === "copy-image" ? {} : injectedFor(caller, importing);
-      work({ image, lease, source, targets, allMustSucceed, limits, properties, showsProgress }, bytesTotal);
+      work({ image, lease, source, signature, targets, allMustSucceed, limits, properties, showsProgress }, bytesTotal);
     },
 
-    async startTask(caller, { uri, format, attributes, input }) {
+    async startTask(caller, { uri, format, attributes, input }, token = null) {
       requireTaskRule(deps, "add_task", caller);
       filter.parse(uri);
       const draft = newImageDraft(caller, { ...(format === null ? {} : { disk_format: format }), ...attributes }, deps);
       if (draft.diskFormat === null || draft.containerFormat === null)
         throw new ServiceError("images.invalid", "The image needs a disk_format and a container_format.");
-      refuseSigned(draft);
+      const signature = await signatureOf(deps, draft, token);
       const begun = { image_count_total: 1, image_size_total: 0, image_stage_total: 0, image_count_uploading: 1 };
       await requireWithinLimits(deps, caller, begun);
       const limits = await uploadLimits(deps, caller, null);
@@ -153,11 +156,12 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const { defaultStore } = stores;
       const targets = [{ id: null, store: defaultStore.store, metadata: stores.metadataFor(defaultStore) }];
       const method = { name: "web-download", uri } as const;
-      const source = await importSource(deps, { image, method, filter, passes: targets.length });
+      const source = await importSource(deps, { image, method, token, filter, passes: targets.length });
       const task = { ...newTask(caller, image, { body: null }, targets), type: "import", input } as const;
       const lease = await begin(image, task, targets, { from: "queued", showsProgress: false });
       const properties = injectedFor(caller, importing);
-      work({ image, lease, source, targets, allMustSucceed: true, limits, properties, showsProgress: false }, null);
+      const ofAll = { targets, allMustSucceed: true, limits, properties, showsProgress: false };
+      work({ image, lease, source, signature, ...ofAll }, null);
       return (await deps.tasks.find(task.id, viewerOf(caller))) ?? assert.fail("a task just made is its maker's");
     },
 

@@ -26,6 +26,8 @@ const convertedContainer = "bare";
 type Options = {
   readonly image: Image;
   readonly method: RequestedMethod;
+  /** The caller's own; null: there is none. */
+  readonly token: string | null;
   readonly filter: UriFilter;
   /** How often the data is read. */
   readonly passes: number;
@@ -37,10 +39,10 @@ export type SizedSource = ImportSource & { readonly sizeBytes: number | null };
 
 /** `sizeBytes`: null where it is not known before the data comes. Throws images.not_staged_here, stores.unavailable. */
 export async function importSource(deps: Deps, options: Options): Promise<SizedSource> {
-  const { image, method, filter } = options;
+  const { image, method, filter, token } = options;
   if (method.name !== "glance-download") return knownSource(deps, options);
   const source = foundSource(
-    (signal) => findRemoteImage(deps, method, { filter, signal }),
+    (signal) => findRemoteImage(deps, method, { token, filter, signal }),
     (remote) => knownSource(deps, { ...options, image: { ...image, ...formatsOf(remote) }, remote }),
   );
   return { ...source, sizeBytes: null };

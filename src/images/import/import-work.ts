@@ -8,6 +8,7 @@ import { uploadGone } from "../held-lease.ts";
 import type { Image, ImageLocation } from "../image.ts";
 import { removeLeasedUrl } from "../leased-data.ts";
 import type { ImageServicesDeps } from "../services.ts";
+import type { Signature } from "../stream-work.ts";
 import type { TaskOutcome } from "../tasks/task.ts";
 import { UploadInspection } from "../upload-inspection.ts";
 import { type UploadLimits, UploadMeter } from "../upload-meter.ts";
@@ -52,6 +53,8 @@ export type ImportJob = {
   readonly image: Image;
   readonly lease: ImportLease & { readonly taskId: string };
   readonly source: ImportSource;
+  /** What the data has to have been signed with; null: nothing. */
+  readonly signature: Signature | null;
   readonly targets: readonly ImportTarget[];
   readonly allMustSucceed: boolean;
   /** Clients see which stores are waited for and which failed, where the release shows it. */
@@ -136,7 +139,7 @@ export class ImportWork {
 
   /** The first pass through the data also hashes and inspects it. */
   async #storeIn({ store, metadata }: ImportTarget, signal: AbortSignal): Promise<Placed> {
-    const { image, source, limits } = this.#job;
+    const { image, source, signature, limits } = this.#job;
     const { settings } = this.#deps;
     const { stream, sizeBytes: announcedBytes, becomes } = await source.open(signal);
     const known = this.#data !== null || image.checksum !== null;
@@ -144,6 +147,7 @@ export class ImportWork {
       ? ({ hashAlgorithm: null, inspection: null, unhashed: true } as const)
       : {
           hashAlgorithm: settings.hashAlgorithm,
+          signature,
           inspection: UploadInspection.of({ ...image, ...becomes }, this.#deps),
         };
     const meter = UploadMeter.of(stream, {

@@ -51,9 +51,13 @@ const valueCharsMax = 65_535;
 export async function findRemoteImage(
   deps: RemoteImageDeps,
   method: Method,
-  { filter, signal: cut }: { readonly filter: UriFilter; readonly signal: AbortSignal },
+  {
+    token,
+    filter,
+    signal: cut,
+  }: { readonly token: string | null; readonly filter: UriFilter; readonly signal: AbortSignal },
 ): Promise<RemoteImage> {
-  const { region, serviceInterface, imageId, token } = method;
+  const { region, serviceInterface, imageId } = method;
   const endpoint =
     deps.regions && token !== null ? await deps.regions.imageEndpoint({ token, region, serviceInterface }) : null;
   if (endpoint === null || token === null)

@@ -6,6 +6,7 @@ import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
 import { HeldLease, uploadGone } from "../held-lease.ts";
 import type { StoredData } from "../ports.ts";
 import type { ImageServicesDeps } from "../services.ts";
+import { signatureOf } from "../signatures.ts";
 import { finish, putData, uploadLimits } from "../upload.ts";
 import { UploadInspection } from "../upload-inspection.ts";
 import { type UploadLimits, UploadMeter } from "../upload-meter.ts";
@@ -19,9 +20,13 @@ export type Arrival = {
   readonly signal: AbortSignal;
   readonly last: boolean;
   readonly totalBytes: number | null;
+  /** The caller's own; null: there is none. */
+  readonly token: string | null;
   /** Of this request alone. */
   readonly limits: UploadLimits;
 };
+
+type Who = { readonly caller: Caller; readonly token: string | null };
 
 /** `standing`: this process holds the lease, and its last part is this request's. See ResumableUploads. */
 export async function receive(
@@ -38,7 +43,7 @@ export async function receive(
     const offsetBytes = part.start + (await takeIn(deps, standing, arrival, transfer.progress));
     if (!arrival.last) return { offsetBytes, complete: false };
     requireTotal(imageId, offsetBytes, arrival.totalBytes);
-    await store(deps, caller, standing, offsetBytes);
+    await store(deps, { caller, token: arrival.token }, standing, offsetBytes);
     return { offsetBytes, complete: true };
   } finally {
     transfer.end();
@@ -73,7 +78,7 @@ async function takeIn(
  * From here on the client need not be there any more. The lease becomes one that only a living process keeps: another that finds it expired
  * knows that the data is only half in the store.
  */
-async function store(deps: ImageServicesDeps, caller: Caller, standing: Standing, bytes: number): Promise<void> {
+async function store(deps: ImageServicesDeps, who: Who, standing: Standing, bytes: number): Promise<void> {
   const { imageId } = standing.lease;
   const half: HalfUpload = { ...standing.half, storing: true };
   const lease = { ...standing.lease, urls: linesOf(half) };
@@ -81,7 +86,7 @@ async function store(deps: ImageServicesDeps, caller: Caller, standing: Standing
   const held = HeldLease.of(deps, lease);
   let data: StoredData;
   try {
-    data = await putAll(deps, caller, half, held, bytes);
+    data = await putAll(deps, who, half, held, bytes);
     await held.stop();
   } catch (error) {
     await held.stop();
@@ -97,7 +102,7 @@ async function store(deps: ImageServicesDeps, caller: Caller, standing: Standing
 
 async function putAll(
   deps: ImageServicesDeps,
-  caller: Caller,
+  { caller, token }: Who,
   half: HalfUpload,
   held: HeldLease,
   bytes: number,
@@ -109,6 +114,7 @@ async function putAll(
   const image = await deps.images.find(imageId, { projectId: null, isAdmin: true });
   if (!image) throw uploadGone(imageId);
   const limits = await uploadLimits(deps, caller, bytes);
+  const signature = await signatureOf(deps, image, token);
   const inspection = UploadInspection.of(image, deps);
   const { hashAlgorithm } = deps.settings;
   const sourceFailure = (cause: unknown) =>
@@ -120,6 +126,7 @@ async function putAll(
     ...limits,
     hashAlgorithm,
     inspection,
+    signature,
     onBytes: () => undefined,
     sourceFailure,
   });

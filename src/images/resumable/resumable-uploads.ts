@@ -8,6 +8,7 @@ import { foundImage, requireMutable } from "../access.ts";
 import type { Image } from "../image.ts";
 import { requireWithinLimits } from "../project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "../services.ts";
+import { signatureOf } from "../signatures.ts";
 import { uploadTarget } from "../store-choice.ts";
 import { notQueued, requireReady, uploadLimits } from "../upload.ts";
 import { giveUpHalf } from "./give-up.ts";
@@ -22,7 +23,7 @@ export type UploadProgress = {
   readonly complete: boolean;
 };
 
-export type ResumableOptions = Pick<UploadOptions, "signal"> & {
+export type ResumableOptions = Pick<UploadOptions, "signal" | "token"> & {
   /** What this request announces; null where it does not. */
   readonly announcedBytes: number | null;
   /** Of the whole image; null: not known yet. */
@@ -71,6 +72,8 @@ export function createResumableUploads(deps: ImageServicesDeps): ResumableUpload
     async begin(caller, imageId, source, options) {
       const image = await theirs(caller, imageId);
       requireReady(image);
+      // It is checked when all data is there; what can be refused before is.
+      await signatureOf(deps, image, options.token ?? null);
       const target = uploadTarget(deps, options.storeId);
       await requireWithinLimits(deps, caller, { image_size_total: 0, image_count_uploading: 1 });
       const arrival = await arrivalOf(deps, caller, source, 0, options);
@@ -145,12 +148,12 @@ async function arrivalOf(
   caller: Caller,
   source: Readable,
   offsetBytes: number,
-  { signal, last, announcedBytes, totalBytes }: ResumableOptions,
+  { signal, last, announcedBytes, totalBytes, token }: ResumableOptions,
 ): Promise<Arrival> {
   const least = totalBytes ?? (announcedBytes === null ? null : offsetBytes + announcedBytes);
   const { bytesMax, bytesMaxOf } = await uploadLimits(deps, caller, least);
   const limits = { announcedBytes, bytesMax: Math.max(0, bytesMax - offsetBytes), bytesMaxOf };
-  return { source, signal, last, totalBytes, limits };
+  return { source, signal, last, totalBytes, token: token ?? null, limits };
 }
 
 /** Where the operator turned it off there are no routes to this; what is under way then has the usual time. */

@@ -53,10 +53,16 @@ const matrices = [
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
   "test/upgrade/rollback.test.ts",
+];
+/**
+ * A rollout that was killed leaves a lease to wait for, one fleet goes through all releases, and what is taken over is in Python: begun last they
+ * would run on alone.
+ */
+const longest = [
+  "test/upgrade/kill/rollout-killed.test.ts",
+  "test/upgrade/pairs/each-to-the-next.test.ts",
   "test/takeover/whole.test.ts",
 ];
-/** A rollout that was killed leaves a lease to wait for, and one fleet goes through all releases: begun last they would run on alone. */
-const longest = ["test/upgrade/kill/rollout-killed.test.ts", "test/upgrade/pairs/each-to-the-next.test.ts"];
 const groupFiles = 12;
 const memoryBytesMin = 4 * 2 ** 30;
 /** What a test may say when it skips itself without failing the run. */

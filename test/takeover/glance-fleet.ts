@@ -1,5 +1,5 @@
-// A cloud's Glance as an operator has it before a take-over: two nodes of Debian's glance-api on MariaDB behind HAProxy, callers by Keystone,
-// under traffic; and the fleet file that takes it over.
+// A cloud's Glance as an operator has it before a take-over: two nodes of Debian's glance-api on MariaDB, or on one node of a Galera cluster, behind
+// HAProxy, callers by Keystone, under traffic; and the fleet file that takes it over.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,6 +20,7 @@ import type { ReleaseId } from "../../src/releases/catalogue.ts";
 import type { JournalEvent } from "../../src/rollout/journal-event.ts";
 import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
 import { eventually } from "../servers/eventually.ts";
+import { startGalera } from "../servers/galera.ts";
 import { type GlanceSetup, glanceProgram, makeGlanceSite, setUpGlance, startGlance } from "../servers/glance.ts";
 import { startHaproxy } from "../servers/haproxy.ts";
 import { type KeystoneUser, startKeystone } from "../servers/keystone.ts";
@@ -58,24 +59,51 @@ const patienceSeconds = 900;
 /** Python takes most of what this fleet costs: enough that each step has requests beside it, and no more. */
 const requestsPerSecond = 3;
 
-/** `target`: where glance-rollout run leads when the take-over is over. */
-export async function startGlanceFleet({ target, seed }: { target: ReleaseId; seed: number }): Promise<GlanceFleet> {
+export type GlanceDatabase = "MariaDB" | "a Galera cluster";
+
+type FleetOptions = {
+  /** Where glance-rollout run leads when the take-over is over. */
+  readonly target: ReleaseId;
+  readonly seed: number;
+  readonly database?: GlanceDatabase;
+};
+
+export async function startGlanceFleet(options: FleetOptions): Promise<GlanceFleet> {
   const stack = new StopStack();
   try {
-    return Object.assign(await build(target, seed, stack), { stop: () => stack.stop() });
+    return Object.assign(await build(options, stack), { stop: () => stack.stop() });
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function build(target: ReleaseId, seed: number, stack: StopStack): Promise<Omit<GlanceFleet, "stop">> {
-  const [mariadb, keystone] = await Promise.all([startMariadb(), startKeystone()]);
-  stack.defer(() => mariadb.stop());
+/** Clients of a cluster use one of its nodes, as operators have it: two that write the same rows would refuse each other's commits. */
+const startDatabase: Readonly<Record<GlanceDatabase, (stack: StopStack) => Promise<string>>> = {
+  async MariaDB(stack) {
+    const mariadb = await startMariadb();
+    stack.defer(() => mariadb.stop());
+    return mariadb.createDatabase();
+  },
+  async "a Galera cluster"(stack) {
+    const name = "glance";
+    // None is crashed here, and a busy machine lets one be silent for long.
+    const cluster = await startGalera(3, { suspectSeconds: 60 });
+    stack.defer(() => cluster.stop());
+    await cluster.createDatabase(name);
+    return cluster.nodes[0]?.url(name) ?? assert.fail("there are nodes");
+  },
+};
+
+async function build(
+  { target, seed, database = "MariaDB" }: FleetOptions,
+  stack: StopStack,
+): Promise<Omit<GlanceFleet, "stop">> {
+  const connection = await startDatabase[database](stack);
+  const keystone = await startKeystone();
   stack.defer(() => keystone.stop());
   const site = makeGlanceSite();
   stack.defer(() => site.stop());
-  const connection = await mariadb.createDatabase();
   const service = await keystone.createServiceUser();
   const nodes: GlanceSetup[] = [];
   for (const name of names) {

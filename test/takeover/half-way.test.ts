@@ -23,19 +23,21 @@ test("a take-over of a running Glance that is paused half-way is given back; not
       assert.deepEqual(node.unlikeFirst, []);
     }
 
-    const halfWay = await fleet.rollout(["takeover", "run", "--yes", "--json"], (event, kill) => {
-      if (event.kind === "result" && event.data?.do === "enable") kill("SIGTERM");
-    });
+    const halfWay = await fleet.user.beside(() =>
+      fleet.rollout(["takeover", "run", "--yes", "--json"], (event, kill) => {
+        if (event.kind === "result" && event.data?.do === "enable") kill("SIGTERM");
+      }),
+    );
     assert.equal(halfWay.code, 1, halfWay.stderr);
     assert.deepEqual(await oursAmong(fleet), ["n1"]);
     await fleet.recorder.more(20, t.signal);
 
-    assertOk(await fleet.rollout(["rollback", "--yes", "--json"]));
+    assertOk(await fleet.user.beside(() => fleet.rollout(["rollback", "--yes", "--json"])));
     assert.deepEqual(await oursAmong(fleet), []);
     await fleet.recorder.more(20, t.signal);
     await fleet.arrive();
     assert.deepEqual(await fleet.heads(), ["wallaby_contract01"]);
-    t.diagnostic(`${fleet.recorder.requests} requests`);
+    t.diagnostic(`${fleet.recorder.requests} requests, ${fleet.user.rounds} images by the openstack command`);
   } finally {
     await fleet.stop();
   }

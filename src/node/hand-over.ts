@@ -125,9 +125,11 @@ export class HandOver {
 
   /** Throws node.handover_failed, what the database says; then the new process must not live on. */
   async #lead(successor: Successor): Promise<void> {
-    const { settings, registry, rounds } = this.#view();
+    const { settings, registry, rounds, manager } = this.#view();
     this.#logger().info({ successor: successor.pid }, "handing over");
     await orAbandoned(successor.ready(settings.handOverMsMax), this.#abandoned.signal);
+    // Heard after the READY=1 of the new process, the announcement of this reload would stand for the state of the node.
+    await manager.delivered();
     try {
       await registry.stepAside(rounds.heartbeat());
       // A heartbeat under way is one under the name, which is about to be another process's.

@@ -1,7 +1,7 @@
 // A running node: its socket, its workers and its row in the registry. The supervisor says when it starts, reloads and leaves.
 import assert from "node:assert/strict";
 import type { Config } from "../core/config.ts";
-import { errorText } from "../core/errors.ts";
+import { errorText, ServiceError } from "../core/errors.ts";
 import { removeHandOverNote } from "../core/hand-over-note.ts";
 import type { StopStack } from "../core/lifecycle.ts";
 import type { Logger } from "../core/logger.ts";
@@ -125,7 +125,7 @@ export class Node {
     this.#state = "serving";
     rounds.start(stack);
     this.#logger.info(this.#facts(), "serving");
-    this.#deps.manager.ready(this.#statusLine());
+    if (!predecessor) this.#deps.manager.ready(this.#statusLine());
   }
 
   /** Takes the files as they are now, without a break in service; where they are wrong, all stays as it was. Never throws. */
@@ -231,6 +231,11 @@ export class Node {
     await this.#registry.takeName(settings.release, predecessor.pid);
     this.#writePidFile(settings);
     await pool.listen();
+    const { manager } = this.#deps;
+    manager.ready(this.#statusLine());
+    // The process before leaves once we serve; with it ends a unit whose main process it still is, and all that is in it.
+    if (!(await manager.delivered()))
+      throw new ServiceError("node.start_refused", "systemd was not told which process serves: systemd-notify failed");
   }
 
   #writePidFile({ pidFile }: NodeSettings): void {

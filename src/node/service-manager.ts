@@ -9,6 +9,8 @@ export interface ServiceManager {
   reloading(): void;
   stopping(status: string): void;
   status(status: string): void;
+  /** Resolves when all that was said has been delivered, with whether the last of it was. True where nobody listens. */
+  delivered(): Promise<boolean>;
   /** What a process that takes over needs to speak to the manager in its turn. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** From now on another process speaks for the node; what this one would say is not said. */
@@ -27,7 +29,7 @@ export function connectServiceManager(
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: watchdogUsec, WATCHDOG_PID: watchdogPid } = env;
   for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete env[name];
   // One after another, so that STATUS= of before never overtakes STOPPING=1.
-  let queue: Promise<void> = Promise.resolve();
+  let queue: Promise<boolean> = Promise.resolve(true);
   let warned = false;
   let silent = socket === undefined || socket === "";
 
@@ -37,12 +39,12 @@ export function connectServiceManager(
       () =>
         new Promise((resolve) => {
           const args = [`--pid=${options.pid}`, ...assignments];
-          if (silent) return resolve();
+          if (silent) return resolve(true);
           const childEnv = { ...env, NOTIFY_SOCKET: socket };
           execFile("systemd-notify", args, { env: childEnv, timeout: notifyMsMax }, (error) => {
             if (error && !warned) options.logger.warn({ error: errorText(error) }, "systemd could not be notified");
             warned ||= error !== null;
-            resolve();
+            resolve(error === null);
           });
         }),
     );
@@ -58,6 +60,7 @@ export function connectServiceManager(
     reloading: () => send("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     stopping: (status) => send("STOPPING=1", `STATUS=${status}`),
     status: (status) => send(`STATUS=${status}`),
+    delivered: () => queue,
     environment: watched ? { NOTIFY_SOCKET: socket, WATCHDOG_USEC: watchdogUsec } : { NOTIFY_SOCKET: socket },
     handedOver() {
       silent = true;

@@ -25,12 +25,22 @@ export function writeHandOverNote(pidFile: string, note: HandOverNote): void {
 /** Undefined where there is none, or it is not one. */
 export function readHandOverNote(pidFile: string): HandOverNote | undefined {
   try {
-    const note: unknown = JSON.parse(readFileSync(handOverNotePath(pidFile), "utf8"));
+    return parseHandOverNote(readFileSync(handOverNotePath(pidFile), "utf8"));
+  } catch {
+    // None was written: nothing is known.
+    return undefined;
+  }
+}
+
+/** The same of the file's text, read from wherever it is. */
+export function parseHandOverNote(text: string): HandOverNote | undefined {
+  try {
+    const note: unknown = JSON.parse(text);
     return typeof note === "object" && note !== null && "state" in note && "from" in note
       ? (note as HandOverNote)
       : undefined;
   } catch {
-    // None was written, or somebody else wrote there: either way nothing is known.
+    // Somebody else wrote there.
     return undefined;
   }
 }

@@ -47,7 +47,7 @@ export type FleetParts = {
 
 const observeMsMax = 20_000;
 const driverMsMax = 30_000;
-/** Longer than a node waits for its new process by default. */
+/** Longer than a node waits for its new process by default; the software may have to be installed before, and put back afterwards. */
 const handOverMsMax = 240_000;
 /** A process that was to be told to stop, and after this still passes its health check, has not heard it. */
 const unheardMs = 3_000;
@@ -189,6 +189,7 @@ export class FleetWorld implements World {
       starts: this.#starts.get(name) ?? 0,
       lastWords: seen.lastWords,
       handsOver: seen.handsOver ?? false,
+      ...(seen.handOverLacks !== undefined && { handOverLacks: seen.handOverLacks }),
       gate: !this.#parts.fleet.gates.synthetic ? "off" : proven ? "passed" : "untested",
     };
   }
@@ -270,7 +271,10 @@ export class FleetWorld implements World {
         if (!driver.handOver) throw new ServiceError("rollout.driver_failed", `the driver of ${name} cannot hand over`);
         // A new process that may be in rotation already is one that this run has started, and has to be probed.
         this.#starts.set(name, (this.#starts.get(name) ?? 0) + 1);
-        await within((limit) => driver.handOver?.(fleet.target, limit) ?? Promise.resolve(), handOverMsMax);
+        await within(
+          (limit) => driver.handOver?.(fleet.target, limit) ?? Promise.resolve(),
+          handOverMsMax + 2 * (driver.installMsMax ?? 0),
+        );
         return `${name} is served by a new process, as ${fleet.target}`;
       case "probe":
         return this.#probe(name, address, driver, signal);

@@ -100,11 +100,18 @@ function contractStep(seen: Omit<Snapshot, "memory">, planned: readonly PlannedS
 /** Of nodes that are drained although a hand-over was asked for. */
 function drainNotes(fleet: Fleet, behind: readonly NodeView[]): string[] {
   if (fleet.strategy !== "handover") return [];
-  const names = behind.filter((node) => isServing(node) && !handsOver(fleet, node)).map((node) => node.name);
-  if (names.length === 0) return [];
-  return [
-    `${names.join(", ")}: drained instead of handed over; a hand-over needs the driver local, [perennial] pid_file, and a running package that knows it`,
-  ];
+  const drained = behind.filter((node) => isServing(node) && !handsOver(fleet, node) && !lacksCommand(fleet, node));
+  const byLack = Map.groupBy(drained, (node) => node.handOverLacks ?? "a running process of ours");
+  return [...byLack].map(([lack, nodes]) => {
+    const names = nodes.map((node) => node.name).join(", ");
+    return `${names}: drained instead of handed over; a hand-over lacks ${lack}`;
+  });
+}
+
+/** That is for the fleet file to say: what its commands can do nobody else knows. */
+function lacksCommand(fleet: Fleet, { name }: NodeView): boolean {
+  const node = fleet.nodes.find((one) => one.name === name);
+  return fleet.strategy === "handover" && node?.driver === "command" && node.handover === undefined;
 }
 
 async function backupStep(fleet: Fleet): Promise<RolloutStep> {
@@ -136,6 +143,13 @@ function fleetProblems(fleet: Fleet, seen: Omit<Snapshot, "memory">): string[] {
     const release = node.release ?? node.configRelease;
     if (releaseOf(release).order > order)
       problems.push(`${node.name} runs as ${release}, which is newer than ${fleet.target}`);
+  }
+  const commandless = seen.nodes.filter((node) => node.release !== fleet.target && lacksCommand(fleet, node));
+  if (commandless.length > 0) {
+    const names = commandless.map((node) => node.name).join(", ");
+    problems.push(
+      `strategy handover needs a command \`handover\` for ${names} (driver command); add it to the fleet file, or use strategy drain`,
+    );
   }
   const behind = serving.some((node) => node.release !== fleet.target && !handsOver(fleet, node));
   // Nodes that do not serve now are brought up first, and then count.

@@ -55,6 +55,8 @@ export type NodeView = {
   readonly gate: "off" | "untested" | "passed";
   /** Its process understands a hand-over. Absent: it does not, or that is not known. */
   readonly handsOver?: boolean;
+  /** For people: what a hand-over of it lacks, where that is known. */
+  readonly handOverLacks?: string;
   /** Whose process it is; absent: one of ours. */
   readonly software?: "glance";
   /** For people: a process of Glance that lives on its host, alone or besides ours. */

@@ -19,6 +19,8 @@ export type NodeObservation = {
   readonly lastWords: string | null;
   /** The process understands a hand-over. Absent: it does not, or the driver cannot tell. */
   readonly handsOver?: boolean;
+  /** For people, of one that does not: what a hand-over of it lacks. */
+  readonly handOverLacks?: string;
   /** What the process is; absent: ours. */
   readonly software?: "glance";
   /** For people: which process that is. */
@@ -53,7 +55,8 @@ export interface NodeDriver {
   /**
    * Makes `release` what the node runs as, and lets a new process of it take over while the old one serves; returns when the new one
    * serves. All or nothing: where it does not take over, the node and its configuration stay as they were, and rollout.driver_failed says
-   * why. Absent: the driver cannot.
+   * why. Asked for again while one is under way it waits for that one. What the old process has begun goes on, and is nobody's to wait
+   * for here. Absent: the driver cannot.
    */
   handOver?(release: ReleaseId, signal: AbortSignal): Promise<void>;
 }

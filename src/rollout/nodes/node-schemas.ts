@@ -30,6 +30,8 @@ export type CommandNodeAt = AnyNode & {
   readonly stop: readonly string[];
   readonly cut: readonly string[];
   readonly install: readonly string[];
+  /** Absent: the node is drained instead. */
+  readonly handover?: readonly string[];
   readonly msMax: number;
   readonly installMsMax: number;
 };
@@ -124,6 +126,7 @@ const command = {
     stop: words,
     cut: words,
     install: words,
+    handover: words,
     glance: glanceSchema,
     deadline_seconds: seconds(1, 20),
     install_deadline_seconds: seconds(1, 900),

@@ -17,34 +17,21 @@ export type DrivenNode = {
   failAt(release: string): Promise<void>;
   /** From now on, once started anew, the node does not react to the first signal. */
   deafen(): Promise<void>;
+  /** From now on a new process takes over only when this file is there. */
+  takeOverWhen(file: string): Promise<void>;
   /** Ends what may be left. */
   clean(): Promise<void>;
 };
 
 /** Processes start on slow machines, and by slow drivers. */
-const long = { msMax: 120_000 };
+export const long = { msMax: 120_000 };
 const signal = new AbortController().signal;
 
 /** `make`: a node configured for newton that is not running. */
 export function nodeDriverConformance(driverName: string, make: () => Promise<DrivenNode>): void {
-  const promise = (title: string, check: (node: DrivenNode) => Promise<void>) =>
-    test(`${driverName} nodes: ${title}`, async () => {
-      const node = await make();
-      try {
-        await check(node);
-      } finally {
-        await node.clean();
-      }
-    });
-  const healthy = (node: DrivenNode) =>
-    eventually("the node is healthy", async () => (await fetch(`${node.url}/healthcheck`)).status === 200, long);
+  const promise = promiseOf(driverName, make);
   const gone = (node: DrivenNode) =>
     eventually("the process is gone", async () => (await node.driver.observe(signal)).process === "gone", long);
-  const started = async (node: DrivenNode) => {
-    await node.driver.start(signal);
-    await healthy(node);
-  };
-
   promise("a node that never ran is seen as gone, with the release it would run as", async ({ driver }) => {
     const seen = await driver.observe(signal);
     assert.equal(seen.process, "gone");
@@ -127,4 +114,26 @@ export function nodeDriverConformance(driverName: string, make: () => Promise<Dr
     assert.equal(second.process, "running");
     assert.notEqual(second.processId, first.processId);
   });
+}
+
+/** Tests by what they promise, each with a node of its own. */
+export function promiseOf(driverName: string, make: () => Promise<DrivenNode>) {
+  return (title: string, check: (node: DrivenNode) => Promise<void>) =>
+    test(`${driverName} nodes: ${title}`, async () => {
+      const node = await make();
+      try {
+        await check(node);
+      } finally {
+        await node.clean();
+      }
+    });
+}
+
+export function healthy(node: DrivenNode): Promise<boolean> {
+  return eventually("the node is healthy", async () => (await fetch(`${node.url}/healthcheck`)).status === 200, long);
+}
+
+export async function started(node: DrivenNode): Promise<void> {
+  await node.driver.start(signal);
+  await healthy(node);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../../../../test/servers/free-port.ts";
+import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
 import { standInUnit } from "../../testing/stand-in-unit.ts";
 import type { CommandNodeAt } from "../node-schemas.ts";
@@ -12,20 +13,32 @@ import { createCommandNode } from "./command-node.ts";
 
 const signal = new AbortController().signal;
 
-/** As an operator may write it: `ctl FOLDER status|start|stop|cut|install [RELEASE]`. */
+/** As an operator may write it: `ctl FOLDER status|start|stop|cut|install|handover [RELEASE]`. */
 const script = `#!/bin/sh
 folder=$1; unit=glance-api.service; s="$folder/systemctl"
 get() { "$s" show $unit | sed -n "s/^$1=//p"; }
+release() { sed -n 's/^release *= *//p' "$folder/glance-api.conf"; }
+install() { sed -i "s/^release *=.*/release = $1/" "$folder/glance-api.conf"; }
+noted() { grep -qs "state.:.$1.,.from.:$main," "$folder/node.pid.handover"; }
 case $2 in
   status)
-    case $(get ActiveState) in active) state=running ;; deactivating) state=stopping ;; *) state=gone ;; esac
+    case $(get ActiveState) in active | reloading) state=running ;; deactivating) state=stopping ;; *) state=gone ;; esac
     printf '{"process":"%s","release":"%s","id":"%s","pid":%s,"last_words":"exit code %s: %s"}\\n' \\
-      $state "$(sed -n 's/^release *= *//p' "$folder/glance-api.conf")" "$(get InvocationID)" "$(get MainPID)" \\
+      $state "$(release)" "$(get InvocationID)-$(get MainPID)" "$(get MainPID)" \\
       "$(get ExecMainStatus)" "$(tail -n 1 "$folder/$unit.d/log" 2>/dev/null)" ;;
   start | stop) "$s" $2 $unit ;;
   cut) "$s" stop $unit; "$s" kill --signal=SIGKILL $unit
     until [ "$(get MainPID)" = 0 ]; do sleep 0.05; done ;;
-  install) sed -i "s/^release *=.*/release = $3/" "$folder/glance-api.conf" ;;
+  install) install "$3" ;;
+  handover)
+    was=$(release); main=$(get MainPID)
+    noted 'under way' || { rm -f "$folder/node.pid.handover"; install "$3"; "$s" kill --signal=SIGUSR2 --kill-who=main $unit; }
+    until [ "$(get MainPID)" != "$main" ]; do
+      if noted failed; then
+        install "$was"; echo "it goes on as it was: $(cat "$folder/node.pid.handover")" >&2; exit 1
+      fi
+      sleep 0.05
+    done ;;
 esac
 `;
 
@@ -45,6 +58,7 @@ async function make() {
     stop: [ctl, folder, "stop"],
     cut: [ctl, folder, "cut"],
     install: [ctl, folder, "install", "{release}"],
+    handover: [ctl, folder, "handover", "{release}"],
     msMax: 60_000,
     installMsMax: 60_000,
   };
@@ -56,6 +70,7 @@ async function make() {
     url: `http://${address}`,
     failAt: (release: string) => appendFile(config, `fail = ${release}\n`),
     deafen: () => appendFile(config, "deaf = yes\n"),
+    takeOverWhen: (file: string) => appendFile(config, `take_over_when = ${file}\n`),
     clean: async () => {
       await driver.cut(signal);
       await rm(folder, { recursive: true });
@@ -64,6 +79,7 @@ async function make() {
 }
 
 nodeDriverConformance("command", make);
+handOverConformance("command", make);
 
 test("command nodes: what status does not say rightly is told, with what it must say", async () => {
   const wrong: [string, RegExp][] = [
@@ -86,4 +102,36 @@ test("command nodes: what status does not say rightly is told, with what it must
   });
   const running = node('{"process":"running","release":"newton","id":1}');
   await assert.rejects(running.stop(signal), { message: /stop n1: 'false' ended with 1/ });
+});
+
+test("command nodes: without a command to hand over they cannot, and one that did nothing is told", async () => {
+  const rest = {
+    start: ["true"],
+    stop: ["true"],
+    cut: ["true"],
+    install: ["true"],
+    msMax: 20_000,
+    installMsMax: 20_000,
+  };
+  const status = (more: string) => ["echo", `{"process":"running","release":"newton","id":1${more}}`];
+  const node = (change: Partial<CommandNodeAt>, more = "") =>
+    createCommandNode({
+      name: "n1",
+      driver: "command",
+      address: "127.0.0.1:9",
+      status: status(more),
+      ...rest,
+      ...change,
+    });
+  const unable = node({});
+  assert.equal(unable.handOver, undefined);
+  const seen = await unable.observe(signal);
+  assert.deepEqual([seen.handsOver, seen.handOverLacks], [false, "a command `handover` in the fleet file"]);
+  const refused: [Partial<CommandNodeAt>, string, RegExp][] = [
+    [{ handover: ["true"] }, "", /handover \(true\) returned, yet status tells of no new process/],
+    [{ handover: ["true"] }, ',"hands_over":false', /was not called: status says/],
+    [{ handover: ["false"] }, "", /handover n1: 'false' ended with 1/],
+  ];
+  for (const [change, more, message] of refused)
+    await assert.rejects(node(change, more).handOver?.("ocata", signal) ?? Promise.resolve(), { message });
 });

@@ -13,6 +13,7 @@ import { freePort } from "../../../../test/servers/free-port.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { splitCommand } from "../../../core/command-line.ts";
 import { parseConfig } from "../../../core/config-parser.ts";
+import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { type DrivenNode, nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
 import { createLocalNode } from "./local-node.ts";
@@ -27,7 +28,7 @@ async function make(): Promise<DrivenNode & { fleetNode: LocalNodeAt }> {
   const config = join(directory, "glance-api.conf");
   await writeFile(
     config,
-    `[DEFAULT]\nbind_port = ${port}\n\n[perennial]\nnode_name = n1\nrelease = newton\n\n[small]\n`,
+    `[DEFAULT]\nbind_port = ${port}\n\n[perennial]\nnode_name = n1\npid_file = node.pid\nrelease = newton\n\n[small]\n`,
   );
   const fleetNode: LocalNodeAt = {
     name: "n1",
@@ -45,6 +46,7 @@ async function make(): Promise<DrivenNode & { fleetNode: LocalNodeAt }> {
     url: `http://127.0.0.1:${port}`,
     failAt: (release) => appendFile(config, `fail = ${release}\n`),
     deafen: () => appendFile(config, "deaf = yes\n"),
+    takeOverWhen: (file) => appendFile(config, `take_over_when = ${file}\n`),
     clean: async () => {
       await driver.cut(signal);
       await rm(directory, { recursive: true });
@@ -53,13 +55,14 @@ async function make(): Promise<DrivenNode & { fleetNode: LocalNodeAt }> {
 }
 
 nodeDriverConformance("local", make);
+handOverConformance("local", make);
 
 test("local nodes: a process id that was given out again is never taken for the node, nor signalled", async () => {
   const { fleetNode, driver, clean } = await make();
   const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
   try {
     await once(bystander, "spawn");
-    const pidFile = join(fleetNode.directory, "glance-api.pid");
+    const pidFile = join(fleetNode.directory, "node.pid");
     await writeFile(pidFile, `${bystander.pid}\n`);
     // As left behind by a node that ran an hour ago, and was killed.
     const then = new Date(Date.now() - 3_600_000);
@@ -134,66 +137,29 @@ test("local nodes: installing a release changes its line alone; comments, order 
   }
 });
 
-/** Hands over as a node does, save that nobody is served; where its configuration says so, it refuses. */
-const handingNode = `
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-const config = process.argv[3];
-const pidFile = config.replace(/[^/]*$/, "node.pid");
-process.on("SIGUSR2", () => {
-  if (readFileSync(config, "utf8").includes("refuses = yes")) {
-    const note = { state: "failed", from: process.pid, to: null, why: "no such database" };
-    return writeFileSync(pidFile + ".handover", JSON.stringify(note));
-  }
-  const next = spawn(process.execPath, process.argv.slice(1), { detached: true, stdio: "ignore" });
-  next.once("spawn", () => {
-    writeFileSync(pidFile, next.pid + "\\n");
-    process.exit(0);
-  });
-});
-setInterval(() => {}, 1000);
-`;
-
-test("local nodes: a hand-over leaves a new process of the release, or everything as it was and the reason; who would die of the signal never gets it", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "perennial local-"));
-  const config = join(directory, "glance-api.conf");
-  const script = join(directory, "node.mjs");
-  await writeFile(script, handingNode);
-  await writeFile(config, "[small]\nrefuses = yes\n\n[perennial]\nrelease = newton\npid_file = node.pid\n");
-  const command = [process.execPath, script, "--config-file", config];
-  const driver = createLocalNode(
-    { name: "n1", driver: "local", address: "127.0.0.1:1", directory, config, command },
-    systemClock,
-  );
-  const able = () =>
-    eventually("it hands over", async () => (await driver.observe(signal)).handsOver, { msMax: 60_000 });
+test("local nodes: a hand-over notes how its new process is started; a node without a pid file of its own has none", async () => {
+  const { fleetNode, driver, url, clean } = await make();
+  const config = async () => readFile(fleetNode.config, "utf8");
   try {
     await driver.start(signal);
-    await able();
-    const before = await driver.observe(signal);
-    await assert.rejects(
-      driver.handOver?.("ocata", signal) ?? Promise.resolve(),
-      /goes on as it was: no such database/,
-    );
-    const after = await driver.observe(signal);
-    assert.deepEqual([after.processId, after.process, after.configRelease], [before.processId, "running", "newton"]);
-
-    await writeFile(config, (await readFile(config, "utf8")).replace("refuses = yes", "refuses = no"));
+    await eventually("healthy", async () => (await fetch(`${url}/healthcheck`)).ok);
     await driver.handOver?.("ocata", signal);
-    const next = await driver.observe(signal);
-    assert.deepEqual([next.process, next.configRelease], ["running", "ocata"]);
-    assert.notEqual(next.processId, before.processId);
-    const option = parseConfig(await readFile(config, "utf8"), config).find((one) => one.option === "handover_command");
-    assert.deepEqual(splitCommand(option?.value ?? ""), command);
+    const { processId } = await driver.observe(signal);
+    const option = parseConfig(await config(), fleetNode.config).find((one) => one.option === "handover_command");
+    assert.deepEqual(splitCommand(option?.value ?? ""), [
+      process.execPath,
+      smallNode,
+      "--config-file",
+      fleetNode.config,
+    ]);
 
-    await able();
-    await writeFile(config, (await readFile(config, "utf8")).replace("pid_file = node.pid", ""));
-    await writeFile(join(directory, "glance-api.pid"), `${next.pid}\n`);
-    assert.equal((await driver.observe(signal)).handsOver, false, "nobody would know the new process");
-    await assert.rejects(driver.handOver?.("ocata", signal) ?? Promise.resolve(), /cannot hand over/);
-    assert.equal((await driver.observe(signal)).processId, next.processId);
+    await writeFile(join(fleetNode.directory, "glance-api.pid"), readFileSync(join(fleetNode.directory, "node.pid")));
+    await writeFile(fleetNode.config, (await config()).replace("pid_file = node.pid", ""));
+    const seen = await driver.observe(signal);
+    assert.deepEqual([seen.processId, seen.handsOver], [processId, false], "nobody would know the new process");
+    await assert.rejects(driver.handOver?.("ocata", signal) ?? Promise.resolve(), /cannot hand over: .*pid_file/);
+    assert.equal((await driver.observe(signal)).processId, processId);
   } finally {
-    await driver.cut(signal);
-    await rm(directory, { recursive: true });
+    await clean();
   }
 });

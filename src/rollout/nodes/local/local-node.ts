@@ -61,6 +61,9 @@ class LocalNode implements NodeDriver {
       this.#orphansSinceMs = null;
       const mark = this.#stopMark();
       const stopping = mark?.id === found.leader.id;
+      // Without a pid file of its own the node could not tell which process it is afterwards.
+      const able = catchesSignal(found.leader.pid, constants.signals.SIGUSR2);
+      const lacks = pidFile === null ? "[perennial] pid_file" : able ? null : "a running package that knows hand-overs";
       const sinceMs = stopping && mark ? mark.atMs : found.leader.startedMs;
       return {
         configRelease,
@@ -70,8 +73,8 @@ class LocalNode implements NodeDriver {
         pid: found.leader.pid,
         processMs: Math.max(0, this.#clock.nowMs() - sinceMs),
         lastWords: null,
-        // Without a pid file of its own the node could not tell which process it is afterwards.
-        handsOver: pidFile !== null && catchesSignal(found.leader.pid, constants.signals.SIGUSR2),
+        handsOver: lacks === null,
+        ...(lacks !== null && { handOverLacks: lacks }),
       };
     }
     if (found.orphans.length > 0) {

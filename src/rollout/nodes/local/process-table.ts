@@ -44,11 +44,15 @@ export function findProcess(pid: number): ProcessView | undefined {
 /** Whether the process does something of its own at this signal; to another one it would be the end. Throws nothing: a process that is gone does not. */
 export function catchesSignal(pid: number, signal: number): boolean {
   try {
-    const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
-    return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+    return catches(/^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "", signal);
   } catch {
     return false;
   }
+}
+
+/** The same of what its /proc/PID/status says as SigCgt; false where that is nothing. */
+export function catches(mask: string, signal: number): boolean {
+  return /^[0-9a-f]+$/.test(mask) && ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
 /** The living members of a process group. Looks at every process: only for the rare case that needs it. */

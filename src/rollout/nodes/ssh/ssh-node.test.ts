@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 import { eventually } from "../../../../test/servers/eventually.ts";
 import { type SshHosts, startSshHosts, whyNoSshHosts } from "../../../../test/servers/ssh-hosts.ts";
 import { systemClock } from "../../../core/clock.ts";
-import { nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
+import { handOverConformance } from "../../testing/hand-over-conformance.ts";
+import { nodeDriverConformance, started } from "../../testing/node-driver-conformance.ts";
 import { standInUnit } from "../../testing/stand-in-unit.ts";
 import type { InstallAt, SshNodeAt } from "../node-schemas.ts";
 import { createSshNode } from "./ssh-node.ts";
@@ -45,7 +46,7 @@ function tests(): void {
     const host = sshHosts.hosts[made++ % sshHosts.hosts.length]?.address ?? "";
     const folder = await mkdtemp(join(sshHosts.folder, "node-"));
     const address = `${host}:9292`;
-    const { unit, config, systemctl, journalctl } = await standInUnit(folder, address);
+    const { unit, unitFile, config, pidFile, systemctl, journalctl } = await standInUnit(folder, address);
     const at: SshNodeAt = {
       name: "n1",
       driver: "ssh",
@@ -64,16 +65,20 @@ function tests(): void {
     return {
       at,
       folder,
+      unitFile,
+      pidFile,
       driver,
       another: () => createSshNode(at, systemClock),
       url: `http://${address}`,
       failAt: (release: string) => appendFile(config, `fail = ${release}\n`),
       deafen: () => appendFile(config, "deaf = yes\n"),
+      takeOverWhen: (file: string) => appendFile(config, `take_over_when = ${file}\n`),
       clean: () => driver.cut(signal),
     };
   };
 
   nodeDriverConformance("ssh", () => make());
+  handOverConformance("ssh", () => make());
 
   test("ssh nodes: each host is another one, with a process of its own at the same port", async () => {
     const nodes = await Promise.all([make(), make(), make()]);
@@ -180,6 +185,75 @@ function tests(): void {
     await driver.install("ocata", signal);
     assert.equal(readFileSync(noted, "utf8"), "n1 ocata\n");
     assert.equal((await driver.observe(signal)).configRelease, "ocata");
+  });
+
+  test("ssh nodes: a hand-over installs first, and puts the software back where no new process takes over", async () => {
+    const noted = join(sshHosts.folder, "installed");
+    const script = 'echo "$1" >> "$0"; [ "$1" != queens ]';
+    const node = await make({ by: "command", command: ["sh", "-c", script, noted, "{release}"] });
+    try {
+      await started(node);
+      await node.failAt("ocata");
+      await assert.rejects(node.driver.handOver("ocata", signal), /goes on as it was: .*exit code 64/);
+      assert.equal(readFileSync(noted, "utf8"), "ocata\nnewton\n");
+      await assert.rejects(node.driver.handOver("queens", signal), /install queens on n1: .* it ended with 1/);
+      assert.equal((await node.driver.observe(signal)).configRelease, "newton");
+      await node.driver.handOver("pike", signal);
+      assert.equal(readFileSync(noted, "utf8"), "ocata\nnewton\nqueens\npike\n");
+    } finally {
+      await node.clean();
+    }
+  });
+
+  test("ssh nodes: what a hand-over lacks is told, and a process that would lose its node or die of it is never asked", async () => {
+    const node = await make();
+    const lacks = (what: RegExp) => assert.rejects(node.driver.handOver("ocata", signal), { message: what });
+    const edit = async (file: string, from: string, to: string) =>
+      writeFile(file, (await readFile(file, "utf8")).replace(from, to));
+    try {
+      await started(node);
+      await edit(node.unitFile, "NotifyAccess=all", "NotifyAccess=main");
+      await lacks(/n1 on .* cannot hand over: it lacks NotifyAccess=all in glance-api\.service/);
+      await edit(node.unitFile, "NotifyAccess=main", "NotifyAccess=all");
+      await edit(node.at.config, node.pidFile, "node.pid");
+      await lacks(/it lacks an absolute \[perennial\] pid_file/);
+      await edit(node.at.config, "node.pid", node.pidFile);
+      await writeFile(node.pidFile, "1\n");
+      await lacks(/it lacks its process id in .*node\.pid/);
+      await node.clean();
+      const script = `import { writeFileSync } from "node:fs"; writeFileSync(process.argv[2], String(process.pid)); setInterval(() => {}, 1000);`;
+      await writeFile(`${node.unitFile}.mjs`, script);
+      const command = `ExecStart=${process.execPath} ${node.unitFile}.mjs ${node.pidFile}`;
+      await writeFile(node.unitFile, `[Service]\nNotifyAccess=all\n${command}\n`);
+      await node.driver.start(signal);
+      const seen = await eventually("it noted its id", async () => {
+        const now = await node.driver.observe(signal);
+        return now.handOverLacks === "a running package that knows hand-overs" && now;
+      });
+      await lacks(/it lacks a running package that knows hand-overs/);
+      assert.equal((await node.driver.observe(signal)).processId, seen.processId);
+    } finally {
+      await node.clean();
+    }
+  });
+
+  test("ssh nodes: a node that dies while it hands over is told as that, and seen as gone", async () => {
+    const node = await make();
+    try {
+      await started(node);
+      await node.takeOverWhen(join(node.folder, "never"));
+      const { pid } = await node.driver.observe(signal);
+      const told = assert.rejects(
+        node.driver.handOver("ocata", signal),
+        /ended while it handed over: ended by signal 9/,
+      );
+      await eventually("it is under way", async () => JSON.parse(await (await fetch(node.url)).text()).handingOver);
+      process.kill(pid ?? 0, "SIGKILL");
+      await told;
+      assert.equal((await node.driver.observe(signal)).process, "gone");
+    } finally {
+      await node.clean();
+    }
   });
 
   test("ssh nodes: the file that takes a node out of rotation is written, read and removed on its host", async () => {

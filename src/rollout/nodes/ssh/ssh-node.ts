@@ -1,11 +1,14 @@
 // The node driver `ssh`: nodes are systemd units on hosts of their own. systemd is who knows whether a process was told to stop and which
 // process is which, so nothing is remembered here, and a rollout that died is gone on with by looking.
+//
+// A hand-over is asked for by USR2 to the unit's first process, and done when systemd has been told of another first one (MAINPID=) that is
+// ready; that it failed, and why, is in the note beside the node's pid file. The unit's invocation stays the same throughout.
 import type { Clock } from "../../../core/clock.ts";
-import { ServiceError } from "../../../core/errors.ts";
+import { errorText, ServiceError } from "../../../core/errors.ts";
 import { type ReleaseId, releaseOf } from "../../../releases/catalogue.ts";
-import { nodeConfigOf, withOptions } from "../local/node-config.ts";
+import { type NodeConfig, nodeConfigOf, withOptions } from "../local/node-config.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
-import type { SshNodeAt } from "../node-schemas.ts";
+import { packagesOf, type SshNodeAt } from "../node-schemas.ts";
 import { installSoftware } from "./install-release.ts";
 import { type SshHost, sshHost } from "./ssh-host.ts";
 import { SystemdUnit, type UnitView } from "./systemd-unit.ts";
@@ -15,6 +18,8 @@ const noticeMsMax = 10_000;
 /** From the signal to cut, until the processes are ended by force. */
 const cutGraceMsMax = 15_000;
 const endMsMax = 5_000;
+/** A node gives its new process two minutes by default; whoever asks has a limit of their own. */
+const handOverMsMax = 3_600_000;
 const pollMs = 100;
 
 /** Replaces $1 by standard input, which has $2 bytes, in one step; mode and owner stay. */
@@ -22,7 +27,7 @@ const replaceScript = `set -eu; umask 077; new="$1.glance-rollout"; trap 'rm -f 
 cat > "$new"; [ "$(wc -c < "$new")" -eq "$2" ] || { echo "it arrived cut short" >&2; exit 1; }
 chmod --reference="$1" "$new"; chown --reference="$1" "$new"; sync "$new"; mv -f "$new" "$1"; sync "$(dirname "$1")"`;
 
-export function createSshNode(at: SshNodeAt, clock: Clock): NodeDriver {
+export function createSshNode(at: SshNodeAt, clock: Clock): NodeDriver & Required<Pick<NodeDriver, "handOver">> {
   const host = sshHost(at);
   return new SshNode(at, host, new SystemdUnit(at, host), clock);
 }
@@ -45,14 +50,18 @@ class SshNode implements NodeDriver {
   async observe(signal: AbortSignal): Promise<NodeObservation> {
     const view = await this.#unit.observe(signal);
     const { process, invocation, pid, sinceMs, lastWords } = view;
+    const lacks = process === "running" ? this.#handOverLacks(view) : null;
     return {
       configRelease: this.#releaseOf(view),
       process,
       stopUnsure: false,
-      processId: process === "gone" ? null : invocation,
+      // A hand-over leaves another process in the same invocation.
+      processId: process === "gone" ? null : `${invocation}/${pid ?? 0}`,
       pid,
       processMs: sinceMs,
       lastWords,
+      handsOver: process === "running" && lacks === null,
+      ...(lacks !== null && { handOverLacks: lacks }),
     };
   }
 
@@ -83,6 +92,70 @@ class SshNode implements NodeDriver {
     const view = await this.#unit.observe(signal);
     if (view.process !== "gone") throw this.#failed("is running, so nothing can be installed");
     if (view.restarting) await this.#unit.stop(signal);
+    await this.#change(view, release, signal);
+  }
+
+  async handOver(release: ReleaseId, signal: AbortSignal): Promise<void> {
+    const first = await this.#unit.observe(signal);
+    const before = await this.#until(handOverMsMax, signal, (view) => !isUnderWay(view));
+    if (!before) throw this.#failed("hands over without end; see its log");
+    // Somebody had asked for it already: a rollout that has died since, or lost its connection.
+    if (isHandedOver(first, before) && this.#releaseOf(before) === release) return;
+    const lacks = before.process === "running" ? this.#handOverLacks(before) : "a running process";
+    if (lacks !== null || before.pid === null) throw this.#failed(`cannot hand over: it lacks ${lacks}`);
+    const was = this.#releaseOf(before);
+    await this.#change(before, release, signal);
+    await this.#unit.handOver(before.pid, signal);
+    const over = (view: UnitView) =>
+      isHandedOver(before, view) || !isSameStart(before, view) || newNote(before, view) !== undefined;
+    const after = await this.#until(handOverMsMax, signal, over);
+    if (!after) throw this.#failed("was asked to hand over, but nothing is known of it; see its log");
+    if (isHandedOver(before, after)) return;
+    if (!isSameStart(before, after))
+      throw this.#failed(`ended while it handed over: ${after.lastWords ?? "see its log"}`);
+    const note = newNote(before, after);
+    if (note?.state === "failed") throw await this.#goesOn(after, was, note.why ?? "it does not say why", signal);
+    if (await this.#until(noticeMsMax, signal, (view) => isHandedOver(before, view))) return;
+    const { unit } = this.#at;
+    throw this.#failed(
+      `handed over, yet systemd has no other first process of ${unit}; look at: systemctl status ${unit}`,
+    );
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const before = await this.#unit.observe(signal);
+    if (before.process !== "gone") return;
+    await this.#unit.start(signal);
+    // One that ends at once may never be seen running; that it was started shows by its new invocation.
+    await this.#until(noticeMsMax, signal, (view) => view.process !== "gone" || view.invocation !== before.invocation);
+  }
+
+  /** What is missing for a hand-over of a process that runs; null: nothing. */
+  #handOverLacks(view: UnitView): string | null {
+    const { path, pid } = view.pidFile;
+    if (!view.hearsAll) return `NotifyAccess=all in ${this.#at.unit}`;
+    if (!path.startsWith("/") || this.#configOf(view).pidFile !== path) return "an absolute [perennial] pid_file";
+    if (pid !== view.pid) return `its process id in ${path}, as it is after a restart`;
+    return view.catchesUsr2 ? null : "a running package that knows hand-overs";
+  }
+
+  /** No new process took over: what is started next is again what it was. */
+  async #goesOn(view: UnitView, was: ReleaseId, why: string, signal: AbortSignal): Promise<ServiceError> {
+    const { install } = this.#at;
+    const known = !install || install.by === "command" || packagesOf(this.#at)?.[was] !== undefined;
+    const newer = releaseOf(was).order > releaseOf(this.#releaseOf(view)).order;
+    try {
+      // Newer software runs as the older release too.
+      if (known || newer) await this.#change(view, was, signal);
+      else await this.#writeRelease(view, was, signal);
+    } catch (error) {
+      return this.#failed(`goes on as it was: ${why}; but ${was} could not be put back (${errorText(error)})`);
+    }
+    return this.#failed(`goes on as it was: ${why}`);
+  }
+
+  /** Software and configuration, of a process that is gone or has all it needs in memory. */
+  async #change(view: UnitView, release: ReleaseId, signal: AbortSignal): Promise<void> {
     const { install } = this.#at;
     const software = async () => {
       if (install) await installSoftware(this.#at, install, this.#host, release, signal);
@@ -94,14 +167,6 @@ class SshNode implements NodeDriver {
     if (!forward) await software();
   }
 
-  async start(signal: AbortSignal): Promise<void> {
-    const before = await this.#unit.observe(signal);
-    if (before.process !== "gone") return;
-    await this.#unit.start(signal);
-    // One that ends at once may never be seen running; that it was started shows by its new invocation.
-    await this.#until(noticeMsMax, signal, (view) => view.process !== "gone" || view.invocation !== before.invocation);
-  }
-
   async #writeRelease(view: UnitView, release: ReleaseId, signal: AbortSignal): Promise<void> {
     const { name, config } = this.#at;
     const text = withOptions(view.configText, config, { release });
@@ -111,21 +176,50 @@ class SshNode implements NodeDriver {
   }
 
   #releaseOf(view: UnitView): ReleaseId {
-    return nodeConfigOf(view.configText, `${this.#at.host}:${this.#at.config}`).release;
+    return this.#configOf(view).release;
   }
 
-  /** False where `msMax` passed in vain. */
-  async #until(msMax: number, signal: AbortSignal, reached: (view: UnitView) => boolean): Promise<boolean> {
+  #configOf(view: UnitView): NodeConfig {
+    return nodeConfigOf(view.configText, `${this.#at.host}:${this.#at.config}`);
+  }
+
+  /** What was seen then; undefined where `msMax` passed in vain. */
+  async #until(
+    msMax: number,
+    signal: AbortSignal,
+    reached: (view: UnitView) => boolean,
+  ): Promise<UnitView | undefined> {
     const deadlineMs = this.#clock.monotonicMs() + msMax;
-    while (!reached(await this.#unit.observe(signal))) {
-      if (this.#clock.monotonicMs() > deadlineMs) return false;
+    for (;;) {
+      const view = await this.#unit.observe(signal);
+      if (reached(view)) return view;
+      if (this.#clock.monotonicMs() > deadlineMs) return undefined;
       await this.#clock.sleep(pollMs, signal);
     }
-    return true;
   }
 
   #failed(what: string): ServiceError {
     const { name, host } = this.#at;
     return new ServiceError("rollout.driver_failed", `${name} on ${host} ${what}`, { facts: { node: name, host } });
   }
+}
+
+function isUnderWay({ process, pid, note }: UnitView): boolean {
+  return process === "running" && note?.state === "under way" && note.from === pid;
+}
+
+function isSameStart(before: UnitView, now: UnitView): boolean {
+  return now.process === "running" && now.invocation === before.invocation;
+}
+
+/** Another process of the same start of the unit is its first one, and serves. */
+function isHandedOver(before: UnitView, now: UnitView): boolean {
+  return isSameStart(before, now) && now.settled && now.pid !== null && now.pid !== before.pid;
+}
+
+/** How a hand-over that was asked for since has ended, where it has. */
+function newNote(before: UnitView, now: UnitView): UnitView["note"] {
+  const { note } = now;
+  const isNew = note?.from === before.pid && note?.writtenAt !== before.note?.writtenAt;
+  return isNew && note?.state !== "under way" ? note : undefined;
 }

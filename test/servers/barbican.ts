@@ -1,14 +1,14 @@
 // A private Barbican, Debian's own, on a free port with a folder and a SQLite database of its own, whose tokens a Keystone of the test knows; gone with
 // the process that started it.
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import type { KeystoneServer, KeystoneUser } from "./keystone.ts";
 import { leash } from "./leash.ts";
+import { startInOwnFolder } from "./own-folder.ts";
 
 export type BarbicanServer = {
   /** `http://127.0.0.1:PORT`. */
@@ -21,8 +21,11 @@ export type BarbicanServer = {
 const program = fileURLToPath(new URL("./barbican-process.py", import.meta.url));
 
 /** Starts it (about 4 s). `service`: whom it asks Keystone as. */
-export async function startBarbican(keystone: KeystoneServer, service: KeystoneUser): Promise<BarbicanServer> {
-  const folder = await mkdtemp(join(tmpdir(), "perennial-barbican-"));
+export function startBarbican(keystone: KeystoneServer, service: KeystoneUser): Promise<BarbicanServer> {
+  return startInOwnFolder("barbican", (folder) => startIn(folder, keystone, service));
+}
+
+async function startIn(folder: string, keystone: KeystoneServer, service: KeystoneUser): Promise<BarbicanServer> {
   await mkdir(join(folder, ".barbican"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

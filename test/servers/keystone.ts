@@ -2,13 +2,13 @@
 // Projects, users and tokens are made through its API, which takes milliseconds where the openstack command takes seconds.
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { type Leashed, leash } from "./leash.ts";
+import { startInOwnFolder } from "./own-folder.ts";
 
 /** What a token is for. */
 export type Scope = { readonly project: string } | { readonly system: "all" } | { readonly domain: string };
@@ -43,16 +43,7 @@ const python = "/usr/bin/python3";
 export async function startKeystone(options: { tokenSeconds?: number } = {}): Promise<KeystoneServer> {
   if (!existsSync("/usr/bin/keystone-manage"))
     throw new Error("Keystone is needed here: install the Debian package keystone");
-  // Another process may take the port between our finding it and the server's binding it.
-  for (let attempt = 1; ; attempt++) {
-    const folder = await mkdtemp(join(tmpdir(), "perennial-keystone-"));
-    try {
-      return await startIn(folder, options.tokenSeconds ?? 86_400);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
-    }
-  }
+  return startInOwnFolder("keystone", (folder) => startIn(folder, options.tokenSeconds ?? 86_400));
 }
 
 async function startIn(folder: string, tokenSeconds: number): Promise<KeystoneServer> {

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,6 +12,7 @@ import { type Crashable, startCrashable } from "./crashable.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { leash } from "./leash.ts";
+import { startInOwnFolder } from "./own-folder.ts";
 
 export type MariadbServer = {
   /** `mysql://root@127.0.0.1:PORT/DATABASE`. */
@@ -39,16 +40,7 @@ const run = promisify(execFile);
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
   const sharedUrl = process.env.PERENNIAL_TEST_MARIADB;
   if (sharedUrl && options.shared !== false && !options.args) return joinShared(new URL(sharedUrl));
-  // Another process may take the port between our finding it and MariaDB's binding it.
-  for (let attempt = 1; ; attempt++) {
-    const folder = await mkdtemp(join(tmpdir(), "perennial-mariadb-"));
-    try {
-      return await startPrivate(folder, options);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
-    }
-  }
+  return startInOwnFolder("mariadb", (folder) => startPrivate(folder, options));
 }
 
 /** A private server that survives kill -9; its log is small, so that it is quick to come back. */

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chown, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,6 +12,7 @@ import { type Crashable, startCrashable } from "./crashable.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { leash } from "./leash.ts";
+import { startInOwnFolder } from "./own-folder.ts";
 
 export type PostgresqlServer = {
   /** `postgresql://postgres@127.0.0.1:PORT/DATABASE`. */
@@ -44,16 +45,7 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
   const sharedUrl = process.env.PERENNIAL_TEST_POSTGRESQL;
   if (sharedUrl && options.shared !== false && !options.settings && !options.initdb)
     return joinShared(new URL(sharedUrl));
-  // Another process may take the port between our finding it and the server's binding it.
-  for (let attempt = 1; ; attempt++) {
-    const folder = await mkdtemp(join(tmpdir(), "perennial-postgresql-"));
-    try {
-      return await startPrivate(folder, options);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
-    }
-  }
+  return startInOwnFolder("postgresql", (folder) => startPrivate(folder, options));
 }
 
 /** A private server that survives kill -9. */

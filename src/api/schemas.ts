@@ -2,14 +2,13 @@
 // release and the operator's formats, and are made once.
 import { volumeKeyPolicy } from "../images/attributes.ts";
 import type { ImageSettings } from "../images/settings.ts";
+import { statusesOf } from "../images/status.ts";
 import type { Capabilities } from "../releases/capabilities.ts";
 
 export type SchemaName = "image" | "images" | "member" | "members" | "task" | "tasks";
 type Schema = Readonly<Record<string, unknown>>;
 
 const uuidPattern = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
-const statuses = ["queued", "saving", "active", "killed", "deleted", "pending_delete", "deactivated"];
-const importStatuses = ["uploading", "importing"];
 const memberStatuses = ["pending", "accepted", "rejected"];
 const nullableText = ["null", "string"];
 const nullableObject = ["null", "object"];
@@ -99,7 +98,7 @@ function baseProperties(
     name: { type: nullableText, description: "Name of the image, for people.", maxLength: 255 },
     status: {
       ...readOnly("What the image can be used for at the moment."),
-      enum: importing ? [...statuses, ...importStatuses] : statuses,
+      enum: statusesOf({ importing }),
     },
     visibility: { type: "string", description: "Who may use the image.", enum: capabilities.visibilities },
     protected: { type: "boolean", description: "Whether the image is kept from being deleted." },

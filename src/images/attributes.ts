@@ -3,6 +3,7 @@
 import { ServiceError } from "../core/errors.ts";
 import type { Capabilities, Visibility } from "../releases/capabilities.ts";
 import type { ImageDraft } from "./image.ts";
+import { serviceAttributeProblem, serviceAttributes } from "./service-attributes.ts";
 import type { ImageSettings } from "./settings.ts";
 
 /** Base attributes clients may set, by API name; the values are the domain's own names. */
@@ -22,14 +23,17 @@ export const writableAttributes = {
 
 export type WritableAttribute = keyof typeof writableAttributes;
 
-const setByService = ["status", "created_at", "updated_at", "checksum", "size", "virtual_size"] as const;
 const links = ["self", "file", "schema", "direct_url"] as const;
 const linksOfAny: ReadonlySet<string> = new Set([...links, "stores"]);
 
-const refusedByAll = [...setByService, ...links, "deleted", "deleted_at"];
-const ofService: ReadonlySet<string> = new Set([...setByService, "locations"]);
-const refusedOnCreate: ReadonlySet<string> = new Set([...refusedByAll, "locations"]);
-const refusedOnUpdate: ReadonlySet<string> = new Set([...refusedByAll, "id", "location"]);
+const ofService: ReadonlySet<string> = new Set(serviceAttributes);
+const refusedOnCreate: ReadonlySet<string> = new Set([...serviceAttributes, ...links, "deleted", "deleted_at"]);
+/** Locations may be changed. */
+const refusedOnUpdate: ReadonlySet<string> = new Set([
+  ...[...refusedOnCreate].filter((name) => name !== "locations"),
+  "id",
+  "location",
+]);
 
 /** Set by uploads alone. A new image may come with values for them, as one copied from another cloud does; they are checked and forgotten. */
 const hashes: Readonly<Record<string, { readonly charsMax: number }>> = {
@@ -39,10 +43,9 @@ const hashes: Readonly<Record<string, { readonly charsMax: number }>> = {
 
 const baseAttributes: ReadonlySet<string> = new Set([
   ...Object.keys(writableAttributes),
-  ...setByService,
+  ...serviceAttributes,
   ...links,
   ...Object.keys(hashes),
-  "locations",
   "stores",
 ]);
 
@@ -56,8 +59,10 @@ export function isLink(name: string): boolean {
   return linksOfAny.has(name);
 }
 
-/** Throws images.invalid where a name that POST refuses is that of a property, and the value could be none of a property. */
-export function checkRefused(name: string, value: unknown): void {
+/** Throws images.invalid where the value of a name that POST refuses could be none that the attribute, or a property of that name, has. */
+export function checkRefused(name: string, value: unknown, capabilities: Capabilities): void {
+  const problem = serviceAttributeProblem(name, value, capabilities);
+  if (problem !== null) throw invalid(name, problem);
   if (!ofService.has(name) && typeof value !== "string") throw invalid(name, "it must be a string");
 }
 

@@ -68,12 +68,32 @@ test("create: wrong values, reserved names, foreign owners and quotas are told a
     { deleted: false },
     { deleted_at: null },
     { deleted: "x", name: 1 },
+    { size: "x" },
+    { size: 1.5 },
+    { virtual_size: true },
+    { checksum: 5 },
+    { checksum: "c".repeat(33) },
+    { status: "none" },
+    { status: null },
+    { created_at: 1 },
+    { updated_at: null },
+    { locations: "x" },
+    { locations: [{ url: "http://one.example/" }] },
+    { locations: [{ url: 1, metadata: {} }] },
+    { locations: [{ url: "http://one.example/", metadata: [] }] },
+    { size: 1, min_ram: "x" },
   ])
     await assert.rejects(images.create(alice, attributes), withCode("images.invalid"), JSON.stringify(attributes));
-  const reserved =
-    "status created_at updated_at checksum size virtual_size self file schema direct_url locations deleted deleted_at";
-  for (const name of reserved.split(" "))
-    await assert.rejects(images.create(admin, { [name]: "x" }), withCode("images.forbidden"), name);
+  const reserved = "created_at updated_at checksum self file schema direct_url deleted deleted_at".split(" ");
+  for (const attributes of [
+    ...reserved.map((name) => ({ [name]: "x" })),
+    { status: "active" },
+    { size: 1 },
+    { virtual_size: null },
+    { checksum: null },
+    { locations: [{ url: "http://one.example/", metadata: {} }] },
+  ])
+    await assert.rejects(images.create(admin, attributes), withCode("images.forbidden"), JSON.stringify(attributes));
   await assert.rejects(images.create(alice, { self: 1, min_disk: -1 }), withCode("images.forbidden"));
   assert((await images.create(alice, { location: "x" })).properties.location, "reserved on create only since Wallaby");
   await assert.rejects(images.create(alice, { owner: "bob" }), withCode("images.forbidden"));

@@ -34,7 +34,7 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     });
   const properties: [string, string | null][] = [];
   for (const [name, value] of Object.entries(attributes)) {
-    if (refused.has(name)) checkRefused(name, value);
+    if (refused.has(name)) checkRefused(name, value, capabilities);
     else if (isHash(name, capabilities)) checkGivenHash(name, value);
     else if (!isWritableAttribute(name, capabilities)) properties.push([name, parseProperty(name, value, rules)]);
   }

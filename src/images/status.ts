@@ -6,6 +6,8 @@
 //   active -> pending_delete -> deleted
 //   every live status -> deleted
 
+import type { Capabilities } from "../releases/capabilities.ts";
+
 export type ImageStatus =
   | "queued"
   | "saving"
@@ -16,6 +18,14 @@ export type ImageStatus =
   | "killed"
   | "pending_delete"
   | "deleted";
+
+const statuses = ["queued", "saving", "active", "killed", "deleted", "pending_delete", "deactivated"] as const;
+const importStatuses = ["uploading", "importing"] as const;
+
+/** As the release's schema of an image lists them. */
+export function statusesOf({ importing }: Pick<Capabilities, "importing">): readonly ImageStatus[] {
+  return importing ? [...statuses, ...importStatuses] : statuses;
+}
 
 const next: Readonly<Record<ImageStatus, readonly ImageStatus[]>> = {
   queued: ["saving", "uploading", "importing", "active", "deleted"],

@@ -78,10 +78,15 @@ test("versions: Accept may choose the version of a path without one", async () =
 
 test("versions: /v2 without its slash redirects, /v2/ is nothing", async () => {
   await using api = await startApi({ flavor: "fakeauth" });
-  const answer = await send(api.port, { path: "/v2" });
+  const known = { "x-auth-token": "u:p:member" };
+  for (const method of ["GET", "HEAD", "POST"])
+    assert.equal((await send(api.port, { method, path: "/v2" })).status, 401, method);
+  for (const path of ["/", "/versions"])
+    assert.equal((await send(api.port, { method: "HEAD", path })).status, path === "/" ? 300 : 200);
+  const answer = await send(api.port, { path: "/v2", headers: known });
   assert.equal(answer.status, 302);
   assert.equal(answer.headers.get("location"), "http://images.example/v2/");
-  assert.equal((await send(api.port, { path: "/v2/", headers: { "x-auth-token": "u:p:member" } })).status, 404);
+  assert.equal((await send(api.port, { path: "/v2/", headers: known })).status, 404);
 });
 
 test("methods: a path without that method answers 405 and lists those it has", async () => {

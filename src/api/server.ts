@@ -87,7 +87,6 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const internal: readonly (readonly [string, (request: FastifyRequest) => Answer | Promise<Answer>])[] = [
     ["/versions", ({ raw }) => versions(200, raw)],
     [internalPaths.versionChoice, ({ raw }) => versions(300, raw)],
-    [internalPaths.versionRedirect, ({ raw }) => redirectAnswer(raw, deps)],
     [internalPaths.options, () => ({ status: 200 })],
     [internalPaths.undecodable, refuseUndecodable],
     ...healthPaths.map((path) => [path, ({ raw }: FastifyRequest) => healthcheckAnswer(raw, deps.gate)] as const),
@@ -96,6 +95,13 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   ];
   for (const [url, make] of internal)
     app.route({ method: allMethods, url, handler: (request, reply) => publicAnswer(request, reply, url, make) });
+  // Not before it is known who asks: to the reference this is already a path of the API.
+  app.route({
+    method: allMethods,
+    url: internalPaths.versionRedirect,
+    handler: (request, reply) =>
+      authenticated(request, reply, internalPaths.versionRedirect, async ({ raw }) => redirectAnswer(raw, deps)),
+  });
   app.setNotFoundHandler((request, reply) => unknownPath(request, reply));
   // `request` and not the routing alone, because the process counts requests by that event.
   app.server.on("checkContinue", (request, response) => app.server.emit("request", request, response));

@@ -42,14 +42,14 @@ const wholeProcess = ["test/*/**/*.test.ts"];
 /** The first run elsewhere, the others only in the full run. */
 const notWholeProcess = [
   "test/servers/**",
-  "test/compat/mixed/seeds.test.ts",
+  "test/compat/mixed/{foreign-store,seeds}.test.ts",
   "test/takeover/whole.test.ts",
   "test/upgrade/versions/**",
 ];
 const matrices = [
   "test/console/console.test.ts",
   "test/upgrade/{bad-release,galera,hand-over,keystone,kill,mixed,pairs,versions}/**/*.test.ts",
-  "test/compat/mixed/seeds.test.ts",
+  "test/compat/mixed/{foreign-store,seeds}.test.ts",
   "test/compat/reference-manage.test.ts",
   "src/rollout/simulation.test.ts",
   "test/upgrade/rollback.test.ts",

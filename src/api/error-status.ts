@@ -54,6 +54,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   "stores.read_only": 503,
   "stores.in_use": 409,
   "stores.foreign": 501,
+  "stores.proxy_failed": 502,
   "stores.unavailable": 503,
   "cache.off": 404,
   "identity.unauthenticated": 401,

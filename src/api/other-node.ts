@@ -1,12 +1,27 @@
 // Hands a request on to the node that has the staged data it is about, with its client's own credentials, and its answer back.
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
+import { type Onward, passedOnHeader } from "../core/onward.ts";
 import type { Answer } from "./answer.ts";
+import { requestIdHeader } from "./request-id.ts";
 import type { ApiRequest } from "./route.ts";
 
 /** What says who asks, whichever way identity is told, and the id that all log lines share. */
 const handedOn =
   /^(x-(auth|service)-token|x-identity-status|x-(user|project|tenant|roles|service|domain).*|openstack-system-scope|x-openstack-request-id|accept)$/;
 const answerMsMax = 60_000;
+
+/** The request as a node that has to do it in this one's place gets it. */
+export function onwardOf(request: ApiRequest): Onward {
+  return { headers: handedOnOf(request), passedOnBy: request.header(passedOnHeader) };
+}
+
+/** Without an id of the client's it is the one that this node's log has. */
+function handedOnOf(request: ApiRequest): Record<string, string> {
+  const headers: Record<string, string> = { [requestIdHeader]: request.caller.requestId };
+  for (const [name, value] of Object.entries(request.raw.headers))
+    if (typeof value === "string" && value !== "" && handedOn.test(name)) headers[name] = value;
+  return headers;
+}
 
 /** The URL of the node that has the data, where that is what failed here. */
 export function stageHostOf(error: unknown): string | undefined {
@@ -20,9 +35,7 @@ export async function askOtherNode(
   host: string,
   { method, path, body }: { readonly method: "POST" | "DELETE"; readonly path: string; readonly body?: string },
 ): Promise<Answer> {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.raw.headers))
-    if (typeof value === "string" && handedOn.test(name)) headers.set(name, value);
+  const headers = handedOnOf(request);
   const failed = (why: string, cause?: unknown) =>
     new ServiceError("api.other_node_failed", `The node at ${host}, which has the staged data, did not help: ${why}.`, {
       facts: { host },

@@ -21,6 +21,7 @@ import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import { releaseOf } from "../releases/catalogue.ts";
+import { readForeignNodes } from "../stores/proxy/config.ts";
 import { planStores } from "./wire-stores.ts";
 
 /** Throws config.invalid. */
@@ -34,6 +35,7 @@ export function checkConfig(config: Config): void {
   const { policy } = openOperatorRules(config, capabilities);
   readApiSettings(config);
   planStores(config, capabilities);
+  readForeignNodes(config);
   parseDatabaseUrl(databaseUrlOf(config));
   const pipeline = readPipeline(config);
   requireCache(pipeline, readCacheSettings(config, capabilities));

@@ -13,6 +13,7 @@ import { resumableOptions } from "../images/resumable/config.ts";
 import { nodeOptionGroups } from "../node/config.ts";
 import { enabledStoresOptions, storeOptions } from "../stores/config.ts";
 import { httpPlaceOptions } from "../stores/http/config.ts";
+import { foreignStoreOptions } from "../stores/proxy/config.ts";
 import { classicStoreGroups, namedStoreGroups } from "./wire-stores.ts";
 
 export const allOptionGroups: readonly OptionGroup[] = [
@@ -34,6 +35,7 @@ export const allOptionGroups: readonly OptionGroup[] = [
   storeOptions,
   ...classicStoreGroups,
   httpPlaceOptions,
+  foreignStoreOptions,
   ...identityOptionGroups,
 ];
 

@@ -30,6 +30,9 @@ import type { Release } from "../releases/catalogue.ts";
 import { listBlobs, openFileStore } from "../stores/file/file-store.ts";
 import { PartFiles } from "../stores/file/part-files.ts";
 import { openScratch } from "../stores/file/scratch.ts";
+import type { ForeignNodes } from "../stores/foreign-nodes.ts";
+import { readForeignNodes } from "../stores/proxy/config.ts";
+import { createProxyNodes } from "../stores/proxy/proxy-nodes.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { Store } from "../stores/store.ts";
 import { openStores } from "./wire-stores.ts";
@@ -76,6 +79,7 @@ export async function openServices(
   const propertySchemas = readPropertySchemas(config.files, capabilities);
   const settings = { ...readImageSettings(config, capabilities), ...(propertySchemas ? { propertySchemas } : {}) };
   const stores = await openStores(config, capabilities, stack);
+  const foreignNodes = openForeignNodes(config, { nodeName, logger, stack });
   const selfUrl = config.read(cacheOptions).worker_self_reference_url || readApiSettings(config).publicEndpoint;
   const { multiStore } = settings;
   const importing = readImportSettings(config, capabilities, { selfUrl, multiStore });
@@ -87,6 +91,7 @@ export async function openServices(
     uploads: createUploadRepository(db, capabilities),
     tasks: createTaskRepository(db, capabilities),
     stores,
+    ...(foreignNodes ? { foreignNodes } : {}),
     imports: createImportRepository(db, capabilities, importing),
     staging: await openStaging(importing, stack),
     ...(regions ? { regions } : {}),
@@ -116,6 +121,18 @@ function openLimits(config: Config, { logger, stack }: Pick<ServiceContext, "log
   const limits = openKeystoneLimits(config, { clock: systemClock, logger });
   stack.defer(() => limits.close());
   return limits;
+}
+
+/** Nodes that are asked for data in stores which this one has not. Throws config.invalid. */
+function openForeignNodes(
+  config: Config,
+  { nodeName, logger, stack }: Pick<ServiceContext, "nodeName" | "logger" | "stack">,
+): ForeignNodes | undefined {
+  const urls = readForeignNodes(config);
+  if (urls.length === 0) return undefined;
+  const nodes = createProxyNodes({ urls, nodeName, logger });
+  stack.defer(() => nodes.close());
+  return nodes;
 }
 
 /** The folder of staged data has the layout of a file store, as in the reference. Throws config.invalid. */

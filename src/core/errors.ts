@@ -52,6 +52,7 @@ const retryableByCode = {
   "stores.read_only": false,
   "stores.in_use": false,
   "stores.foreign": false,
+  "stores.proxy_failed": false,
   "stores.unavailable": true,
   "cache.off": false,
   "identity.unauthenticated": false,

@@ -7,20 +7,18 @@ import type { TransferTracker } from "../core/transfers.ts";
 import { withoutSecrets } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import { forbidden, foundImage, requireAllowed } from "./access.ts";
-import { type RangeRequest, resolveRange } from "./byte-range.ts";
-import { foreignData, isForeign } from "./foreign-data.ts";
+import { resolveRange } from "./byte-range.ts";
+import { foreignData, isForeign, type OpenOptions, openElsewhere } from "./foreign-data.ts";
 import type { Image } from "./image.ts";
 import type { CacheFill } from "./ports.ts";
-import type { Download, ImageServicesDeps } from "./services.ts";
-
-type DownloadOptions = { readonly signal: AbortSignal; readonly range?: RangeRequest };
+import type { Download, ImageServicesDeps, OpenedData } from "./services.ts";
 
 /** See ImageDataService.download. */
 export async function download(
   deps: ImageServicesDeps,
   caller: Caller,
   imageId: string,
-  options: DownloadOptions,
+  options: OpenOptions,
 ): Promise<Download> {
   const image = await foundImage(deps, caller, imageId);
   requireAllowed(deps, "download_image", caller, image, `download image ${image.id}`);
@@ -41,24 +39,27 @@ export async function download(
   }
 }
 
-export type OpenedData = { readonly sizeBytes: number; readonly range: ByteRange | null; readonly data: Readable };
-
 /**
- * The data of an image that may be read, from its first location that can be opened. Listen to it at once: it fails by itself when the
- * signal aborts. Throws images.no_data, api.range_not_satisfiable, stores.blob_not_found, stores.foreign, stores.unavailable.
+ * The data of an image that may be read, from its first location that can be opened, a store of ours before one of another node's. Listen to
+ * it at once: it fails by itself when the signal aborts. Throws images.no_data, api.range_not_satisfiable, stores.blob_not_found,
+ * stores.unavailable, and as openElsewhere.
  */
 export async function openData(
-  deps: Pick<ImageServicesDeps, "stores" | "logger">,
+  deps: Pick<ImageServicesDeps, "stores" | "logger" | "foreignNodes">,
   image: Image,
-  options: DownloadOptions,
+  options: OpenOptions,
 ): Promise<OpenedData> {
   if (image.locations.length === 0) throw new ServiceError("images.no_data", `Image ${image.id} has no data yet.`);
   const failures: unknown[] = [];
   for (const location of deps.stores.inOrder(image.locations)) {
     const { url } = location;
     const store = deps.stores.of(location)?.store;
+    const foreign = isForeign(deps.stores, location);
+    if (foreign && !store) {
+      failures.push(foreignData(deps.stores, location, "read"));
+      continue;
+    }
     try {
-      if (isForeign(deps.stores, location)) throw foreignData(location, "read");
       if (!store)
         throw new ServiceError("stores.unavailable", "No store of this node reads such locations.", {
           facts: { url: withoutSecrets(url) },
@@ -66,17 +67,23 @@ export async function openData(
       return await openLocation(image, store, url, options);
     } catch (error) {
       // Only what another location may do better: the client's own mistakes and a gone client end the search.
-      if (!isServiceError(error, "stores.blob_not_found", "stores.foreign", "stores.unavailable")) throw error;
+      if (!isServiceError(error, "stores.blob_not_found", "stores.unavailable")) throw error;
       deps.logger.warn(
         { imageId: image.id, url: withoutSecrets(url), error: errorText(error) },
         "a location of an image cannot be read",
       );
-      failures.push(error);
+      failures.push(foreign ? foreignData(deps.stores, location, "read") : error);
     }
   }
   // What may come right by itself first, then what can be had elsewhere.
   const found = (code: "stores.unavailable" | "stores.foreign") =>
     failures.find((error) => isServiceError(error, code));
+  const elsewhere = await openElsewhere(deps, image, options).catch((error: unknown) => {
+    throw isServiceError(error, "stores.foreign", "stores.blob_not_found")
+      ? (found("stores.unavailable") ?? error)
+      : error;
+  });
+  if (elsewhere) return elsewhere;
   throw found("stores.unavailable") ?? found("stores.foreign") ?? failures[0];
 }
 
@@ -84,7 +91,7 @@ async function openLocation(
   image: Image,
   store: Store,
   url: string,
-  { signal, range: request }: DownloadOptions,
+  { signal, range: request }: OpenOptions,
 ): Promise<OpenedData> {
   const sizeBytes = image.sizeBytes ?? (await store.size(url));
   const range = request ? resolveRange(request, sizeBytes) : null;

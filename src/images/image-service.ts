@@ -18,7 +18,7 @@ import {
 import { addableLocation } from "./added-locations.ts";
 import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
-import { refuseForeignRemoval } from "./foreign-data.ts";
+import { removedElsewhere } from "./foreign-data.ts";
 import type { Image } from "./image.ts";
 import { imagePage, toQuery } from "./image-list.ts";
 import { dropStaged, stagedImageBytes } from "./import/staged-data.ts";
@@ -127,7 +127,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       }
     },
 
-    async remove(caller, imageId, { staged, token } = {}) {
+    async remove(caller, imageId, { staged, token, onward } = {}) {
       const image = await foundImage(deps, caller, imageId);
       requireMutable(deps, "delete_image", caller, image, `delete image ${image.id}`);
       if (!mayBecome(image.status, "deleted"))
@@ -136,7 +136,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
           `Image ${image.id} cannot be deleted while it is ${image.status}.`,
         );
       if (image.protected) throw forbidden(`Image ${image.id} is protected and cannot be deleted.`);
-      refuseForeignRemoval(deps.stores, image.locations);
+      if (await removedElsewhere(deps, image, onward)) return "elsewhere";
       if (image.status === "uploading" && staged !== "left") await refuseWhereOtherHasData(image);
       const removed = await images.remove(
         image.id,
@@ -154,6 +154,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
       // Where this fails, it is done once the lease of the upload has expired.
       if (image.status === "saving") await giveUpHalf(deps, image.id).catch(() => undefined);
       await removeVolumeKey(deps, image, token);
+      return "here";
     },
 
     async deactivate(caller, imageId) {

@@ -4,8 +4,10 @@ import type { Readable } from "node:stream";
 import type { Caller, Policy, PropertyProtections } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Onward } from "../core/onward.ts";
 import type { TransferTracker } from "../core/transfers.ts";
 import type { Capabilities, VisibilityFilter } from "../releases/capabilities.ts";
+import type { ForeignNodes } from "../stores/foreign-nodes.ts";
 import type { StoreRegistry } from "../stores/registry.ts";
 import type { ByteRange, Store } from "../stores/store.ts";
 import type { RangeRequest } from "./byte-range.ts";
@@ -98,12 +100,13 @@ export interface ImageService {
   /**
    * Where another node has staged data of the image, it should be asked first: throws images.not_staged_here, whose fact `stageHost` is its URL,
    * unless `staged` is `left`. `token`: the caller's own, by which the key of an encrypted volume is removed where the image says so.
+   * `onward`: the client's request, by which a node that has the image's store deletes it whole, `elsewhere`; throws as ForeignNodes.remove.
    */
   remove(
     caller: Caller,
     imageId: string,
-    options?: { readonly staged?: "left"; readonly token?: string | undefined },
-  ): Promise<void>;
+    options?: { readonly staged?: "left"; readonly token?: string | undefined; readonly onward?: Onward },
+  ): Promise<"here" | "elsewhere">;
   /** active -> deactivated; repeating is harmless. Throws images.forbidden in any other status. */
   deactivate(caller: Caller, imageId: string): Promise<void>;
   reactivate(caller: Caller, imageId: string): Promise<void>;
@@ -133,6 +136,9 @@ export type Download = {
   readonly stream: Readable;
 };
 
+/** Data that flows, the signal it was opened with ends it. */
+export type OpenedData = { readonly sizeBytes: number; readonly range: ByteRange | null; readonly data: Readable };
+
 export interface ImageDataService {
   /**
    * Reads `source` to its end. When it resolves, the data is durable and the image active.
@@ -140,11 +146,14 @@ export interface ImageDataService {
    * images.unfit_data (another format than disk_format says, or unsafe), images.over_limit, images.gone, stores.full, stores.read_only, stores.unavailable, api.client_gone.
    */
   upload(caller: Caller, imageId: string, source: Readable, options: UploadOptions): Promise<void>;
-  /** Throws images.not_found, images.forbidden, images.no_data (204), api.range_not_satisfiable, stores.foreign, stores.unavailable. */
+  /**
+   * `onward`: the client's request, by which data in a store of another node's is read there. Throws images.not_found, images.forbidden,
+   * images.no_data (204), api.range_not_satisfiable, stores.foreign, stores.unavailable, stores.proxy_failed, identity.unauthenticated.
+   */
   download(
     caller: Caller,
     imageId: string,
-    options: { readonly signal: AbortSignal; readonly range?: RangeRequest },
+    options: { readonly signal: AbortSignal; readonly range?: RangeRequest; readonly onward?: Onward },
   ): Promise<Download>;
 }
 
@@ -218,6 +227,8 @@ export type ImageServicesDeps = {
   readonly importing: ImportSettings;
   /** Where new data goes, and which store a location is in. */
   readonly stores: StoreRegistry;
+  /** Nodes that have stores which this one has not; absent: none is known. */
+  readonly foreignNodes?: ForeignNodes;
   readonly policy: Policy;
   /** Absent: every property is its image's owner's. */
   readonly protections?: PropertyProtections;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { ServiceError } from "../core/errors.ts";
 import type { NamedStore } from "../stores/registry.ts";
 import { forbidden, foundImage, requireAllowed, requireMutable } from "./access.ts";
+import { isForeign } from "./foreign-data.ts";
 import { removeOrTakeBack } from "./leased-data.ts";
 import type { ImageServicesDeps, StoreFacts, StoreService } from "./services.ts";
 
@@ -52,7 +53,7 @@ export function createStoreService(deps: ImageServicesDeps): StoreService {
       if (image.status !== "active") throw conflict(`Image ${image.id} is ${image.status}, not active.`);
       const named = stores.named(storeId);
       if (!named) throw conflict(`This node has no store "${storeId.slice(0, 80)}".`);
-      const location = image.locations.find((one) => stores.of(one) === named);
+      const location = image.locations.find((one) => stores.of(one) === named && !isForeign(stores, one));
       if (!location)
         throw new ServiceError("images.not_found", `Image ${image.id} has no data in store ${named.id}.`, {
           facts: { imageId: image.id },

@@ -3,6 +3,7 @@
 import type { Config } from "../core/config.ts";
 import { ServiceError } from "../core/errors.ts";
 import { optionGroup } from "../core/options.ts";
+import { readForeignNodes } from "./proxy/config.ts";
 
 export const enabledStoresOptions = optionGroup("DEFAULT", {
   enabled_backends: {
@@ -90,11 +91,16 @@ export function readStoreChoice(
   const enabled = multiStoreKnown ? readEnabledStores(config) : [];
   const options = config.read(storeOptions);
   if (enabled.length > 0) {
-    const sections = enabled.map((one) => {
+    const sections = enabled.flatMap((one) => {
       const type = typeOf(one.type);
-      if (type === undefined)
-        throw invalid("DEFAULT", "enabled_backends", `${one.id}:${one.type}`, "Perennial has no such type of store.");
-      return { ...one, type };
+      if (type !== undefined) return { ...one, type };
+      if (!foreignTypes.includes(one.type)) throw unknownStore(one, "There is no such type of store.");
+      // Images there are had by way of the nodes that have it.
+      if (readForeignNodes(config).length > 0) return [];
+      throw unknownStore(
+        one,
+        "Perennial has no such type of store; name Glance nodes that have it in [perennial] foreign_store_proxy, or take it out.",
+      );
     });
     const { default_backend: wanted } = options;
     if (wanted === null)
@@ -121,6 +127,10 @@ export function readStoreChoice(
     );
   const sections = [...new Set(types)].map((type) => ({ id: type, type, section: "glance_store" }));
   return { multiStore: false, sections, defaultId };
+}
+
+function unknownStore({ id, type }: StoreSection, what: string): ServiceError {
+  return invalid("DEFAULT", "enabled_backends", `${id}:${type}`, what);
 }
 
 function idsOf(sections: readonly StoreSection[]): string {

@@ -27,6 +27,8 @@ export interface StoreRegistry {
   idIn(metadata: PlacedData["metadata"]): string | undefined;
   /** The store a location names, else the one its URL is of; undefined where this node has none that could read it. */
   of(location: PlacedData): NamedStore | undefined;
+  /** The id that a location's metadata gives of a store that this node has not, and whose URL begins like those of none of ours. */
+  storeElsewhere(location: PlacedData): string | undefined;
   /** The store whose URLs begin like this one; undefined where none surely is. */
   ownerOf(url: string): NamedStore | undefined;
   /** The store for a URL alone, as leases hold it: its owner, else the first of its scheme. */
@@ -70,6 +72,10 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
     named: (id) => byId.get(id),
     idIn,
     of,
+    storeElsewhere({ url, metadata }) {
+      if (key === null || idIn(metadata) !== undefined || ownerOf(url)) return undefined;
+      return keys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && id !== "");
+    },
     ownerOf,
     forUrl,
     inOrder(locations) {

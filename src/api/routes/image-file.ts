@@ -2,6 +2,7 @@
 import { parseContentRange, parseRange, type RangeRequest } from "../../images/byte-range.ts";
 import type { Answer } from "../answer.ts";
 import { dataOf, dataType } from "../image-data-body.ts";
+import { onwardOf } from "../other-node.ts";
 import { type ApiRequest, noContent, type Route, type RouteDeps } from "../route.ts";
 import { beginResumable, isLast } from "./resumable.ts";
 
@@ -29,6 +30,7 @@ async function download(request: ApiRequest, { services }: RouteDeps): Promise<A
   const range = rangeOf(request);
   const file = await services.data.download(request.caller, request.param("imageId"), {
     signal: request.signal(),
+    onward: onwardOf(request),
     ...(range === undefined ? {} : { range }),
   });
   const headers: Record<string, string | number> = {

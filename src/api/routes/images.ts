@@ -5,7 +5,7 @@ import type { Answer } from "../answer.ts";
 import { imageJson, pageJson } from "../image-view.ts";
 import { pageLinks } from "../list-links.ts";
 import { parseListQuery } from "../list-query.ts";
-import { askOtherNode, stageHostOf } from "../other-node.ts";
+import { askOtherNode, onwardOf, stageHostOf } from "../other-node.ts";
 import { parsePatch, patchFormOf } from "../patch-document.ts";
 import { type ApiRequest, jsonAnswer, jsonHeaders, noContent, type Route, type RouteDeps } from "../route.ts";
 import { importMethodsHeader } from "./import.ts";
@@ -57,7 +57,8 @@ async function update(request: ApiRequest, deps: RouteDeps): Promise<Answer> {
 async function remove(request: ApiRequest, { services }: RouteDeps): Promise<Answer> {
   const imageId = request.param("imageId");
   try {
-    await services.images.remove(request.caller, imageId, { token: request.header("x-auth-token") });
+    const onward = onwardOf(request);
+    await services.images.remove(request.caller, imageId, { token: request.header("x-auth-token"), onward });
     return noContent;
   } catch (error) {
     const host = stageHostOf(error);

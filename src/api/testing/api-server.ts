@@ -47,6 +47,7 @@ export async function startApi(
     settings?: Partial<ApiSettings>;
     /** Several stores by name, the first of them the default. */
     stores?: NonNullable<NodeOptions["stores"]>;
+    foreignNodes?: NonNullable<NodeOptions["foreignNodes"]>;
     /** Downloads are cached in it. Absent: nothing is. */
     cache?: FileCache;
     importing?: NonNullable<NodeOptions["importing"]>;
@@ -72,6 +73,7 @@ export async function startApi(
     ...(protections ? { protections } : {}),
     ...(options.stores ? { stores: options.stores } : {}),
     ...(options.regions ? { regions: options.regions } : {}),
+    ...(options.foreignNodes ? { foreignNodes: options.foreignNodes } : {}),
     ...(options.importing ? { importing: options.importing } : {}),
     ...(options.images ? { settings: options.images } : {}),
     ...(cache ? { cache } : {}),

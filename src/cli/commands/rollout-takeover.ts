@@ -6,7 +6,7 @@ import { type Fleet, loadFleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import type { Snapshot } from "../../rollout/snapshot.ts";
 import { takeoverFleet } from "../../rollout/takeover/takeover-fleet.ts";
-import { takeoverProblems, takeoverSteps } from "../../rollout/takeover/takeover-plan.ts";
+import { foreignImagesText, takeoverProblems, takeoverSteps } from "../../rollout/takeover/takeover-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { databaseOf, planOf, type RolloutParts, wireRollout } from "./rollout-parts.ts";
 import { askToGoAhead, runSession } from "./rollout-session.ts";
@@ -65,9 +65,17 @@ async function runPlan(options: Options): Promise<ExitCode> {
     const nodes = await inspectNodes(fleet, signal);
     const problems = problemsOf(fleet, seen, nodes);
     const steps = takeoverSteps(fleet, seen);
+    const foreign = await (await database.glances(signal)).foreignLocations();
+    const foreignLocations = Object.fromEntries(foreign);
     const lines = options.json
-      ? [JSON.stringify({ release: fleet.target, due: seen.due, nodes, steps, problems })]
-      : [...nodeTable(seen.nodes), ...nodes.flatMap(findingText), "", ...planText(parts, steps, problems)];
+      ? [JSON.stringify({ release: fleet.target, due: seen.due, nodes, foreignLocations, steps, problems })]
+      : [
+          ...nodeTable(seen.nodes),
+          ...nodes.flatMap(findingText),
+          "",
+          ...foreignImagesText(foreign),
+          ...planText(parts, steps, problems),
+        ];
     process.stdout.write(`${lines.join("\n")}\n`);
     return problems.length > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {

@@ -7,6 +7,7 @@ import { ensureTables } from "../schema/own-tables.ts";
 import { rolloutTables } from "../schema/rollout-tables.ts";
 import { planUpgrade } from "../schema/upgrade-plan.ts";
 import { testOnDatabases } from "../testing/databases.ts";
+import { draft, newest, nodeOf } from "../testing/images.ts";
 import { createGlanceRepository } from "./glance-repository.ts";
 
 const glance = { name: "n1", address: "10.0.0.1:9292", release: "newton", told: "process 7: glance-api" };
@@ -58,5 +59,30 @@ testOnDatabases(
       [randomUUID(), randomUUID(), leased],
     );
     assert.deepEqual(await createGlanceRepository(db).tasks(), [own, waiting].sort());
+  },
+);
+
+testOnDatabases(
+  "glance: locations in kinds of stores that we do not have are counted, of images that are there",
+  "newest",
+  async ({ db }) => {
+    const glances = createGlanceRepository(db);
+    assert.deepEqual([...(await glances.foreignLocations())], []);
+    const { images } = nodeOf(db, newest);
+    const { id } = await images.create(draft());
+    const urls = ["rbd://fsid/images/a/snap", "file:///rbd://x", "rbd://fsid/images/b/snap", "cinder://volume"];
+    for (const [index, url] of [...urls, "rbd://gone"].entries())
+      await db.run(
+        `INSERT INTO image_locations (image_id, value, created_at, deleted, meta_data, status)
+         VALUES (?, ?, ${db.dialect.nowSql}, ?, '{}', 'active')`,
+        [id, url, index === urls.length],
+      );
+    assert.deepEqual(
+      [...(await glances.foreignLocations())],
+      [
+        ["rbd", 2],
+        ["cinder", 1],
+      ],
+    );
   },
 );

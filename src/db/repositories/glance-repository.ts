@@ -1,6 +1,7 @@
 // What the database knows of nodes of Glance, which register nowhere: those that glance-rollout has seen, the tasks that no lease of ours
 // explains, and the connections there are.
 import { isServiceError } from "../../core/errors.ts";
+import { foreignSchemes } from "../../images/foreign-data.ts";
 import type { Database, Dialect } from "../database.ts";
 import { presentTables } from "../schema/schema-tools.ts";
 
@@ -30,6 +31,8 @@ export interface GlanceRepository {
   tasks(): Promise<readonly string[]>;
   /** The clients' ends of all connections to this database that we may see, as `host:port`. */
   connections(): Promise<readonly string[]>;
+  /** How many locations of images lie in kinds of stores that we do not have, by the scheme of their URLs. Reads all locations; encrypted ones tell nothing. */
+  foreignLocations(): Promise<ReadonlyMap<string, number>>;
 }
 
 const connectionQueries: Record<Dialect["name"], string | null> = {
@@ -94,6 +97,17 @@ export function createGlanceRepository(db: Database): GlanceRepository {
       const sql = connectionQueries[db.dialect.name];
       if (sql === null) return [];
       return (await db.query<{ client: string }>(sql)).map(({ client }) => client);
+    },
+
+    async foreignLocations() {
+      const counts = foreignSchemes.map(
+        (scheme) => `SUM(CASE WHEN value LIKE '${scheme}://%' THEN 1 ELSE 0 END) AS ${scheme}`,
+      );
+      const [row = {}] = await db.query<Record<string, unknown>>(
+        `SELECT ${counts.join(", ")} FROM image_locations WHERE deleted = false`,
+      );
+      const found = foreignSchemes.map((scheme): [string, number] => [scheme, Number(row[scheme] ?? 0)]);
+      return new Map(found.filter(([, locations]) => locations > 0));
     },
   };
 }

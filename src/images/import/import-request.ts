@@ -2,6 +2,7 @@
 import { ServiceError } from "../../core/errors.ts";
 import type { ImportMethod } from "../../releases/capabilities.ts";
 import type { NamedStore, StoreRegistry } from "../../stores/registry.ts";
+import { foreignData, isForeign } from "../foreign-data.ts";
 import type { Image, ImageLocation } from "../image.ts";
 import type { ImportTarget } from "./import-work.ts";
 
@@ -43,7 +44,8 @@ type TargetRules = { readonly stores: StoreRegistry; readonly several: boolean }
 
 /**
  * The stores the data goes to; empty where there is nothing to copy. Without several stores it is the one there is, whatever the client says,
- * as in the reference. Throws images.invalid (contradictions, copies of what is there), images.status_conflict (no such store).
+ * as in the reference. Throws images.invalid (contradictions, copies of what is there), images.status_conflict (no such store),
+ * stores.foreign (nothing here to copy from).
  */
 export function importTargets(image: Image, request: ImportRequest, rules: TargetRules): readonly ImportTarget[] {
   const { stores } = rules;
@@ -51,9 +53,12 @@ export function importTargets(image: Image, request: ImportRequest, rules: Targe
     if (request.method.name === "copy-image") throw invalid("copy-image needs several stores (enabled_backends)");
     return [{ id: null, store: stores.defaultStore.store, metadata: {} }];
   }
-  const holders = new Set(image.locations.map((location) => stores.of(location)));
+  const here = image.locations.filter((location) => !isForeign(stores, location));
+  const holders = new Set(here.map((location) => stores.of(location)));
   const chosen = chosenStores(request, rules);
   if (request.method.name !== "copy-image") return chosen.map((named) => targetOf(named, stores));
+  const [elsewhere] = image.locations;
+  if (elsewhere && here.length === 0) throw foreignData(stores, elsewhere, "copied");
   const present = chosen.find((named) => holders.has(named));
   if (present && !request.allStores) throw invalid(`store ${present.id} has the data already`);
   return chosen.filter((named) => !holders.has(named)).map((named) => targetOf(named, stores));

@@ -111,9 +111,12 @@ export function notifiedImages(service: ImageService, images: ImageRepository, n
     ...service,
     async remove(caller, imageId, options) {
       const image = imageId.length <= 36 ? await images.find(imageId, everybody) : undefined;
-      await service.remove(caller, imageId, options);
+      const where = await service.remove(caller, imageId, options);
+      // The node that deletes is the one that tells.
+      if (where === "elsewhere") return where;
       const at = new Date().toISOString().replace(/\.\d+/, "");
       if (image) notify("image.delete", imagePayload(image, at));
+      return where;
     },
   };
 }

@@ -13,6 +13,7 @@ import { TransferTracker } from "../../core/transfers.ts";
 import type { Capabilities } from "../../releases/capabilities.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
 import { PartFiles } from "../../stores/file/part-files.ts";
+import type { ForeignNodes } from "../../stores/foreign-nodes.ts";
 import { MemoryStore } from "../../stores/memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore } from "../../stores/registry.ts";
 import type { Store } from "../../stores/store.ts";
@@ -199,6 +200,7 @@ export type NodeOptions = {
   readonly importing?: Partial<ImportSettings>;
   /** Several stores by name, the first of them the default; in the place of `store`. */
   readonly stores?: readonly NamedStore[];
+  readonly foreignNodes?: ForeignNodes;
   /** Downloads are cached in it. */
   readonly cache?: ImageCache;
 };
@@ -240,6 +242,7 @@ export class Fixture {
       staging: options.staging === undefined ? this.staging : options.staging,
       ...(options.regions ? { regions: options.regions } : {}),
       ...(options.keys ? { keys: options.keys } : {}),
+      ...(options.foreignNodes ? { foreignNodes: options.foreignNodes } : {}),
       ...(options.scratch ? { scratch: options.scratch } : {}),
       parts: options.parts ?? this.parts,
       ...(options.notify ? { notify: options.notify } : {}),

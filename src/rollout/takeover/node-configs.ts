@@ -73,6 +73,14 @@ const differences: readonly {
     what: "imports from elsewhere: redirects and numeric hosts are judged by [import_filtering_opts], too; loopback needs to be in allowed_hosts",
   },
   {
+    when: (options) => namesForeignStore(options) && isSet(options, "perennial.foreign_store_proxy"),
+    what: "images in rbd, cinder and vmware: downloads and deletions are passed on to the nodes of [perennial] foreign_store_proxy; their locations are changed at Glance nodes alone",
+  },
+  {
+    when: (options) => namesForeignStore(options) && !isSet(options, "perennial.foreign_store_proxy"),
+    what: "images in rbd, cinder and vmware are shown and listed, but neither read nor deleted (501): name Glance nodes that have the store in [perennial] foreign_store_proxy",
+  },
+  {
     when: (options) => isSet(options, "DEFAULT.metadata_encryption_key"),
     what: "metadata_encryption_key has to fit every encrypted location in the database, or our node does not start",
   },
@@ -82,6 +90,11 @@ const differences: readonly {
 export function whatDiffers(effective: readonly EffectiveOption[]): readonly string[] {
   const options = new Map(effective.map((one) => [`${one.section}.${one.option}`, one]));
   return differences.filter(({ when }) => when(options)).map(({ what }) => what);
+}
+
+function namesForeignStore(options: ReadonlyMap<string, EffectiveOption>): boolean {
+  const stores = [textOf(options, "glance_store.stores"), textOf(options, "DEFAULT.enabled_backends")].join(",");
+  return /\b(rbd|cinder|vmware|vsphere|sheepdog|gridfs)\b/.test(stores);
 }
 
 function textOf(options: ReadonlyMap<string, EffectiveOption>, name: string): string {

@@ -20,6 +20,15 @@ export function takeoverSteps(fleet: Fleet, seen: Seen): readonly string[] {
   ];
 }
 
+/** A line where images are in kinds of stores that we do not have; `locations` by the scheme of their URLs. */
+export function foreignImagesText(locations: ReadonlyMap<string, number>): readonly string[] {
+  if (locations.size === 0) return [];
+  const kinds = [...locations].map(([scheme, count]) => `${count} in ${scheme}`).join(", ");
+  return [
+    `Image data in stores that we do not have: ${kinds}. It is read and deleted by way of the Glance nodes that [perennial] foreign_store_proxy names, and refused with 501 without one.`,
+  ];
+}
+
 export function takeoverProblems(fleet: Fleet, seen: Seen): readonly string[] {
   const { target, servingMin } = fleet;
   const problems: string[] = [];

@@ -37,9 +37,10 @@ export type HttpClientOptions = {
   readonly lookup?: LookupFunction;
   /** Between any two bytes; 60 s where nothing is said. */
   readonly silentMsMax?: number;
+  /** Of a request that can be made again; 4 where nothing is said. */
+  readonly attemptsMax?: number;
 };
 
-const attemptsMax = 4;
 const pauseMs = 100;
 const textBytesMax = 4 * 1_048_576;
 const passing: readonly number[] = [429, 500, 502, 503, 504];
@@ -47,9 +48,11 @@ const passing: readonly number[] = [429, 500, 502, 503, 504];
 export class HttpClient {
   readonly #agents: { readonly "http:": Agent; readonly "https:": SecureAgent };
   readonly #silentMsMax: number;
+  readonly #attemptsMax: number;
 
-  constructor({ ca, insecure = false, lookup, silentMsMax = 60_000 }: HttpClientOptions = {}) {
+  constructor({ ca, insecure = false, lookup, silentMsMax = 60_000, attemptsMax = 4 }: HttpClientOptions = {}) {
     this.#silentMsMax = silentMsMax;
+    this.#attemptsMax = attemptsMax;
     const kept = { keepAlive: true, maxFreeSockets: 16, ...(lookup ? { lookup } : {}) };
     this.#agents = {
       "http:": new Agent(kept),
@@ -60,7 +63,7 @@ export class HttpClient {
   /** The reply of the last attempt, whatever its status. Throws stores.unavailable where there was none, the signal's reason. */
   async request(request: HttpRequest): Promise<HttpReply> {
     for (let attempt = 1; ; attempt++) {
-      const last = attempt === attemptsMax;
+      const last = attempt === this.#attemptsMax;
       try {
         const reply = await this.#send(request, request.body ?? []);
         if (last || !passing.includes(reply.status)) return reply;

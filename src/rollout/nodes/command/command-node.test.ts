@@ -60,7 +60,7 @@ async function make() {
     install: [ctl, folder, "install", "{release}"],
     handover: [ctl, folder, "handover", "{release}"],
     msMax: 60_000,
-    installMsMax: 60_000,
+    installMsMax: 240_000,
   };
   const driver = createCommandNode(at);
   return {

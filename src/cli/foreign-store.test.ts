@@ -24,9 +24,16 @@ const status =
   (_request, response) =>
     response.writeHead(code).end();
 
-/** Nothing waits for longer than a second for a node that says nothing. */
-const by = (...urls: readonly string[]) =>
-  createProxyNodes({ urls, nodeName: "n1", logger: silentLogger, silentMsMax: 1_000 });
+const by = (...urls: readonly string[]) => createProxyNodes({ urls, nodeName: "n1", logger: silentLogger });
+/** Dies in the middle of its first answer, and answers `then` from there on. */
+const dying = (then: Reply): Reply => {
+  let reply = giving(data, { cutAfter: 700_000 });
+  return (request, response) => {
+    const now = reply;
+    reply = then;
+    now(request, response);
+  };
+};
 
 type Options = Omit<NonNullable<Parameters<typeof startApi>[0]>, "flavor">;
 
@@ -131,12 +138,10 @@ test("foreign store: nodes are asked in turn until one helps", async () => {
 });
 
 test("foreign store: where a node dies in the middle another goes on from there", async () => {
-  await using dying = await GlanceStandIn.start(giving(data, { cutAfter: 700_000 }));
+  await using first = await GlanceStandIn.start(dying(status(503)));
   await using glance = await GlanceStandIn.start(giving(data));
-  await using api = await apiWithImage(by(dying.url, glance.url));
-  const response = await file(api);
-  dying.reply = status(503);
-  assert(data.equals(await bytesOf(response)));
+  await using api = await apiWithImage(by(first.url, glance.url));
+  assert(data.equals(await bytesOf(await file(api))));
   const range = glance.asked[0]?.headers.range ?? "";
   assert.match(range, /^bytes=[1-9]\d*-1999999$/, "only the rest of it");
 });
@@ -144,11 +149,10 @@ test("foreign store: where a node dies in the middle another goes on from there"
 test("foreign store: where nobody has the rest the client's connection is cut, and nothing stays in the cache", async () => {
   await using place = await TestCache.make();
   const cache = await place.open();
-  await using glance = await GlanceStandIn.start(giving(data, { cutAfter: 700_000 }));
+  await using glance = await GlanceStandIn.start(dying(status(403)));
   await using api = await apiWithImage(by(glance.url), { cache });
   const response = await file(api);
   assert.equal(response.status, 200);
-  glance.reply = status(403);
   await assert.rejects(bytesOf(response));
   await eventually("the transfer has ended", () => api.fixture.transfers.snapshot().length === 0);
   await cache.idle();

@@ -29,11 +29,9 @@ export function createProxyNodes(options: {
   /** Of this node. */
   readonly nodeName: string;
   readonly logger: Logger;
-  /** Between any two bytes of a download; absent: 60 s. */
-  readonly silentMsMax?: number;
 }): ForeignNodes {
-  const { urls, logger, silentMsMax } = options;
-  const reading = new HttpClient({ attemptsMax, ...(silentMsMax === undefined ? {} : { silentMsMax }) });
+  const { urls, logger } = options;
+  const reading = new HttpClient({ attemptsMax });
   const removing = new HttpClient({ attemptsMax, silentMsMax: removalMsMax });
   const headersOf = ({ headers }: Onward) => ({
     ...headers,

@@ -1,9 +1,7 @@
 # Debian's Keystone in one process: makes its database, bootstraps it as `keystone-manage bootstrap` does, and serves. Python takes longer to
 # load Keystone than Keystone takes for all of this, so it is loaded once. Arguments: configuration file, port, password of admin.
-import socketserver
 import sqlite3
 import sys
-import wsgiref.simple_server
 
 import keystone.conf
 import keystone.server
@@ -11,6 +9,7 @@ from keystone.cmd import bootstrap
 from keystone.common import provider_api
 from keystone.common.sql import upgrades
 from keystone.server.flask import application, core
+from one_by_one import serve
 
 config, port, password = sys.argv[1:]
 # Keystone reads the command line too.
@@ -40,26 +39,4 @@ _, public = keystone.server.setup_backends(
     startup_application_fn=lambda: application.application_factory("public")
 )
 served = core.setup_app_middleware(public)
-
-
-class Server(wsgiref.simple_server.WSGIServer):
-    """One request after the other: threads would lock each other out of a SQLite database."""
-
-    request_queue_size = 128
-
-    def server_bind(self):
-        # Without asking a name server what the address is called.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address
-        self.setup_environ()
-
-
-class Handler(wsgiref.simple_server.WSGIRequestHandler):
-    def address_string(self):
-        return self.client_address[0]
-
-    def log_message(self, *_):
-        pass
-
-
-wsgiref.simple_server.make_server("127.0.0.1", int(port), served, Server, Handler).serve_forever()
+serve(served, int(port))

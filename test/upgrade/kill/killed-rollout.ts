@@ -36,7 +36,8 @@ export type Hands = {
 
 export type KilledRollout = {
   readonly kills: readonly string[];
-  readonly boundaries: ReadonlySet<string>;
+  /** Boundaries that the rollout came to, also those it still reached after the signal that killed it. */
+  readonly passed: ReadonlySet<string>;
   readonly requests: number;
   /** Requests that were lost with what was killed. */
   readonly excused: number;
@@ -84,7 +85,7 @@ async function rollOn(
     const samples = await loadSamples(origin, recorder, images);
     const actors = makeActors({ origin, recorder, samples, projects, seed: options.seed, count: 6 });
     await using traffic = startTraffic({ actors, requestsPerSecond: 20 });
-    const { kills, boundaries } = await roll({ fleet, server, reloads: more.reloads === true }, options.killer);
+    const { kills, passed } = await roll({ fleet, server, reloads: more.reloads === true }, options.killer);
     await traffic.stop();
     for (const actor of actors) actor.client.close();
 
@@ -95,18 +96,23 @@ async function rollOn(
     const checked = await checkImages({ origin, recorder, samples, actors });
     assert.deepEqual(checked.wrong, []);
     await assertUpgraded(fleet);
-    return { kills: kills.names, boundaries, requests: recorder.requests, excused: recorder.failed };
+    return { kills: kills.names, passed, requests: recorder.requests, excused: recorder.failed };
   } finally {
     await fleet.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-type Course = { readonly kills: Kills; readonly boundaries: ReadonlySet<string> };
+type Course = {
+  readonly kills: Kills;
+  readonly passed: Set<string>;
+  /** Those of `passed` at which something could be killed: each once, or a rollout that is killed at its first step would never take it. */
+  readonly used: Set<string>;
+};
 
-async function roll(place: Place, killer: Killer): Promise<Course> {
+async function roll(place: Place, killer: Killer): Promise<Pick<Course, "kills" | "passed">> {
   const health = watchHealth(place.fleet);
-  const course = { kills: new Kills(place, health), boundaries: new Set<string>() };
+  const course: Course = { kills: new Kills(place, health), passed: new Set(), used: new Set() };
   try {
     for (let run = 1; run <= runsMax; run++)
       if (await runOnce(place.fleet, killer, { ...course, health })) return course;
@@ -120,7 +126,7 @@ async function roll(place: Place, killer: Killer): Promise<Course> {
 async function runOnce(
   fleet: RunningFleet,
   killer: Killer,
-  { kills, boundaries, health }: { kills: Kills; boundaries: Set<string>; health: HealthWatch },
+  { kills, passed, used, health }: Course & { health: HealthWatch },
 ): Promise<boolean> {
   let killed = false;
   let over = false;
@@ -143,9 +149,10 @@ async function runOnce(
   const onEvent = (event: JournalEvent) => {
     health.inHand = event.node ?? health.inHand;
     const boundary = boundaryOf(event);
-    // Each is used once, or a rollout that is killed at its first step would never take it.
-    if (boundary === undefined || boundaries.has(boundary) || killed) return;
-    boundaries.add(boundary);
+    if (boundary === undefined) return;
+    passed.add(boundary);
+    if (used.has(boundary) || killed) return;
+    used.add(boundary);
     kills.boundary = boundary;
     killer(boundary, event, hands);
   };

@@ -19,6 +19,7 @@ const neededByTests: readonly Needed[] = [
   { package: "openssh-server", programs: ["sshd"] },
   { package: "openssh-client", programs: ["ssh", "ssh-keygen"] },
   { package: "iproute2", programs: ["ip"] },
+  { package: "systemd", programs: ["systemd", "systemctl", "journalctl"] },
   // Swift, which also speaks S3, and memcached, where it keeps tokens.
   { package: "swift-proxy", programs: ["swift-proxy-server"] },
   { package: "swift-account", programs: ["swift-account-server"] },

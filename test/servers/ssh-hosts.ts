@@ -13,8 +13,11 @@ import { leash } from "./leash.ts";
 
 const run = promisify(execFile);
 
+/** `pid`: of its sshd, whose network is the host's. */
+export type SshHost = { readonly address: string; readonly pid: number; stop(): Promise<void> };
+
 export type SshHosts = {
-  readonly hosts: readonly { readonly address: string; stop(): Promise<void> }[];
+  readonly hosts: readonly SshHost[];
   /** What `ssh` needs on its command line to get in, and to know the hosts. */
   readonly options: readonly string[];
   readonly folder: string;
@@ -32,7 +35,7 @@ export function whyNoSshHosts(): string | null {
 /** The same sshd for each; the caller may set XDG_RUNTIME_DIR to `folder`, to have the sockets of ssh in there. */
 export async function startSshHosts(count: number): Promise<SshHosts> {
   const folder = await mkdtemp(join(tmpdir(), "pssh-"));
-  const started: { address: string; stop(): Promise<void> }[] = [];
+  const started: SshHost[] = [];
   const stop = async () => {
     for (const host of started) await host.stop();
     await rm(folder, { recursive: true, force: true });
@@ -55,7 +58,7 @@ export async function startSshHosts(count: number): Promise<SshHosts> {
   }
 }
 
-async function startHost(folder: string, index: number): Promise<{ address: string; stop(): Promise<void> }> {
+async function startHost(folder: string, index: number): Promise<SshHost> {
   const own = join(folder, `h${index}`);
   mkdirSync(own);
   const file = join(own, "sshd_config");
@@ -72,7 +75,7 @@ async function startHost(folder: string, index: number): Promise<{ address: stri
     );
     const address = await joinNetwork(pid, index);
     await eventually("it listens", () => listens(address), { msMax: 60_000 });
-    return { address, stop: () => sshd.stop() };
+    return { address, pid, stop: () => sshd.stop() };
   } catch (error) {
     await sshd.stop();
     throw error;

@@ -1,64 +1,79 @@
-// The driver `command` with an operator's script over a service manager.
+// The driver `command` with an operator's script over systemd.
 import assert from "node:assert/strict";
 import { appendFile, chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { freePort } from "../../../../test/servers/free-port.ts";
+import { type Systemd, startSystemd, whyNoSystemd } from "../../../../test/servers/systemd.ts";
 import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
-import { standInUnit } from "../../testing/stand-in-unit.ts";
+import { smallUnit } from "../../testing/small-unit.ts";
 import type { CommandNodeAt } from "../node-schemas.ts";
 import { createCommandNode } from "./command-node.ts";
 
 const signal = new AbortController().signal;
 
-/** As an operator may write it: `ctl FOLDER status|start|stop|cut|install|handover [RELEASE]`. */
-const script = `#!/bin/sh
-folder=$1; unit=glance-api.service; s="$folder/systemctl"
-get() { "$s" show $unit | sed -n "s/^$1=//p"; }
-release() { sed -n 's/^release *= *//p' "$folder/glance-api.conf"; }
-install() { sed -i "s/^release *=.*/release = $1/" "$folder/glance-api.conf"; }
-noted() { grep -qs "state.:.$1.,.from.:$main," "$folder/node.pid.handover"; }
-case $2 in
+/** As an operator may write it: `ctl status|start|stop|cut|install|handover [RELEASE]`. */
+const script = (folder: string, unit: string, { systemctl, journalctl }: Systemd) => `#!/bin/sh
+conf=${folder}/glance-api.conf; note=${folder}/node.pid.handover
+ctl() { ${systemctl.join(" ")} "$@" ${unit}; }
+get() { ctl show --property="$1" --value; }
+release() { sed -n 's/^release *= *//p' "$conf"; }
+install() { sed -i "s/^release *=.*/release = $1/" "$conf"; }
+noted() { grep -qs "state.:.$1.,.from.:$main," "$note"; }
+case $1 in
   status)
-    case $(get ActiveState) in active | reloading) state=running ;; deactivating) state=stopping ;; *) state=gone ;; esac
+    case $(get ActiveState) in activating | active | reloading) state=running ;; deactivating) state=stopping ;; *) state=gone ;; esac
+    said=$(${journalctl.join(" ")} _SYSTEMD_UNIT=${unit} --lines=1 --output=cat --no-pager)
     printf '{"process":"%s","release":"%s","id":"%s","pid":%s,"last_words":"exit code %s: %s"}\\n' \\
-      $state "$(release)" "$(get InvocationID)-$(get MainPID)" "$(get MainPID)" \\
-      "$(get ExecMainStatus)" "$(tail -n 1 "$folder/$unit.d/log" 2>/dev/null)" ;;
-  start | stop) "$s" $2 $unit ;;
-  cut) "$s" stop $unit; "$s" kill --signal=SIGKILL $unit
+      $state "$(release)" "$(get InvocationID)-$(get MainPID)" "$(get MainPID)" "$(get ExecMainStatus)" "$said" ;;
+  start | stop) ctl --no-block $1 ;;
+  cut) ctl --no-block stop; ctl kill --signal=SIGKILL
     until [ "$(get MainPID)" = 0 ]; do sleep 0.05; done ;;
-  install) install "$3" ;;
+  install) install "$2" ;;
   handover)
     was=$(release); main=$(get MainPID)
-    noted 'under way' || { rm -f "$folder/node.pid.handover"; install "$3"; "$s" kill --signal=SIGUSR2 --kill-who=main $unit; }
+    noted 'under way' || { rm -f "$note"; install "$2"; ctl kill --signal=SIGUSR2 --kill-who=main; }
     until [ "$(get MainPID)" != "$main" ]; do
-      if noted failed; then
-        install "$was"; echo "it goes on as it was: $(cat "$folder/node.pid.handover")" >&2; exit 1
-      fi
+      if noted failed; then install "$was"; echo "it goes on as it was: $(cat "$note")" >&2; exit 1; fi
       sleep 0.05
     done ;;
 esac
 `;
 
+const skip = whyNoSystemd();
+let systemd: Systemd;
+let made = 0;
+
+if (skip) test("command nodes over systemd", { skip }, () => undefined);
+else {
+  before(async () => {
+    systemd = await startSystemd();
+  });
+  after(() => systemd.stop());
+  nodeDriverConformance("command", make);
+  handOverConformance("command", make);
+}
+
 async function make() {
   const folder = await mkdtemp(join(tmpdir(), "perennial-command-node-"));
   const address = `127.0.0.1:${await freePort()}`;
-  const { config } = await standInUnit(folder, address);
+  const unit = `node-${++made}.service`;
+  const { config } = await smallUnit(systemd, folder, address, unit);
   const ctl = join(folder, "ctl");
-  await writeFile(ctl, script);
+  await writeFile(ctl, script(folder, unit, systemd));
   await chmod(ctl, 0o755);
   const at: CommandNodeAt = {
     name: "n1",
     driver: "command",
     address,
-    status: [ctl, folder, "status"],
-    start: [ctl, folder, "start"],
-    stop: [ctl, folder, "stop"],
-    cut: [ctl, folder, "cut"],
-    install: [ctl, folder, "install", "{release}"],
-    handover: [ctl, folder, "handover", "{release}"],
+    status: [ctl, "status"],
+    start: [ctl, "start"],
+    stop: [ctl, "stop"],
+    cut: [ctl, "cut"],
+    install: [ctl, "install", "{release}"],
+    handover: [ctl, "handover", "{release}"],
     msMax: 60_000,
     installMsMax: 240_000,
   };
@@ -77,9 +92,6 @@ async function make() {
     },
   };
 }
-
-nodeDriverConformance("command", make);
-handOverConformance("command", make);
 
 test("command nodes: what status does not say rightly is told, with what it must say", async () => {
   const wrong: [string, RegExp][] = [

@@ -1,5 +1,4 @@
-// The driver `ssh` against the real sshd on three hosts with addresses of their own. systemd does not run on test machines: a script stands
-// in for systemctl on each host; the unit file is checked by systemd's own tool.
+// The driver `ssh` against the real sshd and a real systemd on three hosts with addresses of their own.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,26 +9,29 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { eventually } from "../../../../test/servers/eventually.ts";
 import { type SshHosts, startSshHosts, whyNoSshHosts } from "../../../../test/servers/ssh-hosts.ts";
+import { type Systemd, startSystemd, whyNoSystemd } from "../../../../test/servers/systemd.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { nodeDriverConformance, started } from "../../testing/node-driver-conformance.ts";
-import { standInUnit } from "../../testing/stand-in-unit.ts";
+import { smallUnit } from "../../testing/small-unit.ts";
 import type { InstallAt, SshNodeAt } from "../node-schemas.ts";
 import { createSshNode } from "./ssh-node.ts";
 import { sshNodeFile } from "./ssh-node-file.ts";
 
 const run = promisify(execFile);
 const signal = new AbortController().signal;
-const skip = whyNoSshHosts();
+const skip = whyNoSshHosts() ?? whyNoSystemd();
 
 if (skip) test("ssh nodes", { skip }, () => undefined);
 else tests();
 
 function tests(): void {
   let sshHosts: SshHosts;
+  let systemds: readonly Systemd[] = [];
   let made = 0;
   before(async () => {
     sshHosts = await startSshHosts(3);
+    systemds = await Promise.all(sshHosts.hosts.map(({ pid }) => startSystemd({ network: pid })));
     // The sockets of ssh go with the hosts.
     process.env.XDG_RUNTIME_DIR = sshHosts.folder;
   });
@@ -38,15 +40,18 @@ function tests(): void {
       await run("ssh", ["-O", "exit", "-S", join(sshHosts.folder, "glance-rollout-0", name), "x"]).catch(
         () => undefined,
       );
+    for (const systemd of systemds) await systemd.stop();
     await sshHosts.stop();
   });
 
   /** One host after the other has the next node. */
   const make = async (install: InstallAt | null = null) => {
-    const host = sshHosts.hosts[made++ % sshHosts.hosts.length]?.address ?? "";
+    const index = made++ % sshHosts.hosts.length;
+    const host = sshHosts.hosts[index]?.address ?? "";
+    const systemd = systemds[index] ?? assert.fail("each host has one");
     const folder = await mkdtemp(join(sshHosts.folder, "node-"));
     const address = `${host}:9292`;
-    const { unit, unitFile, config, pidFile, systemctl, journalctl } = await standInUnit(folder, address);
+    const { unit, unitText, config, pidFile } = await smallUnit(systemd, folder, address, `node-${made}.service`);
     const at: SshNodeAt = {
       name: "n1",
       driver: "ssh",
@@ -56,8 +61,8 @@ function tests(): void {
       sudo: false,
       unit,
       config,
-      systemctl: [systemctl],
-      journalctl: [journalctl],
+      systemctl: systemd.systemctl,
+      journalctl: systemd.journalctl,
       install,
       installMsMax: 120_000,
     };
@@ -65,7 +70,8 @@ function tests(): void {
     return {
       at,
       folder,
-      unitFile,
+      unitText,
+      changeUnit: (text: string) => systemd.unit(unit, text),
       pidFile,
       driver,
       another: () => createSshNode(at, systemClock),
@@ -212,9 +218,9 @@ function tests(): void {
       writeFile(file, (await readFile(file, "utf8")).replace(from, to));
     try {
       await started(node);
-      await edit(node.unitFile, "NotifyAccess=all", "NotifyAccess=main");
-      await lacks(/n1 on .* cannot hand over: it lacks NotifyAccess=all in glance-api\.service/);
-      await edit(node.unitFile, "NotifyAccess=main", "NotifyAccess=all");
+      await node.changeUnit(node.unitText.replace("NotifyAccess=all", "NotifyAccess=main"));
+      await lacks(/n1 on .* cannot hand over: it lacks NotifyAccess=all in node-\d+\.service/);
+      await node.changeUnit(node.unitText);
       await edit(node.at.config, node.pidFile, "node.pid");
       await lacks(/it lacks an absolute \[perennial\] pid_file/);
       await edit(node.at.config, "node.pid", node.pidFile);
@@ -222,9 +228,10 @@ function tests(): void {
       await lacks(/it lacks its process id in .*node\.pid/);
       await node.clean();
       const script = `import { writeFileSync } from "node:fs"; writeFileSync(process.argv[2], String(process.pid)); setInterval(() => {}, 1000);`;
-      await writeFile(`${node.unitFile}.mjs`, script);
-      const command = `ExecStart=${process.execPath} ${node.unitFile}.mjs ${node.pidFile}`;
-      await writeFile(node.unitFile, `[Service]\nNotifyAccess=all\n${command}\n`);
+      const program = join(node.folder, "simple.mjs");
+      await writeFile(program, script);
+      const command = `ExecStart=${process.execPath} ${program} ${node.pidFile}`;
+      await node.changeUnit(`[Service]\nNotifyAccess=all\n${command}\n`);
       await node.driver.start(signal);
       const seen = await eventually("it noted its id", async () => {
         const now = await node.driver.observe(signal);

@@ -186,12 +186,7 @@ export async function startGlance(setup: GlanceSetup): Promise<GlanceNode> {
   const ended = once(child, "exit");
   const output = () => (existsSync(setup.logFile) ? readFileSync(setup.logFile, "utf8").slice(-65_536) : "");
   const gone = () => child.exitCode !== null || child.signalCode !== null;
-  await eventually(
-    `Glance ${setup.name} answers`,
-    async () =>
-      gone() || (await fetch(`${setup.url}/versions`, { signal: AbortSignal.timeout(60_000) })).status === 200,
-    { msMax: 180_000, everyMs: 50 },
-  );
+  await glanceAnswers(setup, gone);
   if (gone()) throw new Error(`Glance ${setup.name} did not start:\n${output()}`);
   return {
     ...setup,
@@ -200,6 +195,15 @@ export async function startGlance(setup: GlanceSetup): Promise<GlanceNode> {
     stop: () => end(child, "SIGTERM", ended),
     crash: () => end(child, "SIGKILL", ended),
   };
+}
+
+/** Waits until one that was started answers, or `gone` says that it ended. */
+export async function glanceAnswers({ name, url }: GlanceSetup, gone: () => boolean = () => false): Promise<void> {
+  await eventually(
+    `Glance ${name} answers`,
+    async () => gone() || (await fetch(`${url}/versions`, { signal: AbortSignal.timeout(60_000) })).status === 200,
+    { msMax: 180_000, everyMs: 50 },
+  );
 }
 
 /** Safe to call twice. TERM is passed on to the workers by the parent itself; nobody passes on KILL. */

@@ -1,14 +1,16 @@
-// Hosts with addresses of their own on this one machine, each reached by the real sshd: a network namespace, joined to ours by a pair of
-// virtual interfaces. All see the same files. A namespace, its address and its interface go when its sshd and what that started have ended.
+// The real sshd: of this machine on loopback, or of hosts with addresses of their own on this one machine, each a network namespace, joined to
+// ours by a pair of virtual interfaces. All see the same files. A namespace, its address and its interface go when its sshd and what that
+// started have ended.
 import { execFile, spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { leash } from "./leash.ts";
 
 const run = promisify(execFile);
@@ -33,10 +35,33 @@ export function whyNoSshHosts(): string | null {
 }
 
 /** The same sshd for each; the caller may set XDG_RUNTIME_DIR to `folder`, to have the sockets of ssh in there. */
-export async function startSshHosts(count: number): Promise<SshHosts> {
+export function startSshHosts(count: number): Promise<SshHosts> {
+  return startHosts(Array.from({ length: count }, (_, index) => (folder: string) => startHost(folder, index)));
+}
+
+/** This machine as the one host. */
+export async function startLocalSsh(): Promise<SshHosts> {
+  const port = await freePort();
+  const { options, ...rest } = await startHosts([
+    async (folder) => {
+      const address = "127.0.0.1";
+      const { pid, stop } = await startSshd(folder, { own: folder, address, port, within: [] });
+      return { address, known: `[${address}]:${port}`, pid, stop };
+    },
+  ]);
+  return { ...rest, options: [...options, "-p", String(port)] };
+}
+
+type Started = SshHost & { /** As known_hosts names it. */ readonly known: string };
+
+async function startHosts(starters: readonly ((folder: string) => Promise<Started>)[]): Promise<SshHosts> {
   const folder = await mkdtemp(join(tmpdir(), "pssh-"));
-  const started: SshHost[] = [];
+  const started: Started[] = [];
   const stop = async () => {
+    // Where the caller set XDG_RUNTIME_DIR: connections that are kept open, which would outlive their hosts.
+    const sockets = join(folder, `glance-rollout-${userInfo().uid}`);
+    for (const name of await readdir(sockets).catch(() => []))
+      await run("ssh", ["-O", "exit", "-S", join(sockets, name), "x"]).catch(() => undefined);
     for (const host of started) await host.stop();
     await rm(folder, { recursive: true, force: true });
   };
@@ -46,10 +71,10 @@ export async function startSshHosts(count: number): Promise<SshHosts> {
     // What sshd asks for before it serves anybody.
     mkdirSync("/run/sshd", { recursive: true });
     chmodSync("/run/sshd", 0o755);
-    for (let index = 0; index < count; index++) started.push(await startHost(folder, index));
+    for (const start of starters) started.push(await start(folder));
     const key = (await readFile(join(folder, "host.pub"), "utf8")).trim();
     const known = join(folder, "known_hosts");
-    await writeFile(known, started.map(({ address }) => `${address} ${key}\n`).join(""));
+    await writeFile(known, started.map((host) => `${host.known} ${key}\n`).join(""));
     const options = ["-F", "none", "-i", join(folder, "client"), "-o", `UserKnownHostsFile=${known}`];
     return { hosts: started, options, folder, stop };
   } catch (error) {
@@ -58,12 +83,33 @@ export async function startSshHosts(count: number): Promise<SshHosts> {
   }
 }
 
-async function startHost(folder: string, index: number): Promise<SshHost> {
+async function startHost(folder: string, index: number): Promise<Started> {
   const own = join(folder, `h${index}`);
   mkdirSync(own);
+  const { pid, stop } = await startSshd(folder, { own, address: "0.0.0.0", port: 22, within: ["unshare", "--net"] });
+  try {
+    const address = await joinNetwork(pid, index);
+    await eventually("it listens", () => listens(address), { msMax: 60_000 });
+    return { address, known: address, pid, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type SshdAt = {
+  readonly own: string;
+  readonly address: string;
+  readonly port: number;
+  /** What it is started by. */
+  readonly within: readonly string[];
+};
+
+/** Returns when it has noted its process id, which it does once it listens. */
+async function startSshd(folder: string, { own, address, port, within }: SshdAt): Promise<Omit<SshHost, "address">> {
   const file = join(own, "sshd_config");
-  await writeFile(file, sshdConfig(folder, own));
-  const sshd = leash(["unshare", "--net", "/usr/sbin/sshd", "-D", "-e", "-f", file], { folder: "" });
+  await writeFile(file, `Port ${port}\nListenAddress ${address}\n${sshdConfig(folder, own)}`);
+  const sshd = leash([...within, "/usr/sbin/sshd", "-D", "-e", "-f", file], { folder: "" });
   try {
     const pid = await eventually(
       "sshd is there",
@@ -73,9 +119,7 @@ async function startHost(folder: string, index: number): Promise<SshHost> {
       },
       { msMax: 60_000 },
     );
-    const address = await joinNetwork(pid, index);
-    await eventually("it listens", () => listens(address), { msMax: 60_000 });
-    return { address, pid, stop: () => sshd.stop() };
+    return { pid, stop: () => sshd.stop() };
   } catch (error) {
     await sshd.stop();
     throw error;
@@ -86,7 +130,6 @@ function sshdConfig(folder: string, own: string): string {
   // sshd itself refuses an account whose password is locked, unless PAM decides.
   const locked = /^root:!/m.test(readFileSync("/etc/shadow", "utf8"));
   const lines = {
-    ListenAddress: "0.0.0.0",
     HostKey: join(folder, "host"),
     PidFile: join(own, "pid"),
     AuthorizedKeysFile: join(folder, "client.pub"),

@@ -1,5 +1,5 @@
-// A cloud's Glance as an operator has it before a take-over: two nodes of Debian's glance-api on MariaDB, or on one node of a Galera cluster, behind
-// HAProxy, callers by Keystone, under traffic; and the fleet file that takes it over.
+// A cloud's Glance as an operator has it before a take-over: two nodes of Debian's glance-api, as processes or as units of systemd, on MariaDB, or on
+// one node of a Galera cluster, behind HAProxy, callers by Keystone, under traffic; and the fleet file that takes it over.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,10 +21,18 @@ import type { JournalEvent } from "../../src/rollout/journal-event.ts";
 import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
 import { eventually } from "../servers/eventually.ts";
 import { startGalera } from "../servers/galera.ts";
-import { type GlanceSetup, glanceProgram, makeGlanceSite, setUpGlance, startGlance } from "../servers/glance.ts";
+import {
+  type GlanceSetup,
+  glanceAnswers,
+  glanceProgram,
+  makeGlanceSite,
+  setUpGlance,
+  startGlance,
+} from "../servers/glance.ts";
 import { startHaproxy } from "../servers/haproxy.ts";
 import { type KeystoneUser, startKeystone } from "../servers/keystone.ts";
 import { startMariadb } from "../servers/mariadb.ts";
+import { nodeUnit, startSystemdHost } from "../servers/systemd-host.ts";
 import { type OpenstackUser, openstackUser } from "./openstack-user.ts";
 
 type OnEvent = (event: JournalEvent, kill: (signal: NodeJS.Signals) => void) => void;
@@ -42,6 +50,8 @@ export type GlanceFleet = {
   rollout(args: readonly string[], onEvent?: OnEvent): Promise<Finished>;
   /** What `alembic_version` shows, read from the database: the reference's command takes seconds for it. */
   heads(): Promise<readonly string[]>;
+  /** Units by what systemd says of them at boot; none where the nodes are processes. */
+  unitsAtBoot(): Promise<Readonly<Record<string, string>>>;
   /** The reference's own glance-manage. */
   manage(...args: readonly string[]): Promise<Finished>;
   /** Whether a node is one of ours, asked of itself. */
@@ -54,11 +64,20 @@ export type GlanceFleet = {
 };
 
 const names = ["n1", "n2"];
+/** Without the variables by which its calls on loopback would leave through a proxy. */
+const glanceCommand = [
+  "env",
+  ...["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].flatMap((name) => ["-u", name]),
+  glanceProgram,
+  "--config-file",
+];
 /** What a step may take is not what is rehearsed here, and a busy machine takes long. */
 const patienceSeconds = 900;
 /** Python takes most of what this fleet costs: enough that each step has requests beside it, and no more. */
 const requestsPerSecond = 3;
 
+/** What starts and stops a node, and how the rollout reaches it. */
+export type GlanceHosts = "processes" | "units of systemd, by ssh";
 export type GlanceDatabase = "MariaDB" | "a Galera cluster";
 
 type FleetOptions = {
@@ -66,6 +85,7 @@ type FleetOptions = {
   readonly target: ReleaseId;
   readonly seed: number;
   readonly database?: GlanceDatabase;
+  readonly hosts?: GlanceHosts;
 };
 
 export async function startGlanceFleet(options: FleetOptions): Promise<GlanceFleet> {
@@ -96,7 +116,7 @@ const startDatabase: Readonly<Record<GlanceDatabase, (stack: StopStack) => Promi
 };
 
 async function build(
-  { target, seed, database = "MariaDB" }: FleetOptions,
+  { target, seed, database = "MariaDB", hosts = "processes" }: FleetOptions,
   stack: StopStack,
 ): Promise<Omit<GlanceFleet, "stop">> {
   const connection = await startDatabase[database](stack);
@@ -127,7 +147,7 @@ async function build(
   const manage = (...args: readonly string[]) => finish(["/usr/bin/glance-manage", "--config-file", config, ...args]);
   const made = await manage("db", "sync");
   assert.equal(made.code, 0, made.stderr);
-  await Promise.all(nodes.map((node) => startGlance(node)));
+  const placed = await placeNodes[hosts](nodes, stack);
   const servers = nodes.map(({ name, port }) => ({ name, address: `127.0.0.1:${port}` }));
   const haproxy = await startHaproxy({ servers, checkMs: 1_000 });
   stack.defer(() => haproxy.stop());
@@ -161,32 +181,8 @@ async function build(
       journal: join(site.folder, "journal"),
       database: { connection },
       backup: { directory: join(site.folder, "backup") },
-      glance: {
-        release: "zed",
-        process: "python3 \\S*glance-api --config-file {config}",
-        start: [
-          "env",
-          "-u",
-          "http_proxy",
-          "-u",
-          "https_proxy",
-          "-u",
-          "HTTP_PROXY",
-          "-u",
-          "HTTPS_PROXY",
-          glanceProgram,
-          "--config-file",
-          "{config}",
-        ],
-        log: join(site.folder, "{node}", "log"),
-      },
-      nodes: nodes.map(({ name, port, config: path }) => ({
-        name,
-        driver: "local",
-        address: `127.0.0.1:${port}`,
-        directory: join(site.folder, name),
-        config: path,
-      })),
+      glance: { release: "zed", process: "python3 \\S*glance-api --config-file {config}" },
+      nodes: placed.nodes,
       balancer: { driver: "haproxy", socket: haproxy.socket, backend: haproxy.backend },
       start: { deadline_seconds: patienceSeconds },
       health: { deadline_seconds: patienceSeconds },
@@ -194,7 +190,7 @@ async function build(
     }),
   );
   const rollout: GlanceFleet["rollout"] = (args, onEvent) =>
-    runRollout([...args, "--fleet", file], site.folder, onEvent);
+    runRollout([...args, "--fleet", file], { cwd: site.folder, env: placed.env }, onEvent);
   return {
     file,
     folder: site.folder,
@@ -203,6 +199,7 @@ async function build(
     user,
     connection,
     rollout,
+    unitsAtBoot: placed.unitsAtBoot,
     manage,
     async heads() {
       const database = await openDatabase(connection, { poolSizeMax: 1 });
@@ -264,9 +261,73 @@ async function makeCallers(keystone: Awaited<ReturnType<typeof startKeystone>>) 
   return { tokens, projects, admin, member };
 }
 
-async function runRollout(args: readonly string[], cwd: string, onEvent?: OnEvent): Promise<Finished> {
+type Placed = {
+  /** Of fleet.yaml. */
+  readonly nodes: readonly object[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly unitsAtBoot: GlanceFleet["unitsAtBoot"];
+};
+
+/** Starts Glance on each node. */
+const placeNodes: Readonly<Record<GlanceHosts, (nodes: readonly GlanceSetup[], stack: StopStack) => Promise<Placed>>> =
+  {
+    async processes(nodes) {
+      await Promise.all(nodes.map((node) => startGlance(node)));
+      return {
+        env: process.env,
+        unitsAtBoot: async () => ({}),
+        nodes: nodes.map(({ name, port, config, logFile }) => ({
+          name,
+          driver: "local",
+          address: `127.0.0.1:${port}`,
+          directory: join(config, ".."),
+          config,
+          glance: { start: [...glanceCommand, "{config}"], log: logFile },
+        })),
+      };
+    },
+
+    async "units of systemd, by ssh"(nodes, stack) {
+      const host = await startSystemdHost();
+      stack.defer(() => host.stop());
+      const { systemd, env } = host;
+      const [program = "", ...words] = systemd.systemctl;
+      const systemctl = (...args: readonly string[]) => finish([program, ...words, ...args]);
+      const units = nodes.flatMap(({ name }) => [`glance-${name}.service`, `perennial-${name}.service`]);
+      for (const { name, config } of nodes) {
+        const command = [...glanceCommand, config].join(" ");
+        const text = `[Service]\nExecStart=/usr/bin/${command}\n\n[Install]\nWantedBy=default.target\n`;
+        await systemd.unit(`glance-${name}.service`, text);
+        await systemd.unit(`perennial-${name}.service`, nodeUnit(config));
+        assertOk(await systemctl("enable", "--now", `glance-${name}.service`));
+      }
+      await Promise.all(nodes.map((node) => glanceAnswers(node)));
+      return {
+        env,
+        nodes: nodes.map(({ name, port, config }) => ({
+          name,
+          ...host.node,
+          address: `127.0.0.1:${port}`,
+          config,
+          unit: `perennial-${name}.service`,
+          glance: { unit: `glance-${name}.service`, systemctl: systemd.systemctl },
+        })),
+        async unitsAtBoot() {
+          const { stdout } = await systemctl("is-enabled", ...units);
+          const states = stdout.trimEnd().split("\n");
+          return Object.fromEntries(units.map((unit, index) => [unit, states[index] ?? ""]));
+        },
+      };
+    },
+  };
+
+async function runRollout(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  onEvent?: OnEvent,
+): Promise<Finished> {
   const [program, script] = binary("glance-rollout");
-  const child = spawn(program, [script, ...args], { stdio: ["ignore", "pipe", "pipe"], cwd });
+  const child = spawn(program, [script, ...args], { stdio: ["ignore", "pipe", "pipe"], ...options });
   const out = { stdout: "", stderr: "" };
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     out.stderr += text;

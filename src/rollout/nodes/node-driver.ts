@@ -52,6 +52,8 @@ export interface NodeDriver {
    * Throws rollout.driver_failed where it cannot be started.
    */
   start(signal: AbortSignal): Promise<void>;
+  /** Whether the node comes up by itself when its host does. Absent: that is not the driver's to say. */
+  startAtBoot?(wanted: boolean, signal: AbortSignal): Promise<void>;
   /**
    * Makes `release` what the node runs as, and lets a new process of it take over while the old one serves; returns when the new one
    * serves. All or nothing: where it does not take over, the node and its configuration stay as they were, and rollout.driver_failed says

@@ -33,6 +33,9 @@ NotifyAccess=all
 KillMode=mixed
 TimeoutStopSec=infinity
 ExecStart=${process.execPath} ${smallNode} --config-file ${config}
+
+[Install]
+WantedBy=default.target
 `;
   await systemd.unit(unit, unitText);
   return { unit, config, pidFile, unitText };

@@ -30,6 +30,7 @@ function scene(goal: TakenNodeOptions["goal"], start: { glance?: boolean; own?: 
     cut: async () => note("cut ours", () => (living.own = false)),
     install: async (release) => note(`install ${release}`, () => (configRelease = release)),
     start: async () => note("start ours", () => (living.own = true)),
+    startAtBoot: async (wanted) => note(`${wanted ? "enable" : "disable"} ours`),
   };
   const glance: Pick<GlanceProcess, "observe" | "connections" | "stop" | "cut" | "disable" | "start"> = {
     observe: async () => (living.glance ? view : undefined),
@@ -62,7 +63,7 @@ test("taken over: Glance is stopped and disabled, ours installed and started, an
   assert.equal((await node.observe(signal)).toInstall, false);
   await node.start(signal);
   assert.equal((await node.observe(signal)).software, undefined);
-  assert.deepEqual(acts, ["stop glance", "disable glance", "install zed", "start ours"]);
+  assert.deepEqual(acts, ["stop glance", "disable glance", "install zed", "enable ours", "start ours"]);
 });
 
 test("given back: ours is told to finish, and Glance is started without anything being installed", async () => {
@@ -72,7 +73,7 @@ test("given back: ours is told to finish, and Glance is started without anything
   assert.deepEqual([gone.process, gone.configRelease, gone.toInstall], ["gone", "zed", false]);
   await node.start(signal);
   assert.equal((await node.observe(signal)).software, "glance");
-  assert.deepEqual(acts, ["stop ours", "start glance"]);
+  assert.deepEqual(acts, ["stop ours", "disable ours", "start glance"]);
 });
 
 test("a Glance beside ours is told of, and what is stopped or ended is ours", async () => {

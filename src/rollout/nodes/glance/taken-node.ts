@@ -1,5 +1,5 @@
 // A node that Glance serves from, or did: the driver of our node on its host, and that host's Glance. At most one of the two is to live;
-// which one is to be started is the rollout's goal.
+// which one is to be started is the rollout's goal, and that one comes up when the host is started again.
 import type { ReleaseId } from "../../../releases/catalogue.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { GlanceProcess, GlanceView } from "./glance-process.ts";
@@ -63,12 +63,15 @@ export class TakenNode implements NodeDriver {
     if (goal === "glance") return;
     if (goal === "perennial") await glance.disable(signal);
     await own.install(release, signal);
+    if (goal === "perennial") await own.startAtBoot?.(true, signal);
     this.#installed = true;
   }
 
   async start(signal: AbortSignal): Promise<void> {
     const { own, glance, goal } = this.#options;
-    await (goal === "glance" ? glance.start(signal) : own.start(signal));
+    if (goal !== "glance") return own.start(signal);
+    await own.startAtBoot?.(false, signal);
+    await glance.start(signal);
   }
 
   #look(signal: AbortSignal): Promise<[NodeObservation, GlanceView | undefined]> {

@@ -36,10 +36,6 @@ function tests(): void {
     process.env.XDG_RUNTIME_DIR = sshHosts.folder;
   });
   after(async () => {
-    for (const name of await readdir(join(sshHosts.folder, "glance-rollout-0")).catch(() => []))
-      await run("ssh", ["-O", "exit", "-S", join(sshHosts.folder, "glance-rollout-0", name), "x"]).catch(
-        () => undefined,
-      );
     for (const systemd of systemds) await systemd.stop();
     await sshHosts.stop();
   });
@@ -293,6 +289,23 @@ function tests(): void {
     });
     const wrong = createSshNode({ ...at, config: "/nowhere/glance-api.conf" }, systemClock);
     await assert.rejects(wrong.observe(signal), { message: /\/nowhere\/glance-api\.conf: No such file/ });
+  });
+
+  test("ssh nodes: whether a unit comes up with its host is switched on and off", async () => {
+    const { at, driver } = await make();
+    const [program = "", ...words] = at.systemctl;
+    const enabled = async () =>
+      (await run(program, [...words, "is-enabled", at.unit]).catch((error) => error)).stdout.trim();
+    assert.equal(await enabled(), "disabled");
+    for (const [wanted, seen] of [
+      [true, "enabled"],
+      [true, "enabled"],
+      [false, "disabled"],
+      [false, "disabled"],
+    ] as const) {
+      await driver.startAtBoot(wanted, signal);
+      assert.equal(await enabled(), seen);
+    }
   });
 
   test("ssh nodes: the node outlives the rollout that started it, and one that died is gone on with by looking", async () => {

@@ -27,7 +27,10 @@ const replaceScript = `set -eu; umask 077; new="$1.glance-rollout"; trap 'rm -f 
 cat > "$new"; [ "$(wc -c < "$new")" -eq "$2" ] || { echo "it arrived cut short" >&2; exit 1; }
 chmod --reference="$1" "$new"; chown --reference="$1" "$new"; sync "$new"; mv -f "$new" "$1"; sync "$(dirname "$1")"`;
 
-export function createSshNode(at: SshNodeAt, clock: Clock): NodeDriver & Required<Pick<NodeDriver, "handOver">> {
+export function createSshNode(
+  at: SshNodeAt,
+  clock: Clock,
+): NodeDriver & Required<Pick<NodeDriver, "handOver" | "startAtBoot">> {
   const host = sshHost(at);
   return new SshNode(at, host, new SystemdUnit(at, host), clock);
 }
@@ -128,6 +131,10 @@ class SshNode implements NodeDriver {
     await this.#unit.start(signal);
     // One that ends at once may never be seen running; that it was started shows by its new invocation.
     await this.#until(noticeMsMax, signal, (view) => view.process !== "gone" || view.invocation !== before.invocation);
+  }
+
+  async startAtBoot(wanted: boolean, signal: AbortSignal): Promise<void> {
+    await this.#unit.enable(wanted, signal);
   }
 
   /** What is missing for a hand-over of a process that runs; null: nothing. */

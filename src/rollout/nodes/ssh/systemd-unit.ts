@@ -69,6 +69,12 @@ echo '${marker}'; cat -- "$2"`;
     await this.#systemctl("start", 'reset-failed "$1" 2>/dev/null', 'start --no-block "$1"', signal);
   }
 
+  /** Whether its host starts it at boot. */
+  async enable(wanted: boolean, signal: AbortSignal): Promise<void> {
+    const verb = wanted ? "enable" : "disable";
+    await this.#systemctl(verb, null, `${verb} "$1"`, signal);
+  }
+
   async stop(signal: AbortSignal): Promise<void> {
     await this.#systemctl("stop", null, 'stop --no-block "$1"', signal);
   }

@@ -9,6 +9,7 @@ import type { JournalEvent } from "../src/rollout/journal-event.ts";
 import { checkImages, type ImageCheck } from "./check-images.ts";
 import type { DatabaseKind } from "./database.ts";
 import { type RunningFleet, startFleet } from "./fleet.ts";
+import type { HostKind } from "./hosts.ts";
 import { sampleImages } from "./images.ts";
 import { openRegistry, type RegistryRow } from "./registry.ts";
 import { startRollout } from "./rollout-process.ts";
@@ -26,6 +27,7 @@ export type DemoOptions = {
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
   strategy: Strategy;
+  hosts?: HostKind;
   /** A release of the catalogue, and a newer one. */
   from: ReleaseId;
   to: ReleaseId;
@@ -205,6 +207,7 @@ async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers):
   const started = performance.now();
   const process = startRollout(fleet.file, {
     cwd: fleet.folder,
+    env: fleet.env,
     onEvent: (event) => {
       state.events.push(event);
       if (!isStop(event) && !isHandOver(event)) return;

@@ -55,6 +55,8 @@ export type BalancerFile =
 export function fleetFile(options: {
   folder: string;
   nodes: readonly NodeFiles[];
+  /** What a node says of where and how it runs. */
+  keys: (node: NodeFiles) => object;
   connection: string;
   balancer: BalancerFile;
   target: ReleaseId;
@@ -64,7 +66,8 @@ export function fleetFile(options: {
   /** Installed packages by release. */
   packages?: Readonly<Partial<Record<ReleaseId, string>>>;
 }): string {
-  const { folder, nodes, connection, balancer, target, strategy, token = "probe:operations:admin", packages } = options;
+  const { folder, nodes, keys, connection, balancer, target, strategy, packages } = options;
+  const { token = "probe:operations:admin" } = options;
   return stringify({
     name: "demo",
     target,
@@ -73,10 +76,8 @@ export function fleetFile(options: {
     backup: { directory: join(folder, "backup") },
     nodes: nodes.map((node) => ({
       name: node.name,
-      driver: "local",
       address: node.address,
-      directory: node.folder,
-      config: join(node.folder, "glance-api.conf"),
+      ...keys(node),
       ...(packages && { packages }),
     })),
     balancer,

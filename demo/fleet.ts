@@ -13,6 +13,7 @@ import { freePorts } from "../test/servers/free-port.ts";
 import { startHaproxy } from "../test/servers/haproxy.ts";
 import { type DatabaseKind, makeDatabase } from "./database.ts";
 import { type BalancerFile, fleetFile, type NodeFiles, nodeConfig } from "./fleet-files.ts";
+import { type HostKind, type Hosts, startHosts } from "./hosts.ts";
 import { binary, type Finished, finish, guardFolder, startDetached } from "./processes.ts";
 
 /** none: clients ask the nodes themselves; there is no fleet.yaml then. */
@@ -28,6 +29,8 @@ export type FleetOptions = {
   balancer: BalancerKind;
   /** HAProxy has a master process, which can reload it. */
   reloads?: boolean;
+  /** What nodes run on. Default processes. */
+  hosts?: HostKind;
   /** How rollouts upgrade a node. Default drain. */
   strategy?: Strategy;
   /** What database and nodes are at when it stands. Default newton. */
@@ -62,6 +65,8 @@ export type RunningFleet = {
   /** glance-manage on the fleet's database. */
   manage(...args: string[]): Promise<Finished>;
   startNode(node: FleetNode): Promise<void>;
+  /** Of who runs glance-rollout on it. */
+  readonly env: NodeJS.ProcessEnv;
   /** As the unit's ExecReload does, with the states of servers saved before. Only where `reloads` was asked for. */
   reloadBalancer(): Promise<void>;
   /** The supervisor's process id; undefined where the node does not run. */
@@ -74,20 +79,27 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
   await mkdir(options.folder, { recursive: true });
   const guard = guardFolder(options.folder, { keep: options.keep ?? false });
   const servers = new StopStack();
+  const hosts = new StopStack();
   const stop = async () => {
-    // Nodes and balancer go before the database under them, which could not drop what they still use.
+    // Nodes and balancer go before the database under them, which could not drop what they still use; and what would start a node that died goes
+    // before the nodes.
+    await hosts.stop();
     await guard.stop();
     await servers.stop();
   };
   try {
-    return Object.assign(await build(options, servers), { stop });
+    const first = options.packages?.[options.from ?? "newton"];
+    const program = first === undefined ? undefined : [process.execPath, join(first, "bin/glance-api.js")];
+    const placed = await startHosts(options.hosts ?? "processes", program);
+    hosts.defer(() => placed.stop());
+    return Object.assign(await build(options, servers, placed), { stop });
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function build(options: FleetOptions, servers: StopStack): Promise<Omit<RunningFleet, "stop">> {
+async function build(options: FleetOptions, servers: StopStack, hosts: Hosts): Promise<Omit<RunningFleet, "stop">> {
   const { folder, from = "newton", to = "ocata", strategy = "drain", progress = () => undefined } = options;
   const imageFolder = join(folder, "images");
   await mkdir(imageFolder, { recursive: true });
@@ -123,9 +135,8 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     const manager = { name: "manage", address: "127.0.0.1:9292", folder };
     await writeFile(config, nodeConfig({ node: manager, connection: via, imageFolder, release: target, ...settings }));
     if (!balancer) return;
-    const fleet = { folder, nodes, connection: via, balancer: balancer.file, target, strategy };
-    const text = fleetFile({ ...fleet, ...token, ...packages });
-    await writeFile(file, text);
+    const fleet = { folder, nodes, keys: hosts.keys, connection: via, balancer: balancer.file, target, strategy };
+    await writeFile(file, fleetFile({ ...fleet, ...token, ...packages }));
   };
   await aim(to);
   const manage = (...args: string[]) => finish([...binary("glance-manage"), "--config-file", config, ...args]);
@@ -140,13 +151,7 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
       cwd: folder,
     });
   const origin = balancer?.origin ?? `http://${nodes[0]?.address}`;
-  const first = options.packages?.[from];
-  const startNode = (node: FleetNode) =>
-    startProcess(
-      node,
-      first === undefined ? binary("glance-api") : [process.execPath, join(first, "bin/glance-api.js")],
-    );
-  await Promise.all(nodes.map(startNode));
+  await Promise.all(nodes.map(hosts.start));
   await eventually("every node is in rotation", () => allServe(origin, nodes.length), {
     msMax: 120_000,
     everyMs: 100,
@@ -162,7 +167,8 @@ async function build(options: FleetOptions, servers: StopStack): Promise<Omit<Ru
     config,
     aim,
     manage,
-    startNode,
+    startNode: hosts.start,
+    env: hosts.env,
     reloadBalancer: balancer?.reload ?? noReload,
     pidOf,
   };
@@ -207,21 +213,6 @@ async function planBalancer(
       await haproxy.reload();
     },
   };
-}
-
-async function startProcess(node: FleetNode, program: readonly string[]): Promise<void> {
-  const logFile = join(node.folder, "glance-api.out");
-  const child = startDetached([...program, "--config-file", node.config], { logFile, cwd: node.folder });
-  const state = await eventually(
-    `node ${node.name} is healthy`,
-    async () => {
-      if (child.exitCode !== null) return "ended";
-      return (await fetch(`http://${node.address}/healthcheck`)).ok && "healthy";
-    },
-    // A busy machine takes its time: what matters is that it comes.
-    { msMax: 90_000, everyMs: 50 },
-  );
-  if (state === "ended") throw new Error(`${node.name} ended (${child.exitCode}): ${readFileSync(logFile, "utf8")}`);
 }
 
 function pidOf(node: FleetNode): number | undefined {

@@ -9,6 +9,7 @@ import { startConsole } from "./console-process.ts";
 import { type DatabaseKind, databaseKinds } from "./database.ts";
 import { type DemoState, initialState, runDemo } from "./demo.ts";
 import type { RunningFleet } from "./fleet.ts";
+import { type HostKind, hostKinds } from "./hosts.ts";
 import { isSuccess, reportText, summarize } from "./report.ts";
 import { startScreen } from "./screen.ts";
 
@@ -16,6 +17,7 @@ type Flags = {
   database: DatabaseKind;
   balancer: "builtin" | "haproxy";
   strategy: Strategy;
+  hosts: HostKind;
   from: ReleaseId;
   to: ReleaseId;
   nodes: number;
@@ -48,6 +50,14 @@ const command = new Command("npm run demo --")
       .choices(strategies)
       .default("drain"),
   )
+  .addOption(
+    new Option(
+      "--hosts <kind>",
+      "nodes are processes, or units of a systemd of the demo's own that is reached by ssh (root)",
+    )
+      .choices(hostKinds)
+      .default("processes"),
+  )
   .addOption(new Option("--from <release>", "what the fleet is at").choices(releaseIds).default("newton"))
   .addOption(new Option("--to <release>", "where it goes").choices(releaseIds).default("ocata"))
   .option("--nodes <n>", "nodes in the fleet, 2 to 9", whole(2, 9), 3)
@@ -62,6 +72,7 @@ const command = new Command("npm run demo --")
 Examples:
   npm run demo
   npm run demo -- --strategy handover
+  npm run demo -- --strategy handover --hosts systemd
   npm run demo -- --from newton --to 2026.1 --database mariadb --balancer haproxy`,
   )
   .action(main);

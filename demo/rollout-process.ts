@@ -19,13 +19,14 @@ export type RolloutProcess = {
  */
 export function startRollout(
   fleetFile: string,
-  options: { onEvent?: (event: JournalEvent) => void; cwd: string; until?: Until },
+  options: { onEvent?: (event: JournalEvent) => void; cwd: string; until?: Until; env?: NodeJS.ProcessEnv },
 ): RolloutProcess {
   const [program, script] = binary("glance-rollout");
   const until = options.until === undefined ? [] : ["--until", options.until];
   const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json", ...until], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: options.cwd,
+    env: options.env ?? process.env,
   });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

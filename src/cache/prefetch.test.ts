@@ -49,6 +49,18 @@ test("prefetch: what is queued is fetched, oldest first; what cannot be fetched 
   assert.equal((await read(services, admin, one)).length, 700_000);
 });
 
+test("prefetch: what is in a store that this node has not leaves the queue, and is told once", async () => {
+  await using place = await TestCache.make();
+  const cache = await place.open();
+  const fixture = new Fixture();
+  const id = await upload(fixture, Buffer.from("data"));
+  fixture.database.write(id, { locations: [{ url: "rbd://fsid/images/one/snap", metadata: {}, status: "active" }] });
+  await cache.folder.enqueue(id);
+  assert.deepEqual(await prefetchQueued(depsOf(fixture, cache), never), { fetched: [], waiting: [], dropped: [id] });
+  assert.deepEqual(await cache.folder.queued(), []);
+  assert.equal(await cache.has(id), false);
+});
+
 test("prefetch: while the store does not give it, or another process fetches it, an image stays queued", async () => {
   await using place = await TestCache.make();
   const cache = await place.open();

@@ -19,7 +19,7 @@ export type Prefetched = {
   readonly fetched: readonly string[];
   /** Stay queued: the store or the cache failed, or another process fetches them. */
   readonly waiting: readonly string[];
-  /** There is nothing to fetch of them (any more): gone, without data, or in the cache already. */
+  /** There is nothing to fetch of them (any more): gone, without data, in a store this node has not, or in the cache already. */
   readonly dropped: readonly string[];
 };
 
@@ -57,6 +57,11 @@ async function prefetch(
     signal.throwIfAborted();
     if (!isServiceError(error)) throw error;
     logger.warn({ imageId, error: errorText(error) }, "an image queued for the cache cannot be read");
+    // Nor can it be later, as long as this node is configured as it is.
+    if (isServiceError(error, "stores.foreign")) {
+      await cache.folder.dequeue(imageId);
+      return "dropped";
+    }
   }
   return (await fill.done) ? "fetched" : "waiting";
 }

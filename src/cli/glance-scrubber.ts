@@ -87,11 +87,12 @@ async function execute(options: Options): Promise<ExitCode> {
     const deps = await openScrubber(config, logger, stack);
     const signal = stopSignal();
     if (options.daemon) return await goOn(deps, config.read(scrubberOptions).wakeup_time, signal);
-    const { images, kept } = await scrub(deps, signal);
-    say(`Scrubbed ${images} images${kept > 0 ? `; a store kept the data of ${kept}, which is tried again` : ""}.`, {
-      images_scrubbed: images,
-      data_kept: kept,
-    });
+    const { images, kept, left } = await scrub(deps, signal);
+    const more = [
+      kept > 0 ? `; a store kept the data of ${kept}, which is tried again` : "",
+      left > 0 ? `; ${left} are left to a scrubber that has their stores` : "",
+    ];
+    say(`Scrubbed ${images} images${more.join("")}.`, { images_scrubbed: images, data_kept: kept, images_left: left });
     return kept > 0 ? exitCodes.failed : exitCodes.ok;
   } catch (error) {
     if (!isServiceError(error)) throw error;
@@ -106,8 +107,8 @@ async function execute(options: Options): Promise<ExitCode> {
 async function goOn(deps: ScrubberDeps, pauseSeconds: number, signal: AbortSignal): Promise<ExitCode> {
   while (!signal.aborted) {
     try {
-      const { images, kept } = await scrub(deps, signal);
-      if (images > 0) deps.logger.info({ images, kept }, "scrubbed");
+      const { images, kept, left } = await scrub(deps, signal);
+      if (images > 0) deps.logger.info({ images, kept, left }, "scrubbed");
     } catch (error) {
       if (!isServiceError(error)) throw error;
       deps.logger.error({ error: errorText(error) }, "a round of scrubbing failed");

@@ -33,9 +33,13 @@ export function foreignData(stores: Stores, location: PlacedData, what: string):
   return new ServiceError("stores.foreign", message, { facts: { url: withoutSecrets(location.url) } });
 }
 
-/** Of these, one whose data would stay behind where this node deletes. */
+/** Whether the location's data would stay behind where this node deletes. */
+export function staysBehind(stores: Stores, location: PlacedData): boolean {
+  return !givingSchemes.has(schemeOf(location.url)) && isForeign(stores, location);
+}
+
 function foreignToRemove(stores: Stores, locations: readonly PlacedData[]): PlacedData | undefined {
-  return locations.find((location) => !givingSchemes.has(schemeOf(location.url)) && isForeign(stores, location));
+  return locations.find((location) => staysBehind(stores, location));
 }
 
 /** Throws stores.foreign where the data of one of them would stay behind. */

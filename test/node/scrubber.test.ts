@@ -63,7 +63,7 @@ const fileOf = (id: string) => join(site.folder, "images", id);
 test("glance-scrubber: data is kept until its time, and comes back with its image", { timeout: 900_000 }, async () => {
   const id = await deleted();
   const early = await scrubber("--config-file", patient, "--json");
-  assert.deepEqual([early.code, JSON.parse(early.out)], [0, { images_scrubbed: 0, data_kept: 0 }]);
+  assert.deepEqual([early.code, JSON.parse(early.out)], [0, { images_scrubbed: 0, data_kept: 0, images_left: 0 }]);
   assert(existsSync(fileOf(id)));
   const restored = await scrubber("--config-file", patient, "--restore", id);
   assert.deepEqual([restored.code, restored.err], [0, ""]);
@@ -74,7 +74,7 @@ test("glance-scrubber: data is kept until its time, and comes back with its imag
   assert.match(again.err, /^glance-scrubber: .*is active; only one that is pending_delete can be restored/);
   await remove(id);
   const due = await scrubber("--config-file", eager, "--json");
-  assert.deepEqual([due.code, JSON.parse(due.out)], [0, { images_scrubbed: 1, data_kept: 0 }]);
+  assert.deepEqual([due.code, JSON.parse(due.out)], [0, { images_scrubbed: 1, data_kept: 0, images_left: 0 }]);
   assert(!existsSync(fileOf(id)));
   assert.equal((await scrubber("--config-file", eager, "--restore", id)).code, 1);
 });

@@ -136,7 +136,8 @@ function readLocation(row: ChildRow, urls: LocationUrls): ImageLocation {
   };
 }
 
-function readMetadata(json: string | null): Record<string, unknown> {
+/** Of a location, as `meta_data` has it. */
+export function readMetadata(json: string | null): Record<string, unknown> {
   if (json === null || json === "" || json === "{}") return {};
   let metadata: unknown;
   try {

@@ -48,8 +48,22 @@ testOnDatabases(
     assert.deepEqual(await first.due({ ageSeconds: 1_000, after: "", rowsMax: 10 }), []);
     assert.deepEqual(await first.due({ ageSeconds: 0, after: "", rowsMax: 10 }), [id]);
     assert.deepEqual(await first.due({ ageSeconds: 0, after: id, rowsMax: 10 }), []);
-    const taken = await Promise.all(scrubbers.map((one, at) => one.take(id, { ...cleanup, leaseId: `s${at}` })));
-    const [lease, ...more] = taken.filter((one) => one !== undefined);
+    const elsewhere = { url: "rbd://fsid/images/one/snap", metadata: { store: "ceph" } };
+    await db.run("update image_locations set value = ?, meta_data = ? where image_id = ?", [
+      elsewhere.url,
+      JSON.stringify(elsewhere.metadata),
+      id,
+    ]);
+    const asked: object[] = [];
+    const isOurs = (location: object) => asked.push(location) < 1;
+    assert.equal(await first.take(id, cleanup, isOurs), "left");
+    assert.deepEqual(asked, [elsewhere]);
+    assert.deepEqual(await statusOf(db, id), ["pending_delete", true, "pending_delete", true], "another's to remove");
+    await db.run("update image_locations set value = ?, meta_data = '{}' where image_id = ?", [url, id]);
+    const taken = await Promise.all(
+      scrubbers.map((one, at) => one.take(id, { ...cleanup, leaseId: `s${at}` }, () => true)),
+    );
+    const [lease, ...more] = taken.filter((one) => one !== undefined && one !== "left");
     assert.equal(more.length, 0);
     assert.deepEqual(lease?.urls, [url]);
     assert.deepEqual(await statusOf(db, id), ["deleted", true, "deleted", true]);
@@ -78,7 +92,7 @@ testOnDatabases(
     assert.equal((await members.list(id)).length, 1);
     await assert.rejects(scrubber.restore(id), conflict);
     await assert.rejects(scrubber.restore("none"), (error) => isServiceError(error, "images.not_found"));
-    assert.equal(await scrubber.take(id, cleanup), undefined);
+    assert.equal(await scrubber.take(id, cleanup, () => true), undefined);
     await images.remove(id, cleanup, { delayed: true });
     await db.run("update image_locations set status = 'deleted' where image_id = ?", [id]);
     await assert.rejects(scrubber.restore(id), conflict, "its data went another way");

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
 import type { ScrubRepository } from "../../images/scrubbing/scrub-repository.ts";
 import type { Database, Queryable } from "../database.ts";
+import { readMetadata } from "./image-row.ts";
 import { requireReadable } from "./live-row.ts";
 import { insertLease } from "./upload-lease.ts";
 
@@ -16,8 +17,8 @@ export function createScrubRepository(db: Database, clock: Clock = systemClock):
   const lockImage = async (tx: Queryable, id: string) =>
     (await tx.query<ImageRow>(`select status, deleted_at from images where id = ?${dialect.forUpdate}`, [id]))[0];
   const pendingLocations = async (tx: Queryable, id: string) => {
-    const rows = await tx.query<{ id: number; value: string }>(
-      "select id, value from image_locations where image_id = ? and status = 'pending_delete' order by id",
+    const rows = await tx.query<{ id: number; value: string; meta_data: string | null }>(
+      "select id, value, meta_data from image_locations where image_id = ? and status = 'pending_delete' order by id",
       [id],
     );
     return rows.map((row) => ({ ...row, value: db.locationUrls.decode(row.value, Number(row.id)) }));
@@ -33,7 +34,7 @@ export function createScrubRepository(db: Database, clock: Clock = systemClock):
       return rows.map(({ id }) => id);
     },
 
-    async take(imageId, { leaseId, node, leaseSeconds }) {
+    async take(imageId, { leaseId, node, leaseSeconds }, isOurs) {
       try {
         return await db.transaction(async (tx) => {
           if ((await lockImage(tx, imageId))?.status !== "pending_delete") return undefined;
@@ -42,6 +43,8 @@ export function createScrubRepository(db: Database, clock: Clock = systemClock):
             imageId,
             locations.map(({ value }) => value),
           );
+          if (!locations.every(({ value, meta_data: text }) => isOurs({ url: value, metadata: readMetadata(text) })))
+            return "left";
           const at = now();
           await tx.run("update images set status = 'deleted', updated_at = ? where id = ?", [at, imageId]);
           for (const { id } of locations)

@@ -37,6 +37,10 @@ const benches: readonly Bench[] = [
 const command = new Command("npm run bench --")
   .argument("[names...]", `which to run, all when none is given: ${benches.map((bench) => bench.name).join(", ")}`)
   .option("--scale <fraction>", "of the images and bytes that the claims name; below 1 for a quick look", "1")
+  .addHelpText(
+    "after",
+    "\nWith TMPDIR in memory (/dev/shm) the servers' files are there: what is left of a stall then is not the disk's.",
+  )
   .option("--json", "print one JSON object on stdout", false)
   .action(main);
 await command.parseAsync();

@@ -1,5 +1,8 @@
 // Handing the node over to a new process, from the side of the one that serves. Until the new one serves, nothing of this one changes;
 // what fails is said in the log and in the note beside the pid file. hand-over-protocol.ts draws what the two say to each other.
+//
+// A new process that dies while this one still finishes what it has is a child of this one, so systemd (252) takes no notice, and would show the
+// unit as active with nobody serving. Under systemd this process therefore starts the node again itself, as systemd would (revival.ts).
 import { splitCommand } from "../core/command-line.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import { writeHandOverNote } from "../core/hand-over-note.ts";
@@ -7,6 +10,7 @@ import type { Logger } from "../core/logger.ts";
 import type { ListenSocket } from "./listen-socket.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { NodeRegistry } from "./registry.ts";
+import { revive } from "./revival.ts";
 import type { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import { Successor } from "./successor.ts";
@@ -25,9 +29,6 @@ export type HandOverView = {
   readonly statusLine: string;
 };
 
-/** Told to serve, a process has only to listen, and to write its row and its pid file. */
-const servingMsMax = 60_000;
-
 export class HandOver {
   readonly #view: () => HandOverView;
   readonly #logger: () => Logger;
@@ -36,6 +37,9 @@ export class HandOver {
   readonly #done = Promise.withResolvers<void>();
   #running: Promise<boolean> | null = null;
   #successor: Successor | null = null;
+  readonly #over = new AbortController();
+  /** It serves no more, and was not told to leave. */
+  #lost = false;
 
   constructor(options: { view: () => HandOverView; logger: () => Logger }) {
     this.#view = options.view;
@@ -82,12 +86,20 @@ export class HandOver {
     this.#successor?.send({ do: what });
   }
 
+  /** From now on nobody is started any more. True where the process that took over died, none took its place, and nobody had wished that. */
+  letGo(): boolean {
+    this.#over.abort();
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
+  }
+
   async #try(): Promise<boolean> {
     const { manager, statusLine } = this.#view();
     let successor: Successor | null = null;
     manager.reloading();
     try {
-      successor = this.#start();
+      successor = this.#start(this.#view().socket);
       this.#note("under way", successor);
       await this.#lead(successor);
     } catch (error) {
@@ -105,11 +117,36 @@ export class HandOver {
     this.#logger().info({ successor: successor.pid }, "handed over; finishing what is under way");
     this.#note("done", successor);
     this.#done.resolve();
+    void this.#lookAfter(successor);
     return true;
   }
 
-  #start(): Successor {
-    const { settings, socket, bindHost, manager } = this.#view();
+  /** Until this process ends. Never throws. */
+  async #lookAfter(first: Successor): Promise<void> {
+    const { manager, socket, settings } = this.#view();
+    for (let successor: Successor | undefined = first; successor; ) {
+      const { how, inOrder } = await successor.gone;
+      if (inOrder || this.#over.signal.aborted || this.#cut.signal.aborted) return;
+      this.#logger().error({ successor: successor.pid }, `the process that took over ended ${how}; nobody serves`);
+      if (!manager.present) return;
+      this.#lost = true;
+      manager.back("the process that took over died; finishing transfers");
+      // A socket that systemd gave us is nobody's to bind: the unit is started again when this process ends.
+      if (socket.inherited) return;
+      const start = (held: ListenSocket) => this.#start(held);
+      const signal = AbortSignal.any([this.#over.signal, this.#cut.signal]);
+      successor = await revive({ socket, settings, start, logger: this.#logger() }, signal);
+      if (!successor) return;
+      this.#logger().info({ successor: successor.pid }, "another process serves");
+      this.#lost = false;
+      this.#successor = successor;
+      manager.handedOver();
+      manager.stop();
+    }
+  }
+
+  #start(socket: ListenSocket): Successor {
+    const { settings, bindHost, manager } = this.#view();
     const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     const [program, ...args] = settings.handOverCommand === null ? own : splitCommand(settings.handOverCommand);
     if (program === undefined) throw failure("[perennial] handover_command names no program");
@@ -136,7 +173,7 @@ export class HandOver {
       await rounds.idle();
       if (this.#abandoned.signal.aborted) throw leaving();
       successor.send({ do: "serve" });
-      await successor.serving(servingMsMax);
+      await successor.serving();
     } catch (error) {
       await successor.kill();
       this.#view().pidFile?.restore();

@@ -5,6 +5,8 @@ import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 
 export interface ServiceManager {
+  /** Somebody listens. */
+  readonly present: boolean;
   ready(status: string): void;
   reloading(): void;
   stopping(status: string): void;
@@ -15,6 +17,8 @@ export interface ServiceManager {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** From now on another process speaks for the node; what this one would say is not said. */
   handedOver(): void;
+  /** The process that spoke for the node is gone, and this one does again. */
+  back(status: string): void;
   /** Ends the watchdog's timer. Safe to call twice. */
   stop(): void;
 }
@@ -52,10 +56,15 @@ export function connectServiceManager(
 
   const watched = watchdogUsec !== undefined && (watchdogPid === undefined || Number(watchdogPid) === options.pid);
   // Twice per period, as systemd recommends.
-  const timer = watched && socket ? setInterval(() => send("WATCHDOG=1"), Number(watchdogUsec) / 2_000) : null;
-  timer?.unref();
+  let timer: NodeJS.Timeout | undefined;
+  const beat = () => {
+    if (watched && socket) timer = setInterval(() => send("WATCHDOG=1"), Number(watchdogUsec) / 2_000).unref();
+  };
+  const ready = (status: string) => send("READY=1", `STATUS=${status}`, `MAINPID=${options.pid}`);
+  beat();
   return {
-    ready: (status) => send("READY=1", `STATUS=${status}`, `MAINPID=${options.pid}`),
+    present: !silent,
+    ready,
     // systemd tells this reload from an earlier one by the time.
     reloading: () => send("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     stopping: (status) => send("STOPPING=1", `STATUS=${status}`),
@@ -65,8 +74,13 @@ export function connectServiceManager(
     handedOver() {
       silent = true;
     },
+    back(status) {
+      silent = false;
+      beat();
+      ready(status);
+    },
     stop() {
-      if (timer) clearInterval(timer);
+      clearInterval(timer);
     },
   };
 }

@@ -21,12 +21,15 @@ export type SuccessorOptions = {
   readonly onCut: () => void;
 };
 
+/** Told to serve, a process has only to listen, and to write its row and its pid file. */
+const servingMsMax = 60_000;
+
 export class Successor {
   readonly #child: ChildProcess;
   readonly #options: SuccessorOptions;
   readonly #ready = Promise.withResolvers<void>();
   readonly #serving = Promise.withResolvers<void>();
-  readonly #gone = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<{ readonly how: string; readonly inOrder: boolean }>();
 
   constructor(options: SuccessorOptions) {
     this.#options = options;
@@ -43,7 +46,7 @@ export class Successor {
     this.#child.once("exit", (code, signal) => {
       const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
       this.#fail(`it ended ${how}; what it wrote before says why`);
-      this.#gone.resolve();
+      this.#gone.resolve({ how, inOrder: code === 0 });
     });
     this.send({ do: "take-over", format: handOverFormat, ...options.about });
   }
@@ -52,14 +55,19 @@ export class Successor {
     return this.#child.pid ?? null;
   }
 
+  /** Resolves when it is gone, with how it ended. */
+  get gone(): Promise<{ readonly how: string; readonly inOrder: boolean }> {
+    return this.#gone.promise;
+  }
+
   /** Everything but listening is done. Rejects with node.handover_failed where it cannot, or `msMax` passed. */
   ready(msMax: number): Promise<void> {
     return this.#within(this.#ready.promise, msMax, "was not ready to serve");
   }
 
   /** It takes requests. Rejects as `ready` does. */
-  serving(msMax: number): Promise<void> {
-    return this.#within(this.#serving.promise, msMax, "was ready, but did not serve");
+  serving(): Promise<void> {
+    return this.#within(this.#serving.promise, servingMsMax, "was ready, but did not serve");
   }
 
   /** Dropped where the process is gone, which `ready` and `serving` tell. */

@@ -6,7 +6,7 @@ import { eventually } from "../servers/eventually.ts";
 import type { NodeProcess, Site } from "./node-process.ts";
 
 /** Returns the id of a new image that waits for its data. */
-export async function createImage(node: NodeProcess): Promise<string> {
+export async function createImage(node: Pick<NodeProcess, "url">): Promise<string> {
   const response = await fetch(`${node.url}/v2/images`, {
     method: "POST",
     body: JSON.stringify({ name: "i", disk_format: "raw", container_format: "bare" }),
@@ -22,7 +22,7 @@ export type OpenUpload = {
 };
 
 /** Begins an upload of `bytes`, of which none is sent yet. */
-export function openUpload(node: NodeProcess, image: string, bytes: number): OpenUpload {
+export function openUpload(node: Pick<NodeProcess, "url">, image: string, bytes: number): OpenUpload {
   const upload = request(`${node.url}/v2/images/${image}/file`, {
     method: "PUT",
     headers: { "content-type": "application/octet-stream", "content-length": bytes },

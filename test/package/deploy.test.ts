@@ -102,6 +102,8 @@ test("deploy: the units drain for as long as it takes, and let a new process tak
       "Type=notify",
       "NotifyAccess=all",
       "KillMode=mixed",
+      // Without it a node that has been handed over is killed as soon as it is told to stop: test/node/hand-over-systemd.test.ts.
+      "ExecStop=-/bin/sh -c 'kill -TERM ${MAINPID} && exec tail --pid=${MAINPID} -s 0.2 -f /dev/null'",
       "KillSignal=SIGTERM",
       "TimeoutStopSec=infinity",
       "OOMPolicy=continue",

@@ -32,6 +32,7 @@ Type=notify
 NotifyAccess=all
 KillMode=mixed
 TimeoutStopSec=infinity
+ExecStop=-/bin/sh -c 'kill -TERM \${MAINPID} && exec tail --pid=\${MAINPID} -s 0.05 -f /dev/null'
 ExecStart=${process.execPath} ${smallNode} --config-file ${config}
 
 [Install]

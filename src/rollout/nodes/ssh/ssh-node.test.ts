@@ -216,6 +216,8 @@ function tests(): void {
       await started(node);
       await node.changeUnit(node.unitText.replace("NotifyAccess=all", "NotifyAccess=main"));
       await lacks(/n1 on .* cannot hand over: it lacks NotifyAccess=all in node-\d+\.service/);
+      await node.changeUnit(node.unitText.replace(/^ExecStop=.*$/m, ""));
+      await lacks(/it lacks ExecStop in node-\d+\.service, as deploy\/glance-api\.service has it/);
       await node.changeUnit(node.unitText);
       await edit(node.at.config, node.pidFile, "node.pid");
       await lacks(/it lacks an absolute \[perennial\] pid_file/);
@@ -227,7 +229,7 @@ function tests(): void {
       const program = join(node.folder, "simple.mjs");
       await writeFile(program, script);
       const command = `ExecStart=${process.execPath} ${program} ${node.pidFile}`;
-      await node.changeUnit(`[Service]\nNotifyAccess=all\n${command}\n`);
+      await node.changeUnit(`[Service]\nNotifyAccess=all\nExecStop=true\n${command}\n`);
       await node.driver.start(signal);
       const seen = await eventually("it noted its id", async () => {
         const now = await node.driver.observe(signal);

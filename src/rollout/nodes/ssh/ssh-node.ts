@@ -141,6 +141,8 @@ class SshNode implements NodeDriver {
   #handOverLacks(view: UnitView): string | null {
     const { path, pid } = view.pidFile;
     if (!view.hearsAll) return `NotifyAccess=all in ${this.#at.unit}`;
+    // systemd kills a first process that is not its own child in the moment in which it tells it to stop.
+    if (!view.stopsItself) return `ExecStop in ${this.#at.unit}, as deploy/glance-api.service has it`;
     if (!path.startsWith("/") || this.#configOf(view).pidFile !== path) return "an absolute [perennial] pid_file";
     if (pid !== view.pid) return `its process id in ${path}, as it is after a restart`;
     return view.catchesUsr2 ? null : "a running package that knows hand-overs";

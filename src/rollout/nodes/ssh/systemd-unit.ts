@@ -23,6 +23,8 @@ export type UnitView = {
   readonly configText: string;
   /** Any process of the unit may tell systemd which one is its first, as one that takes over does. */
   readonly hearsAll: boolean;
+  /** The unit itself tells the process to stop, and waits for it. */
+  readonly stopsItself: boolean;
   /** The first process does something of its own at USR2; to another one it would be the end. */
   readonly catchesUsr2: boolean;
   /** The file that the configuration names for the process id, and the id in it. */
@@ -32,7 +34,7 @@ export type UnitView = {
 };
 
 const properties =
-  "LoadState,ActiveState,SubState,MainPID,InvocationID,StateChangeTimestampMonotonic,ExecMainCode,ExecMainStatus,NotifyAccess";
+  "LoadState,ActiveState,SubState,MainPID,InvocationID,StateChangeTimestampMonotonic,ExecMainCode,ExecMainStatus,NotifyAccess,ExecStop";
 const marker = "--- glance-rollout ---";
 
 export class SystemdUnit {
@@ -121,6 +123,7 @@ echo '${marker}'; cat -- "$2"`;
       lastWords: process === "gone" ? lastWords(get("ExecMainCode"), get("ExecMainStatus"), said) : null,
       configText,
       hearsAll: get("NotifyAccess") === "all",
+      stopsItself: get("ExecStop") !== "",
       catchesUsr2: catches(get("Catches"), constants.signals.SIGUSR2),
       pidFile: { path: get("PidFile"), pid: Number(get("PidInFile")) },
       note: note && { ...note, writtenAt: get("NotedAt") },

@@ -7,7 +7,7 @@ import { splitCommand } from "../core/command-line.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import { writeHandOverNote } from "../core/hand-over-note.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ListenSocket } from "./listen-socket.ts";
+import { isFree, type ListenSocket } from "./listen-socket.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { NodeRegistry } from "./registry.ts";
 import { revive } from "./revival.ts";
@@ -37,9 +37,14 @@ export class HandOver {
   readonly #done = Promise.withResolvers<void>();
   #running: Promise<boolean> | null = null;
   #successor: Successor | null = null;
+  /** Resolves when no process of ours listens any more. */
+  readonly #left = Promise.withResolvers<void>();
   readonly #over = new AbortController();
-  /** It serves no more, and was not told to leave. */
+  /** Nobody serves the node. */
   #lost = false;
+  #toldToLeave = false;
+  /** Settled when it is known whether somebody serves. */
+  #judged: Promise<unknown> = Promise.resolve();
 
   constructor(options: { view: () => HandOverView; logger: () => Logger }) {
     this.#view = options.view;
@@ -86,12 +91,22 @@ export class HandOver {
     this.#successor?.send({ do: what });
   }
 
-  /** From now on nobody is started any more. True where the process that took over died, none took its place, and nobody had wished that. */
-  letGo(): boolean {
+  /** No process of ours listens any more. */
+  leftSocket(): void {
+    this.#left.resolve();
+  }
+
+  /** This process is over, or was told to be (`toldTo`): nobody is started any more. */
+  letGo(toldTo: boolean): void {
+    this.#toldToLeave ||= toldTo;
     this.#over.abort();
-    const lost = this.#lost;
-    this.#lost = false;
-    return lost;
+  }
+
+  /** Whether the process that took over died, none took its place, and nobody had wished that; then the manager knows this process as the main one. */
+  async lost(): Promise<boolean> {
+    this.letGo(false);
+    await this.#judged;
+    return this.#lost && !this.#toldToLeave;
   }
 
   async #try(): Promise<boolean> {
@@ -127,12 +142,13 @@ export class HandOver {
     for (let successor: Successor | undefined = first; successor; ) {
       const { how, inOrder } = await successor.gone;
       if (inOrder || this.#over.signal.aborted || this.#cut.signal.aborted) return;
-      this.#logger().error({ successor: successor.pid }, `the process that took over ended ${how}; nobody serves`);
-      if (!manager.present) return;
-      this.#lost = true;
-      manager.back("the process that took over died; finishing transfers");
-      // A socket that systemd gave us is nobody's to bind: the unit is started again when this process ends.
-      if (socket.inherited) return;
+      this.#logger().error({ successor: successor.pid }, `the process that took over ended ${how}`);
+      await this.#left.promise;
+      // A socket of systemd's starts the unit again by itself, once it is over.
+      if (!manager.present || socket.inherited) return;
+      this.#judged = this.#judge(socket);
+      await this.#judged;
+      if (!this.#lost) return;
       const start = (held: ListenSocket) => this.#start(held);
       const signal = AbortSignal.any([this.#over.signal, this.#cut.signal]);
       successor = await revive({ socket, settings, start, logger: this.#logger() }, signal);
@@ -143,6 +159,16 @@ export class HandOver {
       manager.handedOver();
       manager.stop();
     }
+  }
+
+  /** Never throws. */
+  async #judge(socket: ListenSocket): Promise<void> {
+    // Another process serves where that one had handed over in its turn.
+    this.#lost = await isFree(socket);
+    if (!this.#lost) return;
+    const { manager } = this.#view();
+    manager.back("the process that took over died; finishing transfers");
+    await manager.delivered();
   }
 
   #start(socket: ListenSocket): Successor {

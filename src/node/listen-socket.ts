@@ -120,6 +120,18 @@ export async function bindSocketAfterOrphans(options: { host: string; port: numb
   }
 }
 
+/** Whether nobody listens there, or nobody will in a moment: a killed process and its workers may hold it until all of them are gone. */
+export async function isFree(at: { host: string; port: number }): Promise<boolean> {
+  for (const giveUpMs = performance.now() + orphanPortMsMax; performance.now() < giveUpMs; await delay(portRetryMs))
+    try {
+      (await bindSocket(at)).leaveToOther();
+      return true;
+    } catch {
+      // Somebody has it still.
+    }
+  return false;
+}
+
 /** The one line for an address that cannot be had, from whichever process met it. */
 export function cannotListen(at: { host: string; port: number }, cause: unknown): ServiceError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";

@@ -178,6 +178,7 @@ export class Node {
       close: async () => {
         this.#generation.socket.leaveToOther();
         await this.#crew.leave("hand-over");
+        this.handOver.leftSocket();
         await this.#rounds.onlyBeats();
         this.#rounds.soon();
       },

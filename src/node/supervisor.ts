@@ -90,10 +90,10 @@ async function run(
     }
     // Told to stop while the other one began to serve: it is the node, so it is meant.
     if (told) node.handOver.pass("leave");
-    void signals.leave.then(() => node.handOver.letGo());
+    void signals.leave.then(() => node.handOver.letGo(true));
     const finished = await finish(node, AbortSignal.any([signals.atOnce, node.handOver.cut]));
     // Told as a failure, it has systemd start the node again.
-    return node.handOver.letGo() ? "cut" : finished;
+    return (await node.handOver.lost()) ? "cut" : finished;
   } finally {
     manager.stop();
     const stopping = stack

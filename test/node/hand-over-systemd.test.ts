@@ -124,6 +124,22 @@ test("hand-over under systemd: a stop lets old and new process finish their uplo
   assert.equal(await show("Result"), "success");
 });
 
+test("hand-over under systemd: where the dead process had handed over in its turn, the one that serves stays the unit's main one", {
+  skip,
+}, async () => {
+  const { unit, image, upload, show, mainPid, serves, handOver } = await startUnit("chain");
+  const first = await mainPid();
+  const second = await handOver();
+  const third = await handOver();
+  crash(second);
+  upload.write(1);
+  assert.equal(await upload.status, 204);
+  await eventually("the first process has left", () => !commandOf(first).startsWith("glance-api"), long);
+  assert.deepEqual([await mainPid(), await serves(), await show("ActiveState")], [third, true, "active"]);
+  assert.deepEqual([await statusOf(site, image), await show("NRestarts")], ["active", "0"]);
+  await systemctl("stop", unit);
+});
+
 test("hand-over under systemd: stopped while nobody serves, the unit finishes its upload and stays stopped", {
   skip,
 }, async () => {

@@ -98,12 +98,14 @@ test("deploy: the units drain for as long as it takes, and let a new process tak
   for (const { name, text } of units.filter(
     (unit) => unit.name.startsWith("perennial-api") && unit.name.endsWith(".service"),
   )) {
+    // As systemd fills it in.
+    const main = "$" + "{MAINPID}";
     for (const line of [
       "Type=notify",
       "NotifyAccess=all",
       "KillMode=mixed",
       // Without it a node that has been handed over is killed as soon as it is told to stop: test/node/hand-over-systemd.test.ts.
-      "ExecStop=-/bin/sh -c 'kill -TERM ${MAINPID} && exec tail --pid=${MAINPID} -s 0.2 -f /dev/null'",
+      `ExecStop=-/bin/sh -c 'kill -TERM ${main} && exec tail --pid=${main} -s 0.2 -f /dev/null'`,
       "KillSignal=SIGTERM",
       "TimeoutStopSec=infinity",
       "OOMPolicy=continue",

@@ -43,7 +43,7 @@ printf '[Journal]\\nStorage=volatile\\nReadKMsg=no\\nAudit=no\\nRateLimitBurst=0
 /lib/systemd/systemd-journald &
 until [ -S /run/systemd/journal/stdout ]; do sleep 0.02; done
 echo $$ > "$folder/pid"
-export XDG_RUNTIME_DIR="$folder/run" XDG_CONFIG_HOME="$folder/config"
+export XDG_RUNTIME_DIR="$folder/run" XDG_CONFIG_HOME="$folder/config" SYSTEMD_UNIT_PATH="$folder/config/systemd/user"
 exec /lib/systemd/systemd --user --unit=basic.target --log-target=console`;
 
 /** Why none can be run here; null where it can. */
@@ -67,6 +67,8 @@ export async function startSystemd(options: { readonly network?: number } = {}):
   const units = join(folder, "config/systemd/user");
   mkdirSync(units, { recursive: true });
   mkdirSync(join(folder, "run"), { mode: 0o700 });
+  // What every unit needs; those of this machine are none of the test's.
+  await writeFile(join(units, "basic.target"), "[Unit]\nDescription=Basic System\n");
   const network = options.network === undefined ? [] : ["nsenter", `--net=/proc/${options.network}/ns/net`];
   const server = leash([...network, "unshare", "--mount", "sh", "-c", outer, "outer", folder, inner], {
     folder,

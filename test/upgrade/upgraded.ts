@@ -15,7 +15,9 @@ export async function assertUpgraded(
 ): Promise<void> {
   const release = releaseOf(target);
   for (const node of fleet.nodes) {
-    const response = await fetch(`http://${node.address}/versions`);
+    const response = await fetch(`http://${node.address}/versions`).catch((error: Error) =>
+      assert.fail(`${node.name} does not answer: ${error.cause ?? error}`),
+    );
     const { versions } = (await response.json()) as { versions: readonly { id: string; status: string }[] };
     const announced = versions.map(({ id, status }) => ({ id, status }));
     assert.deepEqual(announced, release.apiVersions(features), `${node.name} announces ${target}`);

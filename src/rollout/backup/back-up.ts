@@ -1,6 +1,6 @@
 // The backup of a rollout: that of db/backup/ under the rollout's name, within its time. Whatever fails is rollout.backup_failed, with
-// nothing else touched.
-import { errorText, ServiceError } from "../../core/errors.ts";
+// nothing else touched; but a database that went away meanwhile comes back, and the backup is made anew then, as any other step is done again.
+import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
 import { type Backup, type BackupOptions, backUp } from "../../db/backup/back-up.ts";
 import type { BackupStage } from "../../db/backup/progress.ts";
 
@@ -16,7 +16,7 @@ export type RolloutBackupOptions = Pick<BackupOptions, "db" | "databaseUrl" | "f
 
 const told: Partial<Record<BackupStage, string>> = { read_back: "reading it back", load: "restoring it for a test" };
 
-/** Throws rollout.backup_failed. */
+/** Throws rollout.backup_failed, db.unreachable. */
 export async function backUpForRollout(options: RolloutBackupOptions): Promise<Backup> {
   const { db, databaseUrl, folder, rolloutId, msMax, report } = options;
   const limit = AbortSignal.timeout(msMax);
@@ -43,7 +43,18 @@ export async function backUpForRollout(options: RolloutBackupOptions): Promise<B
     await Promise.all(reports);
     return made;
   } catch (error) {
+    if (!options.signal.aborted && !limit.aborted) await requireReachable(options, error);
     const why = limit.aborted ? `the backup into ${folder} took longer than ${msMax / 1_000} s` : errorText(error);
     throw new ServiceError("rollout.backup_failed", why, { facts: { folder }, cause: error });
+  }
+}
+
+/** Throws db.unreachable where that is what the backup failed of. A tool that lost the server says so in words of its own, or not at all. */
+async function requireReachable({ db }: RolloutBackupOptions, failure: unknown): Promise<void> {
+  if (isServiceError(failure, "db.unreachable")) throw failure;
+  try {
+    await db.query("SELECT 1");
+  } catch (error) {
+    if (isServiceError(error, "db.unreachable")) throw error;
   }
 }

@@ -141,8 +141,8 @@ async function runOnce(
       kills.rollout();
       rollout?.kill("SIGKILL");
     },
-    // Nobody would start it again.
-    killNode: (node) => !over && kills.node(node),
+    // What the rollout looked at for the last time after the contract, nobody would start again.
+    killNode: (node) => !over && !passed.has("result contract") && kills.node(node),
     crashDatabase: () => !over && kills.database(),
     reloadBalancer: () => !over && kills.reload(),
   };

@@ -58,18 +58,16 @@ async function startUnit(name: string) {
     show,
     mainPid,
     serves: async () => (await fetch(`${node.url}/healthcheck`)).status === 200,
-    /** Returns the process that serves then. */
+    /** Returns the process that serves then, alone: until the one before has left the socket, both take connections. */
     async handOver() {
       const first = await mainPid();
       await systemctl("kill", "--kill-whom=main", "-s", "USR2", unit);
-      return eventually(
-        "another process is the unit's main one",
-        async () => {
-          const now = await mainPid();
-          return now !== first && (await show("ActiveState")) === "active" && now;
-        },
-        long,
-      );
+      const said = [...systemd.journalctl, `_PID=${first}`, "--output=cat", "--no-pager"];
+      const left = async () => (await finish(said)).stdout.includes("draining: finishing");
+      await eventually("the process before has left the socket", left, long);
+      const now = await mainPid();
+      assert.notEqual(now, first);
+      return now;
     },
   };
 }

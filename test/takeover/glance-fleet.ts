@@ -21,18 +21,11 @@ import type { JournalEvent } from "../../src/rollout/journal-event.ts";
 import { findProcess } from "../../src/rollout/nodes/local/process-table.ts";
 import { eventually } from "../servers/eventually.ts";
 import { startGalera } from "../servers/galera.ts";
-import {
-  type GlanceSetup,
-  glanceAnswers,
-  glanceProgram,
-  makeGlanceSite,
-  setUpGlance,
-  startGlance,
-} from "../servers/glance.ts";
+import { type GlanceSetup, makeGlanceSite, setUpGlance } from "../servers/glance.ts";
 import { startHaproxy } from "../servers/haproxy.ts";
 import { type KeystoneUser, startKeystone } from "../servers/keystone.ts";
 import { startMariadb } from "../servers/mariadb.ts";
-import { nodeUnit, startSystemdHost } from "../servers/systemd-host.ts";
+import { type GlanceHosts, placeNodes } from "./glance-hosts.ts";
 import { type OpenstackUser, openstackUser } from "./openstack-user.ts";
 
 type OnEvent = (event: JournalEvent, kill: (signal: NodeJS.Signals) => void) => void;
@@ -64,20 +57,11 @@ export type GlanceFleet = {
 };
 
 const names = ["n1", "n2"];
-/** Without the variables by which its calls on loopback would leave through a proxy. */
-const glanceCommand = [
-  "env",
-  ...["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].flatMap((name) => ["-u", name]),
-  glanceProgram,
-  "--config-file",
-];
 /** What a step may take is not what is rehearsed here, and a busy machine takes long. */
 const patienceSeconds = 900;
 /** Python takes most of what this fleet costs: enough that each step has requests beside it, and no more. */
 const requestsPerSecond = 3;
 
-/** What starts and stops a node, and how the rollout reaches it. */
-export type GlanceHosts = "processes" | "units of systemd, by ssh";
 export type GlanceDatabase = "MariaDB" | "a Galera cluster";
 
 type FleetOptions = {
@@ -260,66 +244,6 @@ async function makeCallers(keystone: Awaited<ReturnType<typeof startKeystone>>) 
   tokens.set(adminToken, admin);
   return { tokens, projects, admin, member };
 }
-
-type Placed = {
-  /** Of fleet.yaml. */
-  readonly nodes: readonly object[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly unitsAtBoot: GlanceFleet["unitsAtBoot"];
-};
-
-/** Starts Glance on each node. */
-const placeNodes: Readonly<Record<GlanceHosts, (nodes: readonly GlanceSetup[], stack: StopStack) => Promise<Placed>>> =
-  {
-    async processes(nodes) {
-      await Promise.all(nodes.map((node) => startGlance(node)));
-      return {
-        env: process.env,
-        unitsAtBoot: async () => ({}),
-        nodes: nodes.map(({ name, port, config, logFile }) => ({
-          name,
-          driver: "local",
-          address: `127.0.0.1:${port}`,
-          directory: join(config, ".."),
-          config,
-          glance: { start: [...glanceCommand, "{config}"], log: logFile },
-        })),
-      };
-    },
-
-    async "units of systemd, by ssh"(nodes, stack) {
-      const host = await startSystemdHost();
-      stack.defer(() => host.stop());
-      const { systemd, env } = host;
-      const [program = "", ...words] = systemd.systemctl;
-      const systemctl = (...args: readonly string[]) => finish([program, ...words, ...args]);
-      const units = nodes.flatMap(({ name }) => [`glance-${name}.service`, `perennial-${name}.service`]);
-      for (const { name, config } of nodes) {
-        const command = [...glanceCommand, config].join(" ");
-        const text = `[Service]\nExecStart=/usr/bin/${command}\n\n[Install]\nWantedBy=default.target\n`;
-        await systemd.unit(`glance-${name}.service`, text);
-        await systemd.unit(`perennial-${name}.service`, nodeUnit(config));
-        assertOk(await systemctl("enable", "--now", `glance-${name}.service`));
-      }
-      await Promise.all(nodes.map((node) => glanceAnswers(node)));
-      return {
-        env,
-        nodes: nodes.map(({ name, port, config }) => ({
-          name,
-          ...host.node,
-          address: `127.0.0.1:${port}`,
-          config,
-          unit: `perennial-${name}.service`,
-          glance: { unit: `glance-${name}.service`, systemctl: systemd.systemctl },
-        })),
-        async unitsAtBoot() {
-          const { stdout } = await systemctl("is-enabled", ...units);
-          const states = stdout.trimEnd().split("\n");
-          return Object.fromEntries(units.map((unit, index) => [unit, states[index] ?? ""]));
-        },
-      };
-    },
-  };
 
 async function runRollout(
   args: readonly string[],

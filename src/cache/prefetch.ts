@@ -59,6 +59,8 @@ async function prefetch(
     logger.warn({ imageId, error: errorText(error) }, "an image queued for the cache cannot be read");
     // Nor can it be later, as long as this node is configured as it is.
     if (isServiceError(error, "stores.foreign")) {
+      // What was begun of it is put away before, so that nothing of this image is left to do here.
+      await fill.done;
       await cache.folder.dequeue(imageId);
       return "dropped";
     }

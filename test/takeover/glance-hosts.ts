@@ -48,8 +48,7 @@ export const placeNodes: Readonly<
     const host = await startSystemdHost();
     stack.defer(() => host.stop());
     const { systemd, env } = host;
-    const [program = "", ...words] = systemd.systemctl;
-    const systemctl = (...args: readonly string[]) => finish([program, ...words, ...args]);
+    const systemctl = (...args: readonly string[]) => finish([...systemd.systemctl, ...args]);
     const units = nodes.flatMap(({ name }) => [`glance-${name}.service`, `perennial-${name}.service`]);
     for (const { name, config } of nodes) {
       const command = [...glanceCommand, config].join(" ");

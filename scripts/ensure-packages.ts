@@ -26,6 +26,10 @@ const neededByTests: readonly Needed[] = [
   { package: "swift-container", programs: ["swift-container-server"] },
   { package: "swift-object", programs: ["swift-object-server"] },
   { package: "memcached", programs: ["memcached"] },
+  { package: "ceph-mon", programs: ["ceph-mon", "monmaptool"] },
+  { package: "ceph-osd", programs: ["ceph-osd"] },
+  // Also brings what Glance keeps images in Ceph with.
+  { package: "ceph-common", programs: ["ceph", "rbd", "ceph-authtool"] },
   { package: "qemu-utils", programs: ["qemu-img"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },

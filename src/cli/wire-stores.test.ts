@@ -84,7 +84,7 @@ test("stores of a configuration: a store without a directory has one of its name
 test("stores of a configuration: two that write to one place, unknown kinds, and bad values are refused by section and option", () => {
   for (const [named, text] of [
     ["[DEFAULT] enabled_backends", several("/x").replace("/x/fast", "/x/a")],
-    ["[DEFAULT] enabled_backends", several("/x").replace("cloud:s3", "cloud:rbd")],
+    ["[DEFAULT] enabled_backends", several("/x").replace("cloud:s3", "cloud:cinder")],
     ["[cloud] s3_store_bucket", several("/x").replace(/s3_store_bucket.*/, "")],
     ["[fast] weight", several("/x").replace("weight = 10", "weight = much")],
   ] as const)

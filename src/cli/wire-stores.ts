@@ -7,11 +7,12 @@ import { invalid, namedStoreOptions, readEnabledStores, readStoreChoice, type St
 import type { StoreDriver, StorePlan } from "../stores/driver.ts";
 import { fileDriver } from "../stores/file/config.ts";
 import { httpDriver } from "../stores/http/config.ts";
+import { rbdDriver } from "../stores/rbd/config.ts";
 import { createStoreRegistry, type NamedStore, type StoreRegistry } from "../stores/registry.ts";
 import { s3Driver } from "../stores/s3/config.ts";
 import { swiftDriver } from "../stores/swift/config.ts";
 
-const drivers: readonly StoreDriver[] = [fileDriver, httpDriver, s3Driver, swiftDriver];
+const drivers: readonly StoreDriver[] = [fileDriver, httpDriver, rbdDriver, s3Driver, swiftDriver];
 
 /** Options of all kinds of stores, as they stand in [glance_store]. */
 export const classicStoreGroups: readonly OptionGroup[] = drivers.map(({ options }) =>

@@ -13,7 +13,9 @@ import type { ImageServicesDeps, OpenedData } from "./services.ts";
 type Stores = Pick<StoreRegistry, "of" | "storeElsewhere">;
 
 /** Of locations in kinds of stores that only the reference has. */
-export const foreignSchemes = ["rbd", "cinder", "vsphere", "sheepdog", "gridfs"] as const;
+export const foreignSchemes = ["cinder", "vsphere", "sheepdog", "gridfs"] as const;
+/** With those that a node has only where Ceph is configured. */
+const schemesElsewhere: ReadonlySet<string> = new Set([...foreignSchemes, "rbd"]);
 /** Web servers only give data: deleting the image leaves it there, whichever node does it. */
 const givingSchemes: ReadonlySet<string> = new Set(["http", "https"]);
 const everybody = { projectId: null, isAdmin: true } as const;
@@ -21,8 +23,7 @@ const everybody = { projectId: null, isAdmin: true } as const;
 /** Whether the location's data is in a store we do not have. */
 export function isForeign(stores: Stores, location: PlacedData): boolean {
   if (stores.storeElsewhere(location) !== undefined) return true;
-  const scheme = schemeOf(location.url);
-  return foreignSchemes.some((foreign) => foreign === scheme) && stores.of(location) === undefined;
+  return schemesElsewhere.has(schemeOf(location.url)) && stores.of(location) === undefined;
 }
 
 /** `what` is refused, such as "read". */

@@ -25,7 +25,7 @@ test("stores config: without enabled_backends there are the kinds of [glance_sto
     { id: "file", type: "file", section: "glance_store" },
     { id: "http", type: "http", section: "glance_store" },
   ]);
-  const old = read("[glance_store]\nstores = [rbd, filesystem, file, sheepdog]\ndefault_store = filesystem\n");
+  const old = read("[glance_store]\nstores = [cinder, filesystem, file, sheepdog]\ndefault_store = filesystem\n");
   assert.deepEqual(old, {
     multiStore: false,
     defaultId: "file",
@@ -49,11 +49,11 @@ test("stores config: several stores have names, sections of their own, and a def
 test("stores config: with nodes to ask, kinds that are not here are left out, but not as the default", () => {
   const text = (value: string, backend: string) =>
     `[DEFAULT]\nenabled_backends = ${value}\n[glance_store]\ndefault_backend = ${backend}\n[perennial]\nforeign_store_proxy = http://g:9292\n`;
-  const { sections, multiStore } = read(text("ceph:rbd,fast:file,volumes:cinder", "fast"));
+  const { sections, multiStore } = read(text("vm:vmware,fast:file,volumes:cinder", "fast"));
   assert.deepEqual([multiStore, sections], [true, [{ id: "fast", type: "file", section: "fast" }]]);
-  refused("[glance_store] default_backend", text("ceph:rbd,fast:file", "ceph"));
+  refused("[glance_store] default_backend", text("volumes:cinder,fast:file", "volumes"));
   refused("[DEFAULT] enabled_backends", text("fast:file,slow:filing", "fast"));
-  refused("foreign_store_proxy", text("ceph:rbd,fast:file", "fast").replace("http://g:9292", ""));
+  refused("foreign_store_proxy", text("volumes:cinder,fast:file", "fast").replace("http://g:9292", ""));
 });
 
 test("stores config: nodes to ask are URLs, without a version, a user or a query", () => {
@@ -84,7 +84,7 @@ test("stores config: what cannot work is refused and names its option", () => {
     "a:file,a:http",
     "os_glance_x:file,a:file",
     "database:file",
-    "a:rbd",
+    "a:cinder",
     "-a:file",
   ])
     refused("[DEFAULT] enabled_backends", several(value));
@@ -92,5 +92,5 @@ test("stores config: what cannot work is refused and names its option", () => {
   refused("[glance_store] default_backend", "[DEFAULT]\nenabled_backends = a:file\n");
   refused("[glance_store] stores", "[glance_store]\nstores = http\n");
   refused("[glance_store] stores", "[glance_store]\nstores = file,flie\n");
-  refused("[glance_store] default_store", "[glance_store]\ndefault_store = rbd\n");
+  refused("[glance_store] default_store", "[glance_store]\ndefault_store = cinder\n");
 });

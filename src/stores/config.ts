@@ -17,7 +17,7 @@ export const storeOptions = optionGroup("glance_store", {
   stores: {
     type: "list",
     default: ["file", "http"],
-    help: "Kinds of stores this node can use, where enabled_backends is empty: file, http, swift, s3. Kinds that Perennial does not have are left out.",
+    help: "Kinds of stores this node can use, where enabled_backends is empty: file, http, swift, s3, rbd. Kinds that Perennial does not have are left out.",
   },
   default_store: {
     type: "string",
@@ -53,7 +53,7 @@ export type StoreSection = {
 };
 
 /** Kinds of the reference that are not here; their names may stand in an old [glance_store] stores. */
-const foreignTypes = ["rbd", "cinder", "vmware", "vsphere", "sheepdog", "gridfs"];
+const foreignTypes = ["cinder", "vmware", "vsphere", "sheepdog", "gridfs"];
 /** Sections of other rooms, and names the reference keeps for itself. */
 const takenNames =
   /^(?:os_glance_.*|glance_store|default|database|keystone_authtoken|paste_deploy|perennial|oslo_.*|image_.*|task.*)$/i;

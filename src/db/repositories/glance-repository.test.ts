@@ -70,8 +70,8 @@ testOnDatabases(
     assert.deepEqual([...(await glances.foreignLocations())], []);
     const { images } = nodeOf(db, newest);
     const { id } = await images.create(draft());
-    const urls = ["rbd://fsid/images/a/snap", "file:///rbd://x", "rbd://fsid/images/b/snap", "cinder://volume"];
-    for (const [index, url] of [...urls, "rbd://gone"].entries())
+    const urls = ["cinder://a", "file:///cinder://x", "cinder://b", "vsphere://volume"];
+    for (const [index, url] of [...urls, "cinder://gone"].entries())
       await db.run(
         `INSERT INTO image_locations (image_id, value, created_at, deleted, meta_data, status)
          VALUES (?, ?, ${db.dialect.nowSql}, ?, '{}', 'active')`,
@@ -80,8 +80,8 @@ testOnDatabases(
     assert.deepEqual(
       [...(await glances.foreignLocations())],
       [
-        ["rbd", 2],
-        ["cinder", 1],
+        ["cinder", 2],
+        ["vsphere", 1],
       ],
     );
   },

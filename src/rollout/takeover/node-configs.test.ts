@@ -41,8 +41,8 @@ test("what we do otherwise is told where a configuration makes it matter", () =>
 });
 
 test("a store that we do not have is told of with what becomes of its images, by whether somebody is named who has it", () => {
-  const rbd = option("DEFAULT/enabled_backends", "fast:file,ceph:rbd", "f:1");
-  const told = (...more: Parameters<typeof whatDiffers>[0]) => whatDiffers([rbd, ...more]).join("\n");
+  const cinder = option("DEFAULT/enabled_backends", "fast:file,volumes:cinder", "f:1");
+  const told = (...more: Parameters<typeof whatDiffers>[0]) => whatDiffers([cinder, ...more]).join("\n");
   assert.match(told(), /neither read nor deleted \(501\)/);
   assert.match(told(option("perennial/foreign_store_proxy", "http://g:9292", "f:2")), /are passed on to the nodes/);
   assert.doesNotMatch(whatDiffers([option("glance_store/stores", "file,http", "f:1")]).join("\n"), /cinder/);

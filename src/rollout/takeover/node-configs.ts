@@ -74,11 +74,11 @@ const differences: readonly {
   },
   {
     when: (options) => namesForeignStore(options) && isSet(options, "perennial.foreign_store_proxy"),
-    what: "images in rbd, cinder and vmware: downloads and deletions are passed on to the nodes of [perennial] foreign_store_proxy; their locations are changed at Glance nodes alone",
+    what: "images in cinder and vmware: downloads and deletions are passed on to the nodes of [perennial] foreign_store_proxy; their locations are changed at Glance nodes alone",
   },
   {
     when: (options) => namesForeignStore(options) && !isSet(options, "perennial.foreign_store_proxy"),
-    what: "images in rbd, cinder and vmware are shown and listed, but neither read nor deleted (501): name Glance nodes that have the store in [perennial] foreign_store_proxy",
+    what: "images in cinder and vmware are shown and listed, but neither read nor deleted (501): name Glance nodes that have the store in [perennial] foreign_store_proxy",
   },
   {
     when: (options) => isSet(options, "DEFAULT.metadata_encryption_key"),
@@ -94,7 +94,7 @@ export function whatDiffers(effective: readonly EffectiveOption[]): readonly str
 
 function namesForeignStore(options: ReadonlyMap<string, EffectiveOption>): boolean {
   const stores = [textOf(options, "glance_store.stores"), textOf(options, "DEFAULT.enabled_backends")].join(",");
-  return /\b(rbd|cinder|vmware|vsphere|sheepdog|gridfs)\b/.test(stores);
+  return /\b(cinder|vmware|vsphere|sheepdog|gridfs)\b/.test(stores);
 }
 
 function textOf(options: ReadonlyMap<string, EffectiveOption>, name: string): string {

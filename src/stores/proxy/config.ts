@@ -7,7 +7,7 @@ export const foreignStoreOptions = optionGroup("perennial", {
   foreign_store_proxy: {
     type: "list",
     default: [],
-    help: "URLs of Glance nodes that have stores which this node has not (rbd, cinder, vmware, or one of another name), such as http://glance-1:9292: downloads and deletions of images there are passed on to them with the client's token, to the next where one does not answer. Kinds that Perennial has not are then left out of enabled_backends. Unset: such requests are refused with 501.",
+    help: "URLs of Glance nodes that have stores which this node has not (cinder, vmware, or one of another name), such as http://glance-1:9292: downloads and deletions of images there are passed on to them with the client's token, to the next where one does not answer. Kinds that Perennial has not are then left out of enabled_backends. Unset: such requests are refused with 501.",
   },
 });
 

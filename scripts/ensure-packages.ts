@@ -27,6 +27,7 @@ const neededByTests: readonly Needed[] = [
   { package: "swift-object", programs: ["swift-object-server"] },
   { package: "memcached", programs: ["memcached"] },
   { package: "qemu-utils", programs: ["qemu-img"] },
+  { package: "lhasa", programs: ["lha"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },
   { package: "glance-common", programs: ["glance-manage"] },

@@ -70,7 +70,12 @@ export class ControlledServer {
         `${this.#markFile} cannot be written (${errorText(error)}); run it as root or as the server's user`,
       );
     }
-    this.signal(process, "SIGTERM");
+    try {
+      this.signal(process, "SIGTERM");
+    } catch (error) {
+      rmSync(this.#markFile, { force: true });
+      throw error;
+    }
   }
 
   signal({ pid }: ProcessView, name: NodeJS.Signals): void {

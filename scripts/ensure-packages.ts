@@ -31,6 +31,7 @@ const neededByTests: readonly Needed[] = [
   // Also brings what Glance keeps images in Ceph with.
   { package: "ceph-common", programs: ["ceph", "rbd", "ceph-authtool"] },
   { package: "qemu-utils", programs: ["qemu-img"] },
+  { package: "lhasa", programs: ["lha"] },
   { package: "python3-openstackclient", programs: ["openstack"] },
   { package: "python3-glanceclient", programs: ["glance"] },
   { package: "glance-common", programs: ["glance-manage"] },

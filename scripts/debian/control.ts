@@ -36,7 +36,7 @@ Architecture: ${facts.architecture}
 Maintainer: ${facts.maintainer}
 Installed-Size: ${installedKilobytes}
 Depends: adduser, libatomic1, libc6 (>= 2.34), libgcc-s1 (>= 3.4), libstdc++6 (>= 11)
-Suggests: haproxy, default-mysql-client | mariadb-client, librados2, librbd1, openssh-client, postgresql-client, qemu-utils
+Suggests: haproxy, default-mysql-client | mariadb-client, lhasa, librados2, librbd1, openssh-client, postgresql-client, qemu-utils
 Section: net
 Priority: optional
 Description: OpenStack-compatible image service that is upgraded while it serves

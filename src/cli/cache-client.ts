@@ -3,9 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { errorText } from "../core/errors.ts";
-
-/** A failure of which the line says all there is to say. */
-export class ClientFailure extends Error {}
+import { ClientFailure, messageOf } from "./client-failure.ts";
 
 export type Answer = { readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: string };
 
@@ -92,15 +90,4 @@ function advice(status: number, body: string): string {
     default:
       return messageOf(body);
   }
-}
-
-/** What the answer's JSON says, else nothing that could fill a screen. */
-function messageOf(body: string): string {
-  try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === "string") return message.replace(/<br \/>|\s+/g, " ").trim();
-  } catch {
-    // No JSON: a proxy in front may answer as it likes.
-  }
-  return "the service did not say why.";
 }

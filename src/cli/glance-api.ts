@@ -1,5 +1,5 @@
 // The command `glance-api`: reads the command line and runs a node, or shows the configuration that it would run with.
-import { extname } from "node:path";
+import { extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { type Config, loadConfig } from "../core/config.ts";
@@ -38,7 +38,7 @@ Exit codes:
   registry says why   69 the database cannot be used   71 the address cannot be listened on   78 the configuration is wrong
 `;
 
-type Options = { configFile: string[]; configDir: string[]; showConfig?: true };
+type Options = { configFile: string[]; configDir: string[]; pidFile?: string; showConfig?: true };
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const options = parse(argv);
@@ -59,6 +59,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       openParts: openSupervisorParts,
       workerModule: fileURLToPath(workerModule),
       packageVersion: packageVersion(),
+      ...(options.pidFile !== undefined && { pidFile: resolve(options.pidFile) }),
     });
     return outcome === "cut" ? exitCodes.failed : exitCodes.ok;
   } catch (error) {
@@ -76,6 +77,7 @@ function parse(argv: readonly string[]): Options | ExitCode {
     .version(`glance-api (perennial) ${packageVersion()}`)
     .option("--config-file <path>", "configuration file; may be repeated, later ones win", collect, [])
     .option("--config-dir <path>", "folder of *.conf files, read after the files", collect, [])
+    .option("--pid-file <path>", "file for the process id, in place of [perennial] pid_file")
     .option("--show-config", "print every option with its value and where it comes from, and end")
     .allowExcessArguments(false)
     .addHelpText("after", helpAfter)

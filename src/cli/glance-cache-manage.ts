@@ -2,7 +2,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { packageVersion } from "../core/package-version.ts";
 import { askYesNo, hasTerminal } from "./ask.ts";
-import { type CacheClient, ClientFailure, createCacheClient, fetchToken } from "./cache-client.ts";
+import { type CacheClient, createCacheClient, fetchToken } from "./cache-client.ts";
+import { ClientFailure } from "./client-failure.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { textTable } from "./text-table.ts";
 

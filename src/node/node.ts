@@ -239,7 +239,8 @@ export class Node {
       throw new ServiceError("node.start_refused", "systemd was not told which process serves: systemd-notify failed");
   }
 
-  #writePidFile({ pidFile }: NodeSettings): void {
+  #writePidFile(settings: NodeSettings): void {
+    const pidFile = this.#options.pidFile ?? settings.pidFile;
     if (pidFile === null) return;
     const remove = writePidFile(pidFile, process.pid, this.#deps.predecessor?.pid);
     this.#pidFile = pidFile;

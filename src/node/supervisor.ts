@@ -35,6 +35,8 @@ export type SupervisorOptions = {
   /** Path of the module a worker runs; it calls runWorker. */
   readonly workerModule: string;
   readonly packageVersion: string;
+  /** In place of [perennial] pid_file. */
+  readonly pidFile?: string;
 };
 
 /** How long the last words (registry, connections) may take. */

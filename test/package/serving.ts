@@ -11,7 +11,15 @@ import { eventually } from "../servers/eventually.ts";
 export type Installed = (name: string, ...args: readonly string[]) => readonly string[];
 
 export const commands: readonly string[] = [
-  ...["glance-api", "glance-manage", "glance-rollout", "glance-scrubber", "glance-status"],
+  ...[
+    "glance-api",
+    "glance-control",
+    "glance-manage",
+    "glance-replicator",
+    "glance-rollout",
+    "glance-scrubber",
+    "glance-status",
+  ],
   ...["manage", "pruner", "cleaner", "prefetcher"].map((name) => `glance-cache-${name}`),
 ];
 

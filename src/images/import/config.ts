@@ -76,7 +76,7 @@ export const importPluginOptions = optionGroup("image_import_opts", {
   image_import_plugins: {
     type: "list",
     default: [],
-    help: "What is done on the way of an import: inject_image_metadata (from Queens on), image_conversion (from Rocky on, by the program qemu-img), image_decompression (gzip, and zip of one file; from Ussuri on; before a conversion, in whatever order they stand), no_op. Those that the release does not know are left out.",
+    help: "What is done on the way of an import: inject_image_metadata (from Queens on), image_conversion (from Rocky on, by the program qemu-img), image_decompression (gzip, zip and lha of one file, the last by the program lha; from Ussuri on; before a conversion, in whatever order they stand), no_op. Those that the release does not know are left out.",
   },
 });
 

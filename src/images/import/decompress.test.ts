@@ -7,19 +7,9 @@ import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
-import { unpackedSource } from "./decompress.ts";
+import { unpack, unpackedStream } from "../testing/unpack.ts";
 
-const signal = new AbortController().signal;
 const data = Buffer.concat([randomBytes(200_000), Buffer.alloc(300_000), Buffer.from("end")]);
-
-/** In pieces of a size that meets every boundary sooner or later. */
-async function unpack(packed: Buffer, pieceBytes = 1_009): Promise<Buffer> {
-  const pieces = Array.from({ length: Math.ceil(packed.length / pieceBytes) }, (_, n) =>
-    packed.subarray(n * pieceBytes, (n + 1) * pieceBytes),
-  );
-  const open = async () => ({ stream: Readable.from(pieces, { objectMode: false }), sizeBytes: packed.length });
-  return buffer((await unpackedSource({ open, staged: false }).open(signal)).stream);
-}
 
 /** By Python's own library. `streamed`: as into a pipe, where lengths come behind what they are of. */
 function zip(files: readonly Buffer[], method = "ZIP_DEFLATED", streamed = false): Buffer {
@@ -92,8 +82,7 @@ test("decompression: a source that fails is told from packed data that is broken
       yield packed.subarray(0, 100_000);
       throw failed;
     }
-    const open = async () => ({ stream: Readable.from(source(), { objectMode: false }), sizeBytes: null });
-    const { stream } = await unpackedSource({ open, staged: false }).open(signal);
+    const stream = await unpackedStream(Readable.from(source(), { objectMode: false }));
     await assert.rejects(buffer(stream), (error) => error === failed);
   }
 });

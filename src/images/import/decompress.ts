@@ -1,10 +1,11 @@
-// The import plugin image_decompression: data that turns out to be gzip or a zip archive of exactly one file is stored as what is inside. It is
-// unpacked while it streams by; whatever it grows to counts against the limits of an image.
+// The import plugin image_decompression: data that turns out to be gzip, or a zip or lha archive of exactly one file, is stored as what is inside.
+// It is unpacked while it streams by; whatever it grows to counts against the limits of an image.
 import { pipeline, Readable, type Transform } from "node:stream";
 import { crc32, createGunzip, createInflateRaw } from "node:zlib";
-import { ServiceError } from "../../core/errors.ts";
+import { brokenArchive } from "./broken-archive.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ImportSource } from "./import-work.ts";
+import { isLha, lhaStartBytes, unlha } from "./lha.ts";
 
 const signatures = { localFile: 0x04034b50, descriptor: 0x08074b50, centralFile: 0x02014b50, end: 0x06054b50 } as const;
 /** Of what follows the file: the directory of an archive of one file, and a comment. */
@@ -18,16 +19,17 @@ export function unpackedSource(source: ImportSource): ImportSource {
     async open(signal) {
       const { stream, sizeBytes } = await source.open(signal);
       const reader = new ByteReader(stream);
-      const start = await reader.peek(4);
-      const unpacked = unpackerOf(start, reader);
+      const start = await reader.peek(lhaStartBytes);
+      const unpacked = unpackerOf(start, reader, signal);
       if (!unpacked) return { stream: owning(stream, Readable.from(reader.rest(), { objectMode: false })), sizeBytes };
       return { stream: owning(stream, unpacked), sizeBytes: null };
     },
   };
 }
 
-function unpackerOf(start: Buffer, reader: ByteReader): Readable | undefined {
+function unpackerOf(start: Buffer, reader: ByteReader, signal: AbortSignal): Readable | undefined {
   if (start.length < 4) return undefined;
+  if (isLha(start)) return Readable.from(unlha(reader, signal), { objectMode: false });
   if (start.readUInt32LE(0) === signatures.localFile) return Readable.from(unzip(reader), { objectMode: false });
   if (start[0] !== 0x1f || start[1] !== 0x8b || start[2] !== 8) return undefined;
   const gunzip = createGunzip();
@@ -46,7 +48,7 @@ async function* told(unpacker: Transform): AsyncGenerator<Buffer> {
   } catch (error) {
     // Anything but what the unpacker itself says is a failure of what the data comes from.
     if (!isZlibError(error)) throw error;
-    throw broken("it cannot be unpacked", error);
+    throw brokenArchive("it cannot be unpacked", error);
   }
 }
 
@@ -115,12 +117,12 @@ async function readDescriptor(reader: ByteReader, packedBytes: number, check: nu
     if (ahead.length < bytes + 4 || ahead.readUInt32LE(bytes) !== signatures.centralFile) continue;
     if (signed > 0 && ahead.readUInt32LE(0) !== signatures.descriptor) continue;
     const length = wide ? Number(ahead.readBigUInt64LE(signed + 4)) : ahead.readUInt32LE(signed + 4);
-    if (length !== packedBytes || ahead.readUInt32LE(signed) !== check) throw broken("its file is damaged");
+    if (length !== packedBytes || ahead.readUInt32LE(signed) !== check) throw brokenArchive("its file is damaged");
     await reader.read(bytes);
     return;
   }
   // Another file, or nothing that belongs there.
-  throw broken("what follows its first file is no directory");
+  throw brokenArchive("what follows its first file is no directory");
 }
 
 function inflated(packed: AsyncIterable<Buffer>): Transform {
@@ -136,11 +138,11 @@ async function readLocalHeader(reader: ByteReader): Promise<{ packedBytes: numbe
   const method = header.readUInt16LE(8);
   await reader.read(header.readUInt16LE(26));
   const extra = await reader.read(header.readUInt16LE(28));
-  if (flags & 1) throw broken("it is encrypted");
-  if (method !== 0 && method !== 8) throw broken(`it is compressed by method ${method}; deflate is known`);
+  if (flags & 1) throw brokenArchive("it is encrypted");
+  if (method !== 0 && method !== 8) throw brokenArchive(`it is compressed by method ${method}; deflate is known`);
   if (flags & 8) {
     if (method === 8) return { packedBytes: null, stored: false };
-    throw broken("its file is not compressed, and nothing says where it ends");
+    throw brokenArchive("its file is not compressed, and nothing says where it ends");
   }
   const packedBytes = header.readUInt32LE(18);
   const unpackedBytes = header.readUInt32LE(22);
@@ -154,27 +156,22 @@ function zip64PackedBytes(extra: Buffer, hasUnpacked: boolean): number {
     const place = at + 4 + (hasUnpacked ? 8 : 0);
     if (extra.readUInt16LE(at) === 1 && place + 8 <= extra.length) return Number(extra.readBigUInt64LE(place));
   }
-  throw broken("the size of its file is missing");
+  throw brokenArchive("the size of its file is missing");
 }
 
 /** The directory behind the file says that there is no other, and what the file's checksum is. */
 async function requireOneFile(reader: ByteReader, check: number): Promise<void> {
   const tail = await reader.readUpTo(directoryBytesMax);
-  if (tail.length < 4) throw broken("it breaks off before its end");
-  if (tail.readUInt32LE(0) === signatures.localFile) throw broken("it holds more than one file");
-  if (tail.readUInt32LE(0) !== signatures.centralFile || tail.length < 68) throw broken("its directory is damaged");
+  if (tail.length < 4) throw brokenArchive("it breaks off before its end");
+  if (tail.readUInt32LE(0) === signatures.localFile) throw brokenArchive("it holds more than one file");
+  if (tail.readUInt32LE(0) !== signatures.centralFile || tail.length < 68)
+    throw brokenArchive("its directory is damaged");
   const next = 46 + tail.readUInt16LE(28) + tail.readUInt16LE(30) + tail.readUInt16LE(32);
   if (next + 4 <= tail.length && tail.readUInt32LE(next) === signatures.centralFile)
-    throw broken("it holds more than one file");
-  if (tail.indexOf(endMark) === -1) throw broken("it breaks off before its end");
-  if (tail.readUInt32LE(16) !== check) throw broken("the checksum of its file is wrong");
+    throw brokenArchive("it holds more than one file");
+  if (tail.indexOf(endMark) === -1) throw brokenArchive("it breaks off before its end");
+  if (tail.readUInt32LE(16) !== check) throw brokenArchive("the checksum of its file is wrong");
 }
 
 const endMark = Buffer.alloc(4);
 endMark.writeUInt32LE(signatures.end);
-
-function broken(why: string, cause?: unknown): ServiceError {
-  return new ServiceError("images.unfit_data", `The data is a compressed file that cannot be imported: ${why}.`, {
-    cause,
-  });
-}

@@ -1,12 +1,10 @@
 // The program qemu-img, as one conversion needs it: it is told both formats, never asked to guess one, and ends with whoever started it.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { ServiceError } from "../../core/errors.ts";
 import type { FormatName } from "../../formats/probe.ts";
+import { leashed } from "./leashed.ts";
 
 const program = "qemu-img";
-/** Starts a program that the system ends when its starter dies, even by a signal nobody can catch. Every Linux has it; elsewhere it is missed. */
-const leash = "/usr/bin/setpriv";
 const errorCharsMax = 2_000;
 
 /** Formats it reads for us, by our names; the others are passed on as they are, or refused. */
@@ -77,9 +75,7 @@ export async function requireQemuImg(): Promise<void> {
 
 function run(args: readonly string[], signal: AbortSignal): Promise<{ code: number; errors: string }> {
   signal.throwIfAborted();
-  const [command = program, ...words] = existsSync(leash)
-    ? [leash, "--pdeathsig", "KILL", program, ...args]
-    : [program, ...args];
+  const { command, args: words } = leashed(program, args);
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env.PATH ?? "", LC_ALL: "C" };
     const child = spawn(command, words, { cwd: "/", env, stdio: ["ignore", "ignore", "pipe"] });

@@ -8,7 +8,7 @@ import type { Store } from "../stores/store.ts";
 export type FillTarget = {
   readonly image: CacheableImage;
   readonly store: Store;
-  /** Called when all bytes have come and are the right ones, before the file gets its name. */
+  /** Called when all bytes have come and are the right ones and the store has taken them, before the file gets its name. */
   readonly onVerified: () => Promise<void>;
 };
 
@@ -88,7 +88,9 @@ class VerifiedSource extends Transform {
   #verified = false;
 
   constructor(image: CacheableImage, onVerified: () => Promise<void>) {
-    super({ readableHighWaterMark: 1_048_576, writableHighWaterMark: 1_048_576 });
+    // Nothing is read ahead, what waits does so on the other side: when the last piece was taken the store has a file to put it in, and only
+    // then is all verified and recorded, which an index in the files' attributes could not do earlier.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: 2_097_152 });
     this.#image = image;
     this.#onVerified = onVerified;
   }

@@ -141,7 +141,7 @@ export class CacheFolder {
 }
 
 /** Several processes work on one folder: what one of them has just removed is no failure of the other. */
-async function missingIs<T>(otherwise: T, work: () => Promise<T>): Promise<T> {
+export async function missingIs<T>(otherwise: T, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -150,6 +150,7 @@ async function missingIs<T>(otherwise: T, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function isCode(error: unknown, code: string): boolean {
+/** Whether the system failed with this code. */
+export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

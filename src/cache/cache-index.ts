@@ -1,5 +1,5 @@
 // What a cache has to remember of its files, as a contract: implemented by db/repositories for an SQLite file of the node's own and for the
-// fleet's database. An index may lag behind the folder (a process died): file-cache.ts sets it right, and nothing is served on its word alone.
+// fleet's database, and by xattr-index.ts for attributes of the files themselves. An index may lag behind the folder (a process died): file-cache.ts sets it right, and nothing is served on its word alone.
 
 export type CacheRow = {
   readonly imageId: string;
@@ -20,7 +20,7 @@ export interface CacheIndex {
   find(imageId: string): Promise<CacheRow | undefined>;
   /** All of this node's, in no order. */
   list(): Promise<readonly CacheRow[]>;
-  /** Written anew where there is one already, with its hits at 0. */
+  /** Written anew where there is one already, with its hits at 0. The copy, or what is to become it, is there (else there may be no row). */
   record(row: NewCacheRow): Promise<void>;
   /** Counts one more reader. Harmless where there is no row. */
   hit(imageId: string, atMs: number): Promise<void>;

@@ -14,7 +14,7 @@ export const cacheOptions = optionGroup("DEFAULT", {
     type: "string",
     default: null,
     choices: ["sqlite", "xattr", "centralized_db"],
-    help: "Where it is noted what the cache holds. sqlite: in image_cache_sqlite_db. centralized_db (from 2024.1 on, and the default there): in the database, under worker_self_reference_url. xattr: not supported, refused.",
+    help: "Where it is noted what the cache holds. sqlite: in image_cache_sqlite_db. centralized_db (from 2024.1 on, and the default there): in the database, under worker_self_reference_url. xattr: in attributes of the copies themselves (user.hits), for which the folder's file system has to keep such attributes.",
   },
   image_cache_max_size: {
     type: "integer",
@@ -50,14 +50,14 @@ export const cacheOptions = optionGroup("DEFAULT", {
 export type CacheSettings = {
   /** Absolute path. */
   readonly directory: string;
-  readonly driver: "sqlite" | "centralized_db";
+  readonly driver: "sqlite" | "xattr" | "centralized_db";
   readonly bytesMax: number;
   readonly stallSeconds: number;
   /** Absolute path of the SQLite file. */
   readonly sqlitePath: string;
   /** 0: never by itself. */
   readonly prefetchSeconds: number;
-  /** Names this node's cache in the database; null with driver sqlite. */
+  /** Names this node's cache in the database; null with the other drivers. */
   readonly selfUrl: string | null;
 };
 
@@ -71,17 +71,12 @@ export function readCacheSettings(
   if (!directory) return null;
   if (!directory.startsWith("/")) throw invalid("image_cache_dir", `is "${directory}": give an absolute path.`);
   const driver = options.image_cache_driver ?? (cacheInDatabase ? "centralized_db" : "sqlite");
-  if (driver === "xattr")
-    throw invalid(
-      "image_cache_driver",
-      "is xattr, which is not supported: use sqlite; the files in the cache are kept.",
-    );
   if (driver === "centralized_db" && !cacheInDatabase)
     throw invalid("image_cache_driver", "is centralized_db, which came with 2024.1: use sqlite until then.");
   const name = options.image_cache_sqlite_db;
   return {
     directory,
-    driver: driver === "centralized_db" ? driver : "sqlite",
+    driver: driver === "centralized_db" || driver === "xattr" ? driver : "sqlite",
     bytesMax: options.image_cache_max_size,
     stallSeconds: options.image_cache_stall_time,
     sqlitePath: name.startsWith("/") ? name : `${directory}/${name}`,

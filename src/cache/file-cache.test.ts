@@ -4,10 +4,10 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { test } from "node:test";
 import type { CacheableImage } from "../images/ports.ts";
 import type { FileCache } from "./file-cache.ts";
-import { imageOf, TestCache } from "./testing/test-cache.ts";
+import { testOnIndexes } from "./testing/indexes.ts";
+import { imageOf } from "./testing/test-cache.ts";
 
 const never = new AbortController().signal;
 const open = (cache: FileCache, image: CacheableImage) => cache.open(image, { signal: never });
@@ -22,8 +22,7 @@ async function add(cache: FileCache, image: CacheableImage, data: Buffer): Promi
   return whole;
 }
 
-test("cache: what a download has filled is read from the disk, byte for byte, and counted", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: what a download has filled is read from the disk, byte for byte, and counted", async (place) => {
   const cache = await place.open();
   const data = randomBytes(3_000_000);
   const image = imageOf(data);
@@ -38,8 +37,7 @@ test("cache: what a download has filled is read from the disk, byte for byte, an
   assert.deepEqual(await readdir(join(place.directory, "incomplete")), []);
 });
 
-test("cache: the chunk of a download may be written over as soon as it was added", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: the chunk of a download may be written over as soon as it was added", async (place) => {
   const cache = await place.open();
   const data = randomBytes(2_000_000);
   const image = imageOf(data);
@@ -55,28 +53,29 @@ test("cache: the chunk of a download may be written over as soon as it was added
   assert.equal(await fill.done, true);
 });
 
-test("cache: data that is not the image's never becomes a copy, be it wrong, short, or broken off", async () => {
-  await using place = await TestCache.make();
-  const cache = await place.open();
-  const data = randomBytes(1_000_000);
-  const image = imageOf(data);
-  const wrong = Buffer.from(data);
-  wrong[500_000] = (wrong[500_000] ?? 0) ^ 1;
-  assert.equal(await add(cache, image, wrong), false);
-  assert.equal(await add(cache, image, data.subarray(0, 999_999)), false);
-  const left = await cache.fill(image);
-  await left?.add(data);
-  left?.abort();
-  assert.equal(await left?.done, false);
-  await cache.idle();
-  assert.equal(await open(cache, image), undefined);
-  assert.deepEqual([await cache.list(), await readdir(join(place.directory, "incomplete"))], [[], []]);
-  assert.equal(place.index.rows.size, 0);
-  assert.equal(await add(cache, image, data), true, "and the next download may fill it");
-});
+testOnIndexes(
+  "cache: data that is not the image's never becomes a copy, be it wrong, short, or broken off",
+  async (place) => {
+    const cache = await place.open();
+    const data = randomBytes(1_000_000);
+    const image = imageOf(data);
+    const wrong = Buffer.from(data);
+    wrong[500_000] = (wrong[500_000] ?? 0) ^ 1;
+    assert.equal(await add(cache, image, wrong), false);
+    assert.equal(await add(cache, image, data.subarray(0, 999_999)), false);
+    const left = await cache.fill(image);
+    await left?.add(data);
+    left?.abort();
+    assert.equal(await left?.done, false);
+    await cache.idle();
+    assert.equal(await open(cache, image), undefined);
+    assert.deepEqual([await cache.list(), await readdir(join(place.directory, "incomplete"))], [[], []]);
+    assert.deepEqual(await place.index.list(), []);
+    assert.equal(await add(cache, image, data), true, "and the next download may fill it");
+  },
+);
 
-test("cache: nothing is copied that is too large for it, has no data, or is not active", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: nothing is copied that is too large for it, has no data, or is not active", async (place) => {
   const cache = await place.open({ bytesMax: 1000 });
   assert.equal(await cache.fill(imageOf(randomBytes(1001))), undefined);
   assert.equal(await cache.fill(imageOf(Buffer.alloc(0))), undefined);
@@ -84,73 +83,78 @@ test("cache: nothing is copied that is too large for it, has no data, or is not 
   assert.equal(await cache.fill({ ...imageOf(randomBytes(10)), sizeBytes: null }), undefined);
 });
 
-test("cache: of several processes one fills an image; what a dead one left is taken over, and a late one does no harm", async () => {
-  await using place = await TestCache.make();
-  const [stuck, other] = [await place.open(), await place.open()];
-  const data = randomBytes(1_500_000);
-  const image = imageOf(data);
-  const lost = await stuck.fill(image);
-  await lost?.add(data.subarray(0, 1_200_000));
-  assert.equal(await other.fill(image), undefined, "its filler lives");
-  place.aheadMs = 120_000;
-  assert.equal(await add(other, image, data), true);
-  // It stood still meanwhile, and goes on.
-  await lost?.add(data.subarray(1_200_000));
-  lost?.end();
-  assert.equal(await lost?.done, false);
-  await stuck.idle();
-  const copy = await open(stuck, image);
-  assert(copy);
-  assert.deepEqual(await buffer(copy), data);
-});
-
-test("cache: unfinished copies that nobody has touched for the stall time are removed, others stay", async () => {
-  await using place = await TestCache.make();
-  const cache = await place.open({ stallSeconds: 3600 });
-  const incomplete = join(place.directory, "incomplete");
-  await writeFile(join(incomplete, randomUUID()), "of the reference");
-  await writeFile(join(incomplete, `${randomUUID()}.partial`), "of a dead process");
-  await writeFile(join(place.directory, "invalid", randomUUID()), "did not verify");
-  assert.equal(await cache.clean(), 0);
-  place.aheadMs = 3_601_000;
-  const young = join(incomplete, randomUUID());
-  await writeFile(young, "being written");
-  const now = new Date(Date.now() + place.aheadMs);
-  await utimes(young, now, now);
-  assert.equal(await cache.clean(), 3);
-  assert.equal((await readdir(incomplete)).length, 1);
-});
-
-test("cache: a copy too many drives out those not read for longest, and whoever reads one of them reads it to the end", async () => {
-  await using place = await TestCache.make();
-  const cache = await place.open({ bytesMax: 3_000_000 });
-  const images = [];
-  for (let count = 0; count < 3; count++) {
-    const data = randomBytes(1_000_000);
+testOnIndexes(
+  "cache: of several processes one fills an image; what a dead one left is taken over, and a late one does no harm",
+  async (place) => {
+    const [stuck, other] = [await place.open(), await place.open()];
+    const data = randomBytes(1_500_000);
     const image = imageOf(data);
-    place.aheadMs += 1000;
-    await add(cache, image, data);
-    images.push({ image, data });
-  }
-  const [first, second, third] = images;
-  assert(first && second && third);
-  place.aheadMs += 1000;
-  const reader = await open(cache, second.image);
-  assert(reader);
-  reader.on("error", () => assert.fail("the reader was cut off"));
-  place.aheadMs += 1000;
-  await buffer((await open(cache, first.image)) ?? assert.fail("was not cached"));
-  const fourth = imageOf(randomBytes(1_900_000));
-  await add(cache, fourth, randomBytes(1_900_000)).then((whole) => assert.equal(whole, false));
-  const data = randomBytes(1_900_000);
-  await add(cache, imageOf(data, fourth.id), data);
-  const left = (await cache.list()).map(({ imageId }) => imageId);
-  assert.deepEqual(left.sort(), [first.image.id, fourth.id].sort());
-  assert.deepEqual(await buffer(reader), second.data);
-});
+    const lost = await stuck.fill(image);
+    await lost?.add(data.subarray(0, 1_200_000));
+    assert.equal(await other.fill(image), undefined, "its filler lives");
+    place.aheadMs = 120_000;
+    assert.equal(await add(other, image, data), true);
+    // It stood still meanwhile, and goes on.
+    await lost?.add(data.subarray(1_200_000));
+    lost?.end();
+    assert.equal(await lost?.done, false);
+    await stuck.idle();
+    const copy = await open(stuck, image);
+    assert(copy);
+    assert.deepEqual(await buffer(copy), data);
+  },
+);
 
-test("cache: a copy of data that was replaced since is dropped", async () => {
-  await using place = await TestCache.make();
+testOnIndexes(
+  "cache: unfinished copies that nobody has touched for the stall time are removed, others stay",
+  async (place) => {
+    const cache = await place.open({ stallSeconds: 3600 });
+    const incomplete = join(place.directory, "incomplete");
+    await writeFile(join(incomplete, randomUUID()), "of the reference");
+    await writeFile(join(incomplete, `${randomUUID()}.partial`), "of a dead process");
+    await writeFile(join(place.directory, "invalid", randomUUID()), "did not verify");
+    assert.equal(await cache.clean(), 0);
+    place.aheadMs = 3_601_000;
+    const young = join(incomplete, randomUUID());
+    await writeFile(young, "being written");
+    const now = new Date(Date.now() + place.aheadMs);
+    await utimes(young, now, now);
+    assert.equal(await cache.clean(), 3);
+    assert.equal((await readdir(incomplete)).length, 1);
+  },
+);
+
+testOnIndexes(
+  "cache: a copy too many drives out those not read for longest, and whoever reads one of them reads it to the end",
+  async (place) => {
+    const cache = await place.open({ bytesMax: 3_000_000 });
+    const images = [];
+    for (let count = 0; count < 3; count++) {
+      const data = randomBytes(1_000_000);
+      const image = imageOf(data);
+      place.aheadMs += 1000;
+      await add(cache, image, data);
+      images.push({ image, data });
+    }
+    const [first, second, third] = images;
+    assert(first && second && third);
+    place.aheadMs += 1000;
+    const reader = await open(cache, second.image);
+    assert(reader);
+    reader.on("error", () => assert.fail("the reader was cut off"));
+    place.aheadMs += 1000;
+    await buffer((await open(cache, first.image)) ?? assert.fail("was not cached"));
+    const fourth = imageOf(randomBytes(1_900_000));
+    await add(cache, fourth, randomBytes(1_900_000)).then((whole) => assert.equal(whole, false));
+    const data = randomBytes(1_900_000);
+    await add(cache, imageOf(data, fourth.id), data);
+    const left = (await cache.list()).map(({ imageId }) => imageId);
+    assert.deepEqual(left.sort(), [first.image.id, fourth.id].sort());
+    assert.deepEqual(await buffer(reader), second.data);
+  },
+);
+
+testOnIndexes("cache: a copy of data that was replaced since is dropped", async (place) => {
   const cache = await place.open();
   const data = randomBytes(1000);
   const image = imageOf(data);
@@ -159,8 +163,7 @@ test("cache: a copy of data that was replaced since is dropped", async () => {
   assert.equal(await cache.has(image.id), false);
 });
 
-test("cache: a copy that cannot be read is no answer, and no failure either", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: a copy that cannot be read is no answer, and no failure either", async (place) => {
   const cache = await place.open();
   const image = imageOf(randomBytes(1000));
   await mkdir(join(place.directory, image.id));
@@ -171,8 +174,7 @@ test("cache: a copy that cannot be read is no answer, and no failure either", as
   assert.equal(await open(cache, image), undefined);
 });
 
-test("cache: a client that is gone is told so, and not that there is no copy", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: a client that is gone is told so, and not that there is no copy", async (place) => {
   const cache = await place.open();
   const data = randomBytes(1000);
   const image = imageOf(data);
@@ -181,23 +183,27 @@ test("cache: a client that is gone is told so, and not that there is no copy", a
   await assert.rejects(cache.open(image, { signal: gone }), /gone/);
 });
 
-test("cache: index and folder are brought together: copies without a row count, rows without a copy go", async () => {
-  await using place = await TestCache.make();
-  const cache = await place.open();
-  const data = randomBytes(1000);
-  const { id } = imageOf(data);
-  await writeFile(join(place.directory, id), data);
-  await writeFile(join(place.directory, "cache.db"), "the index lies here too");
-  await place.index.record({ imageId: randomUUID(), sizeBytes: 5, checksum: null, atMs: 0 });
-  assert.deepEqual(
-    (await cache.list()).map(({ imageId, sizeBytes }) => [imageId, sizeBytes]),
-    [[id, 1000]],
-  );
-  assert.deepEqual([...place.index.rows.keys()], [id]);
-});
+testOnIndexes(
+  "cache: index and folder are brought together: copies without a row count, rows without a copy go",
+  async (place) => {
+    const cache = await place.open();
+    const data = randomBytes(1000);
+    const { id } = imageOf(data);
+    await writeFile(join(place.directory, id), data);
+    await writeFile(join(place.directory, "cache.db"), "the index lies here too");
+    await place.index.record({ imageId: randomUUID(), sizeBytes: 5, checksum: null, atMs: 0 });
+    assert.deepEqual(
+      (await cache.list()).map(({ imageId, sizeBytes }) => [imageId, sizeBytes]),
+      [[id, 1000]],
+    );
+    assert.deepEqual(
+      (await place.index.list()).map(({ imageId }) => imageId),
+      [id],
+    );
+  },
+);
 
-test("cache: an image that is deleted while it is filled leaves no copy behind", async () => {
-  await using place = await TestCache.make();
+testOnIndexes("cache: an image that is deleted while it is filled leaves no copy behind", async (place) => {
   const [filling, deleting] = [await place.open(), await place.open()];
   const data = randomBytes(2_500_000);
   const image = imageOf(data);

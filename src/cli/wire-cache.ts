@@ -4,6 +4,7 @@ import { CacheFolder, incompleteFolder } from "../cache/cache-folder.ts";
 import type { CacheIndex } from "../cache/cache-index.ts";
 import type { CacheSettings } from "../cache/config.ts";
 import { FileCache } from "../cache/file-cache.ts";
+import { openXattrIndex } from "../cache/xattr-index.ts";
 import { systemClock } from "../core/clock.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -43,13 +44,17 @@ export async function openCache(settings: CacheSettings, openDb: OpenDatabase, l
 }
 
 async function openIndex(settings: CacheSettings, openDb: OpenDatabase, logger: Logger): Promise<CacheIndex> {
-  if (settings.selfUrl === null) return openSqliteCacheIndex(settings.sqlitePath, logger);
-  const index = await openCacheIndex(await openDb(), settings.selfUrl);
-  await takeOver(settings.sqlitePath, index, logger);
+  const { directory, driver, selfUrl, sqlitePath } = settings;
+  if (driver === "sqlite") return openSqliteCacheIndex(sqlitePath, logger);
+  const index = selfUrl === null ? await openXattrIndex(directory) : await openCacheIndex(await openDb(), selfUrl);
+  await takeOver(sqlitePath, index, logger);
   return index;
 }
 
-/** What the releases before noted in the node's own file: without the checksums a copy of data that was replaced meanwhile would be believed. */
+/**
+ * What was noted in the node's own file, by the releases before or until the driver was changed: without the checksums a copy of data that was
+ * replaced meanwhile would be believed.
+ */
 async function takeOver(sqlitePath: string, index: CacheIndex, logger: Logger): Promise<void> {
   if (!existsSync(sqlitePath)) return;
   const older = await openSqliteCacheIndex(sqlitePath, logger);

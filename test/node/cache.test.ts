@@ -7,6 +7,8 @@ import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { before, test } from "node:test";
+import { loadExtendedAttributes } from "../../src/cache/extended-attributes.ts";
+import { noXattrs } from "../../src/cache/testing/indexes.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage } from "./images.ts";
@@ -85,6 +87,30 @@ test("cache: what is asked for by the API is fetched at once, and the index of t
   const [shown] = JSON.parse(await newer.get("/v2/cache")).cached_images;
   assert.deepEqual([shown.image_id, shown.checksum], [image, md5(readFileSync(copy))]);
   await end(newer);
+});
+
+test("cache: driver xattr takes over what the node's own file says of the copies, and gives copies that either driver serves", {
+  skip: noXattrs,
+}, async () => {
+  const older = await site.start("before-xattr", caching("attributes", { image_cache_driver: "sqlite" }));
+  const image = await upload(older, randomBytes(400_000));
+  const whole = await digest(older, image);
+  const copy = join(site.folder, "attributes", image);
+  await eventually("the copy is there", () => existsSync(copy));
+  await end(older);
+  const node = await site.start("before-xattr", caching("attributes", { image_cache_driver: "xattr", workers: 2 }));
+  rmSync(join(site.folder, "images", image));
+  for (let count = 0; count < 4; count++) assert.equal(await digest(node, image), whole);
+  const shown = async () => JSON.parse(await node.get("/v2/cache")).cached_images[0];
+  await eventually("its hits are counted", async () => (await shown()).hits > 0);
+  assert.equal((await shown()).image_id, image);
+  const attributes = await loadExtendedAttributes();
+  assert.equal(attributes.get(copy, "user.perennial_md5"), whole, "as the node's own file had it");
+  assert.match(attributes.get(copy, "user.hits") ?? "", /^[1-4]$/);
+  await end(node);
+  const back = await site.start("before-xattr", caching("attributes", { image_cache_driver: "sqlite" }));
+  assert.equal(await digest(back, image), whole);
+  await end(back);
 });
 
 test("cache: a worker that is killed while it fills leaves no copy; the next download after a while fills it", async () => {

@@ -8,28 +8,34 @@ import { silentLogger } from "../../core/logger.ts";
 import type { CacheableImage } from "../../images/ports.ts";
 import { openFileStore } from "../../stores/file/file-store.ts";
 import { CacheFolder, incompleteFolder } from "../cache-folder.ts";
+import type { CacheIndex } from "../cache-index.ts";
 import { FileCache } from "../file-cache.ts";
 import { memoryIndex } from "./memory-index.ts";
 
+/** `directory`: the cache's, prepared. */
+type OpenTestIndex = (directory: string) => Promise<CacheIndex>;
+
 export class TestCache implements AsyncDisposable {
   readonly directory: string;
-  readonly index = memoryIndex();
+  readonly index: CacheIndex;
   /** Added to the time of day. */
   aheadMs = 0;
   readonly #opened: FileCache[] = [];
 
-  private constructor(directory: string) {
+  private constructor(directory: string, index: CacheIndex) {
     this.directory = directory;
+    this.index = index;
   }
 
-  static async make(): Promise<TestCache> {
-    return new TestCache(await mkdtemp(join(tmpdir(), "perennial-cache-")));
+  static async make(openIndex: OpenTestIndex = async () => memoryIndex()): Promise<TestCache> {
+    const directory = await mkdtemp(join(tmpdir(), "perennial-cache-"));
+    await new CacheFolder(directory).prepare();
+    return new TestCache(directory, await openIndex(directory));
   }
 
   /** The cache as one more process of the node has it. */
   async open(options: { bytesMax?: number; stallSeconds?: number } = {}): Promise<FileCache> {
     const folder = new CacheFolder(this.directory);
-    await folder.prepare();
     const store = await openFileStore({
       dataDirectory: this.directory,
       filePermissions: null,

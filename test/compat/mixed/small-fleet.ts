@@ -13,6 +13,7 @@ import {
   setUpGlance,
   startGlance,
 } from "../../servers/glance.ts";
+import { startMariadb } from "../../servers/mariadb.ts";
 
 /** Whose token the images are made with. */
 export const ann = { "x-auth-token": "ann:red:member" };
@@ -30,6 +31,10 @@ export async function startSmallFleet(
 ): Promise<{ readonly theirs: GlanceNode; readonly ours: string }> {
   const site = makeGlanceSite();
   stops.defer(() => site.stop());
+  // SQLite refuses Glance's transactions that write after they have read, where another process has written in between.
+  const mariadb = await startMariadb();
+  stops.defer(() => mariadb.stop());
+  const database = await mariadb.createDatabase();
   const fast = join(site.folder, "fast");
   mkdirSync(fast);
   const { defaultBackend, theirs, ours } = choose(site);
@@ -39,7 +44,6 @@ export async function startSmallFleet(
     fast: { filesystem_store_datadir: fast },
   };
   const setUp = (name: string, { backends, sections: own }: OwnStores) => {
-    const database = `sqlite:///${join(site.folder, "glance.sqlite")}`;
     const sections = { ...common, DEFAULT: { enabled_backends: backends }, ...own };
     return setUpGlance(site, { name, database, flavor: "fakeauth", sections });
   };

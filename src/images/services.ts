@@ -37,6 +37,7 @@ import type { LimitName, LimitUsage, ProjectLimits } from "./project-limits.ts";
 import { createResumableUploads, type ResumableUploads } from "./resumable/resumable-uploads.ts";
 import type { UploadParts } from "./resumable/upload-parts.ts";
 import type { ImageSettings } from "./settings.ts";
+import { sharedRepositories } from "./shared-data.ts";
 import { createStoreService } from "./store-service.ts";
 import type { TaskRepository } from "./tasks/task.ts";
 import { createTaskService, type TaskService } from "./tasks/task-service.ts";
@@ -262,8 +263,9 @@ export type ImageServices = {
   readonly reaper: UploadReaper;
 };
 
-export function createImageServices(given: ImageServicesDeps): ImageServices {
-  const { notify } = given;
+export function createImageServices(bare: ImageServicesDeps): ImageServices {
+  const { notify } = bare;
+  const given = { ...bare, ...sharedRepositories(bare) };
   const deps = notify ? { ...given, ...notifiedRepositories(given, notify) } : given;
   const images = createImageService(deps);
   const data = createImageDataService(deps);

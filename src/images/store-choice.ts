@@ -1,6 +1,7 @@
 // Which store new data goes to: the one the client names, else the operator's default.
 import { ServiceError } from "../core/errors.ts";
 import type { NamedStore } from "../stores/registry.ts";
+import type { Store } from "../stores/store.ts";
 import type { ImageServicesDeps } from "./services.ts";
 
 /**
@@ -18,4 +19,9 @@ export function uploadTarget({ stores }: Pick<ImageServicesDeps, "stores">, stor
   if (!target.store.properties.writable)
     throw new ServiceError("images.gone", `Store ${target.id} only gives data: choose another.`);
   return target;
+}
+
+/** The store as it is for data of this project's images, see Store.within. Throws as that. */
+export async function storeWithin(store: Store, project: string | null): Promise<Store> {
+  return (await store.within?.({ project })) ?? store;
 }

@@ -13,7 +13,7 @@ import { requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "./services.ts";
 import { signatureOf } from "./signatures.ts";
 import { mayBecome } from "./status.ts";
-import { uploadTarget } from "./store-choice.ts";
+import { storeWithin, uploadTarget } from "./store-choice.ts";
 import { UploadInspection } from "./upload-inspection.ts";
 import { tooLarge, type UploadLimits, UploadMeter } from "./upload-meter.ts";
 
@@ -32,9 +32,10 @@ export async function upload(
   requireMutable(deps, "upload_image", caller, image, `upload data of image ${image.id}`);
   requireReady(image);
   const signature = await signatureOf(deps, image, options.token ?? null);
-  const target = uploadTarget(deps, options.storeId);
+  const chosen = uploadTarget(deps, options.storeId);
   await requireWithinLimits(deps, caller, { image_size_total: 0, image_count_uploading: 1 });
   const limits = await uploadLimits(deps, caller, options.announcedBytes);
+  const target = { ...chosen, store: await storeWithin(chosen.store, image.owner) };
   const held = await HeldLease.begin(deps, image.id, target.store);
   if (!held) throw notQueued(image.id);
   const transfer = deps.transfers.begin({ kind: "upload", imageId: image.id, bytesTotal: options.announcedBytes });

@@ -17,6 +17,9 @@ export type StoredBlob = {
   readonly metadata?: Readonly<Record<string, unknown>>;
 };
 
+/** Projects by their ids, beside the one that owns an image. */
+export type Readers = "everybody" | readonly string[];
+
 export interface Store {
   /** What differs between drivers, declared so that nobody asks for a driver's name. */
   readonly properties: {
@@ -53,6 +56,17 @@ export interface Store {
    * the data, stores.read_only where removing is not allowed, stores.unavailable.
    */
   remove(url: string): Promise<void>;
+  /**
+   * Of a store that keeps each project's data in a place of its own, which puts and locationFor have to be told: the store as it is for new
+   * data of this project (null: nobody's), or for what is to lie under this URL. Not to be closed. Absent: one place for all.
+   * Throws stores.unavailable, stores.read_only, stores.blob_not_found (no URL of this store).
+   */
+  within?(where: { readonly project: string | null } | { readonly url: string }): Promise<Store>;
+  /**
+   * Of such a store: who may read the data there by a token of their own, nobody else from then on. Absent: this service alone reads it.
+   * Throws stores.blob_not_found, stores.unavailable, stores.read_only.
+   */
+  share?(url: string, readers: Readers): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;
 }

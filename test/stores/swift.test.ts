@@ -8,8 +8,10 @@ import { Readable } from "node:stream";
 import { buffer, json } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { isServiceError } from "../../src/core/errors.ts";
+import { ServiceAccounts } from "../../src/stores/swift/service-accounts.ts";
 import type { SwiftReference } from "../../src/stores/swift/swift-auth.ts";
-import { type SwiftAccess, SwiftClient } from "../../src/stores/swift/swift-client.ts";
+import { SwiftClient } from "../../src/stores/swift/swift-client.ts";
+import type { SwiftAccess } from "../../src/stores/swift/swift-login.ts";
 import { openSwiftStore } from "../../src/stores/swift/swift-store.ts";
 import { storeConformance } from "../../src/stores/testing/store-conformance.ts";
 import { type SwiftServer, startSwift } from "../servers/swift.ts";
@@ -48,9 +50,12 @@ async function openStore(
   const client = new SwiftClient(accessTo());
   if (createContainer) await client.ask({ method: "PUT", container, body: [] });
   const store = openSwiftStore({
-    accesses: [accessTo(changes, endpoint)],
-    containers: { name: container, idCharacters },
-    createContainer,
+    places: new ServiceAccounts({
+      accesses: [accessTo(changes, endpoint)],
+      containers: { name: container, idCharacters },
+      createContainer,
+    }),
+    container,
     segmentBytes: 1_048_576,
     largeObjectMb: 5_120,
   });

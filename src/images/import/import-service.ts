@@ -12,6 +12,7 @@ import { newImageDraft } from "../new-image.ts";
 import { type LimitName, mebibytes, requireWithinLimits } from "../project-limits.ts";
 import type { ImageAttributes, ImageServicesDeps, UploadOptions } from "../services.ts";
 import { signatureOf } from "../signatures.ts";
+import { storeWithin } from "../store-choice.ts";
 import type { Task, TaskDraft } from "../tasks/task.ts";
 import { requireTaskRule } from "../tasks/task-service.ts";
 import { uploadLimits } from "../upload.ts";
@@ -124,9 +125,12 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
         );
       if (method.name === "web-download") filter.parse(method.uri);
       const image = await importable(caller, imageId, request);
-      const targets = importTargets(image, request, { stores, several: capabilities.importToSeveral });
+      const chosen = importTargets(image, request, { stores, several: capabilities.importToSeveral });
       // All stores have a copy: there is nothing to do, and that is well.
-      if (targets.length === 0) return;
+      if (chosen.length === 0) return;
+      const targets = await Promise.all(
+        chosen.map(async (target) => ({ ...target, store: await storeWithin(target.store, image.owner) })),
+      );
       // Before the answer: the caller's token may have expired when the data comes.
       const token = request.token ?? null;
       const signature = method.name === "copy-image" ? null : await signatureOf(deps, image, token);
@@ -152,9 +156,10 @@ export function createImportService(deps: ImageServicesDeps): ImportService {
       const begun = { image_count_total: 1, image_size_total: 0, image_stage_total: 0, image_count_uploading: 1 };
       await requireWithinLimits(deps, caller, begun);
       const limits = await uploadLimits(deps, caller, null);
-      const image = await deps.images.create(draft);
       const { defaultStore } = stores;
-      const targets = [{ id: null, store: defaultStore.store, metadata: stores.metadataFor(defaultStore) }];
+      const store = await storeWithin(defaultStore.store, draft.owner);
+      const targets = [{ id: null, store, metadata: stores.metadataFor(defaultStore) }];
+      const image = await deps.images.create(draft);
       const method = { name: "web-download", uri } as const;
       const source = await importSource(deps, { image, method, token, filter, passes: targets.length });
       const task = { ...newTask(caller, image, { body: null }, targets), type: "import", input } as const;

@@ -108,8 +108,10 @@ async function putAll(
   bytes: number,
 ): Promise<StoredData> {
   const { imageId } = held.lease;
-  const target = deps.stores.forUrl(half.storeUrl);
-  if (!target) throw new ServiceError("stores.unavailable", `This node has no store for image ${imageId}.`);
+  const found = deps.stores.forUrl(half.storeUrl);
+  if (!found) throw new ServiceError("stores.unavailable", `This node has no store for image ${imageId}.`);
+  // Where the lease says, whoever owns the image by now: there it is looked for if this process dies.
+  const target = { ...found, store: (await found.store.within?.({ url: half.storeUrl })) ?? found.store };
   // As it is now: its formats may have been changed since the upload began.
   const image = await deps.images.find(imageId, { projectId: null, isAdmin: true });
   if (!image) throw uploadGone(imageId);

@@ -9,7 +9,7 @@ import type { Image } from "../image.ts";
 import { requireWithinLimits } from "../project-limits.ts";
 import type { ImageServicesDeps, UploadOptions } from "../services.ts";
 import { signatureOf } from "../signatures.ts";
-import { uploadTarget } from "../store-choice.ts";
+import { storeWithin, uploadTarget } from "../store-choice.ts";
 import { notQueued, requireReady, uploadLimits } from "../upload.ts";
 import { giveUpHalf } from "./give-up.ts";
 import { type HalfUpload, halfUploadOf, lastPart, linesOf } from "./half-upload.ts";
@@ -74,12 +74,12 @@ export function createResumableUploads(deps: ImageServicesDeps): ResumableUpload
       requireReady(image);
       // It is checked when all data is there; what can be refused before is.
       await signatureOf(deps, image, options.token ?? null);
-      const target = uploadTarget(deps, options.storeId);
+      const { store } = uploadTarget(deps, options.storeId);
       await requireWithinLimits(deps, caller, { image_size_total: 0, image_count_uploading: 1 });
       const arrival = await arrivalOf(deps, caller, source, 0, options);
       const name = randomUUID();
       const half: HalfUpload = {
-        storeUrl: target.store.locationFor(image.id),
+        storeUrl: (await storeWithin(store, image.owner)).locationFor(image.id),
         parts: [{ name, start: 0 }],
         storing: false,
       };

@@ -84,7 +84,10 @@ test("swift config: images are spread over containers where a seed is set, and f
 test("swift config: what is missing or not supported is refused by name", () => {
   refused("swift_store_user", account.replace(/swift_store_user.*\n/, ""));
   refused("swift_store_auth_version", account.replace("version = 1", "version = 2"));
-  refused("swift_store_multi_tenant", `${account}swift_store_multi_tenant = true\n`);
+  const ofUsers = "swift_store_multi_tenant = true\n";
+  refused("swift_store_multi_tenant", account + ofUsers);
+  const keystone = account.replace("version = 1", "version = 3");
+  refused("swift_store_multi_tenant", `${keystone}swift_store_endpoint = http://swift.example/v1/AUTH_a\n${ofUsers}`);
   refused("swift_store_multiple_containers_seed", `${account}swift_store_multiple_containers_seed = 33\n`);
   const long = `swift_store_container = ${"c".repeat(230)}\n`;
   refused("swift_store_container", `${account}${long}swift_store_multiple_containers_seed = 32\n`);

@@ -5,9 +5,11 @@ import { invalid } from "../config.ts";
 import type { StoreDriver } from "../driver.ts";
 import { readCa } from "../http/config.ts";
 import { containerOf } from "./containers.ts";
+import { ServiceAccounts } from "./service-accounts.ts";
 import type { SwiftReference } from "./swift-auth.ts";
-import type { SwiftAccess } from "./swift-client.ts";
+import type { SwiftAccess } from "./swift-login.ts";
 import { openSwiftStore } from "./swift-store.ts";
+import { UserAccounts } from "./user-accounts.ts";
 
 const megabyte = 1_048_576;
 /** Keys are ids of images. */
@@ -99,7 +101,12 @@ export const swiftStoreOptions = {
   swift_store_multi_tenant: {
     type: "boolean",
     default: false,
-    help: "Not supported: true is refused. Image data lies in the account of the service, not in those of its users.",
+    help: "Image data lies in accounts of the projects that own the images, a container for each image. The user of swift_store_user needs a role that Swift has as its reseller_admin_role; swift_store_auth_version has to be 3. false: it lies in an account of the service.",
+  },
+  swift_store_admin_tenants: {
+    type: "list",
+    default: [],
+    help: "With swift_store_multi_tenant: ids of projects that may write into the containers of images.",
   },
   swift_store_multiple_containers_seed: {
     type: "integer",
@@ -119,11 +126,14 @@ export const swiftDriver: StoreDriver = {
   configure(config, section) {
     const options = config.read(optionGroup(section, swiftStoreOptions));
     const refuse = (option: string, value: string, what: string) => invalid(section, option, value, what);
-    if (options.swift_store_multi_tenant)
-      throw refuse("swift_store_multi_tenant", "true", "only the account of the service is supported.");
     const container = options.swift_store_container;
     const idCharacters = options.swift_store_multiple_containers_seed;
-    if (!/^[^/?#\s]{1,255}$/.test(containerOf({ name: container, idCharacters }, longestKey)))
+    const ofUsers = options.swift_store_multi_tenant;
+    const longest = containerOf(
+      { name: container, idCharacters: ofUsers ? longestKey.length : idCharacters },
+      longestKey,
+    );
+    if (!/^[^/?#\s]{1,255}$/.test(longest))
       throw refuse("swift_store_container", container, "that is no name of a container.");
     const { swift_store_endpoint: endpoint, swift_store_cacert: file } = options;
     if (endpoint !== null && !isWebUrl(endpoint))
@@ -138,19 +148,43 @@ export const swiftDriver: StoreDriver = {
       (reference): SwiftAccess => ({ reference, choice, endpoint, insecure: options.swift_store_auth_insecure, ...ca }),
     );
     if (!first) throw new Error("the default reference is one of them");
+    const common = {
+      container,
+      segmentBytes: options.swift_store_large_object_chunk_size * megabyte,
+      largeObjectMb: options.swift_store_large_object_size,
+    };
+    if (ofUsers) {
+      const why = whyNotOfUsers(options, first.reference);
+      if (why !== null) throw refuse("swift_store_multi_tenant", "true", why);
+      const { swift_store_admin_tenants: adminProjects } = options;
+      return {
+        places: [`swift accounts of users/${container}`],
+        open: async () =>
+          openSwiftStore({ ...common, places: new UserAccounts({ access: first, container, adminProjects }) }),
+      };
+    }
     return {
       places: [`swift+config://${first.reference.name}/${container}`],
       open: async () =>
         openSwiftStore({
-          accesses: [first, ...others],
-          containers: { name: container, idCharacters },
-          createContainer: options.swift_store_create_container_on_put,
-          segmentBytes: options.swift_store_large_object_chunk_size * megabyte,
-          largeObjectMb: options.swift_store_large_object_size,
+          ...common,
+          places: new ServiceAccounts({
+            accesses: [first, ...others],
+            containers: { name: container, idCharacters },
+            createContainer: options.swift_store_create_container_on_put,
+          }),
         }),
     };
   },
 };
+
+/** What keeps data from lying in accounts of users; null: nothing. */
+function whyNotOfUsers(options: Values, { authVersion }: SwiftReference): string | null {
+  if (options.swift_store_config_file !== null)
+    return "it does not go with swift_store_config_file: unset one of the two.";
+  if (options.swift_store_endpoint !== null) return "swift_store_endpoint would be one account for all: unset it.";
+  return authVersion === "3" ? null : "accounts are found by Keystone: set swift_store_auth_version = 3.";
+}
 
 /** The default one first. Throws config.invalid. */
 function readReferences(section: string, options: Values): readonly SwiftReference[] {

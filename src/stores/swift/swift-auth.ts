@@ -22,7 +22,15 @@ export type CatalogChoice = {
   readonly region: string | null;
 };
 
-export type SwiftSession = { readonly token: string; readonly storageUrl: string; readonly expiresMs: number };
+export type SwiftSession = {
+  readonly token: string;
+  readonly storageUrl: string;
+  /** All that Keystone's catalog has of the service, of whatever kind and region; by version 1 only that. */
+  readonly endpoints: readonly string[];
+  /** The id of the project that the token is for; null by version 1. */
+  readonly projectId: string | null;
+  readonly expiresMs: number;
+};
 
 /** Tokens of version 1 do not tell their end; one that was refused is replaced whenever that is. */
 const sessionMsMax = 3_600_000;
@@ -45,7 +53,7 @@ async function sessionOfSwift(http: HttpClient, { authAddress, user, key }: Swif
   const { "x-auth-token": token, "x-storage-url": storageUrl } = reply.headers;
   if (reply.status >= 300 || typeof token !== "string" || typeof storageUrl !== "string")
     throw refused(authAddress, reply.status);
-  return { token, storageUrl, expiresMs: Date.now() + sessionMsMax };
+  return { token, storageUrl, endpoints: [storageUrl], projectId: null, expiresMs: Date.now() + sessionMsMax };
 }
 
 async function sessionOfKeystone(
@@ -71,7 +79,7 @@ async function sessionOfKeystone(
   const text = await textOf(reply);
   const token = reply.headers["x-subject-token"];
   if (reply.status >= 300 || typeof token !== "string") throw refused(authAddress, reply.status);
-  const { expiresAt, storageUrl } = readToken(text, choice);
+  const { expiresAt, storageUrl, endpoints, projectId } = readToken(text, choice);
   if (storageUrl === undefined)
     throw new ServiceError(
       "stores.unavailable",
@@ -81,21 +89,24 @@ async function sessionOfKeystone(
       },
     );
   const expiresMs = Math.min(Date.parse(expiresAt) || Number.POSITIVE_INFINITY, Date.now() + sessionMsMax);
-  return { token, storageUrl, expiresMs };
+  return { token, storageUrl, endpoints, projectId, expiresMs };
 }
 
 type Token = {
   readonly expires_at?: string;
+  readonly project?: { readonly id?: string };
   readonly catalog?: readonly {
     readonly type?: string;
     readonly endpoints?: readonly { readonly interface?: string; readonly region?: string; readonly url?: string }[];
   }[];
 };
 
-function readToken(
-  text: string,
-  choice: CatalogChoice,
-): { readonly expiresAt: string; readonly storageUrl: string | undefined } {
+type ReadToken = Pick<SwiftSession, "endpoints" | "projectId"> & {
+  readonly expiresAt: string;
+  readonly storageUrl: string | undefined;
+};
+
+function readToken(text: string, choice: CatalogChoice): ReadToken {
   let token: Token;
   try {
     token = (JSON.parse(text) as { token?: Token }).token ?? {};
@@ -108,7 +119,12 @@ function readToken(
   const found = endpoints.find(
     (one) => one.interface === choice.interface && (choice.region === null || one.region === choice.region),
   );
-  return { expiresAt: token.expires_at ?? "", storageUrl: found?.url };
+  return {
+    expiresAt: token.expires_at ?? "",
+    storageUrl: found?.url,
+    endpoints: endpoints.flatMap(({ url }) => url ?? []),
+    projectId: token.project?.id ?? null,
+  };
 }
 
 function refused({ href }: URL, status: number): ServiceError {

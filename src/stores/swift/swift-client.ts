@@ -1,19 +1,11 @@
-// Objects and containers of one Swift account: requests with its token, which is renewed before it ends and when it is refused.
+// Objects and containers of one Swift account: requests with the token of a login, and a new one where it is refused.
 import { ServiceError } from "../../core/errors.ts";
-import { discard, HttpClient, type HttpReply, textOf } from "../wire/http-client.ts";
-import { type CatalogChoice, openSession, type SwiftReference, type SwiftSession } from "./swift-auth.ts";
-
-export type SwiftAccess = {
-  readonly reference: SwiftReference;
-  readonly choice: CatalogChoice;
-  /** In the place of what authentication tells; null: that. */
-  readonly endpoint: string | null;
-  readonly ca?: Buffer;
-  readonly insecure: boolean;
-};
+import { discard, type HttpReply, textOf } from "../wire/http-client.ts";
+import type { SwiftSession } from "./swift-auth.ts";
+import { type SwiftAccess, SwiftLogin } from "./swift-login.ts";
 
 export type SwiftCall = {
-  readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   readonly container: string;
   /** Absent: of the container itself. */
   readonly object?: string;
@@ -23,17 +15,24 @@ export type SwiftCall = {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** Before its end a token is not used any more: a segment may take so long. */
-const spareMs = 300_000;
-
 export class SwiftClient {
-  readonly #access: SwiftAccess;
-  readonly #http: HttpClient;
-  #session: Promise<SwiftSession> | undefined;
+  readonly #login: SwiftLogin;
+  readonly #accountUrl: string | null;
 
-  constructor(access: SwiftAccess) {
-    this.#access = access;
-    this.#http = new HttpClient({ insecure: access.insecure, ...(access.ca ? { ca: access.ca } : {}) });
+  /** `accountUrl`: another account than the login's own, by its login. */
+  constructor(access: SwiftAccess, login: SwiftLogin = new SwiftLogin(access), accountUrl: string | null = null) {
+    this.#login = login;
+    this.#accountUrl = accountUrl ?? access.endpoint;
+  }
+
+  /** The same for another account that this one's login reaches; closed with this one. */
+  of(accountUrl: string): SwiftClient {
+    return new SwiftClient(this.#login.access, this.#login, accountUrl);
+  }
+
+  /** Throws stores.unavailable, stores.read_only. */
+  session(): Promise<SwiftSession> {
+    return this.#login.session();
   }
 
   /** The reply with its body unread, whatever its status. Throws stores.unavailable, stores.read_only (the account), the signal's reason. */
@@ -41,17 +40,17 @@ export class SwiftClient {
     const reply = await this.#send(call);
     if (reply.status !== 401) return reply;
     discard(reply);
-    this.#session = undefined;
+    this.#login.forget();
     return await this.#send(call);
   }
 
   /** Writes an object from a stream, once: a token that is refused now is for the next one. */
   async stream(call: Omit<SwiftCall, "body">, source: AsyncIterable<Buffer>): Promise<HttpReply> {
-    const session = await this.#open();
+    const session = await this.#login.session();
     const { method, signal } = call;
     const headers = () => ({ "x-auth-token": session.token, ...call.headers });
-    const reply = await this.#http.send({ method, url: this.#url(session, call), headers, signal }, source);
-    if (reply.status === 401) this.#session = undefined;
+    const reply = await this.#login.http.send({ method, url: this.#url(session, call), headers, signal }, source);
+    if (reply.status === 401) this.#login.forget();
     return reply;
   }
 
@@ -74,14 +73,14 @@ export class SwiftClient {
   }
 
   close(): void {
-    this.#http.close();
+    this.#login.http.close();
   }
 
   async #send(call: SwiftCall): Promise<HttpReply> {
-    const session = await this.#open();
+    const session = await this.#login.session();
     const { method, body, signal } = call;
     const headers = () => ({ "x-auth-token": session.token, ...call.headers });
-    return await this.#http.request({
+    return await this.#login.http.request({
       method,
       url: this.#url(session, call),
       headers,
@@ -92,22 +91,10 @@ export class SwiftClient {
 
   #url({ storageUrl }: SwiftSession, { container, object, query }: SwiftCall): URL {
     const parts = [container, ...(object === undefined ? [] : [object])].map(encodeURIComponent);
-    const base = (this.#access.endpoint ?? storageUrl).replace(/\/+$/, "");
+    const base = (this.#accountUrl ?? storageUrl).replace(/\/+$/, "");
     const url = new URL(`${base}/${parts.join("/")}`);
     url.search = new URLSearchParams(query).toString();
     return url;
-  }
-
-  /** One session for all who ask at once; one that could not be had is tried again by the next. */
-  async #open(): Promise<SwiftSession> {
-    const standing = await this.#session?.catch(() => undefined);
-    if (standing && standing.expiresMs - spareMs > Date.now()) return standing;
-    const opening = openSession(this.#http, this.#access.reference, this.#access.choice);
-    this.#session = opening;
-    opening.catch(() => {
-      if (this.#session === opening) this.#session = undefined;
-    });
-    return await opening;
   }
 }
 
@@ -117,7 +104,11 @@ export function failureOf({ method, container, object }: Omit<SwiftCall, "body">
   const what = `Swift answered ${status} to ${method} in container ${container}`;
   if (status === 404) return new ServiceError("stores.blob_not_found", `${what}: there is no such data.`, { facts });
   if (status === 401 || status === 403)
-    return new ServiceError("stores.read_only", `${what}: the account may not do that.`, { facts });
+    return new ServiceError(
+      "stores.read_only",
+      `${what}: the store's user may not do that; in accounts of users it needs a role that Swift has as reseller_admin_role.`,
+      { facts },
+    );
   if (status === 413 || status === 507)
     return new ServiceError("stores.full", `${what}: the store has no room left.`, { facts });
   return new ServiceError("stores.unavailable", `${what}.`, { facts });

@@ -1,25 +1,22 @@
-// Images in a container of a Swift account, or several. Data goes into segments beside the object, as it comes; the object itself is a manifest that names
+// Images in containers of Swift. Data goes into segments beside the object, as it comes; the object itself is a manifest that names
 // them with their hashes, which Swift checks, and appears only when all of them are there.
 import { randomBytes } from "node:crypto";
 import { addAbortSignal, type Readable } from "node:stream";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
-import { withoutSecrets } from "../registry.ts";
 import type { ByteRange, PutOptions, Store, StoredBlob } from "../store.ts";
 import { discard, lengthOf } from "../wire/http-client.ts";
 import { OneAtATime } from "../wire/one-at-a-time.ts";
 import { type Opened, resumedStream } from "../wire/resumed-stream.ts";
-import { type Containers, containerOf, isContainerOf } from "./containers.ts";
+import { removeContainer, shareContainer } from "./image-container.ts";
 import { type Attempt, markerName, piecesOf, removeObjects, type Segment, sendSegments } from "./segments.ts";
-import { failureOf, type SwiftAccess, SwiftClient } from "./swift-client.ts";
-import { parseSwiftLocation, type SwiftLocation, swiftUrl } from "./swift-location.ts";
+import { failureOf, type SwiftClient } from "./swift-client.ts";
+import { notFound, type SwiftPlaces } from "./swift-places.ts";
 
 export type SwiftStoreOptions = {
-  /** The first is where data goes; locations of the others are read and removed. */
-  readonly accesses: readonly [SwiftAccess, ...SwiftAccess[]];
-  readonly containers: Containers;
-  readonly createContainer: boolean;
+  readonly places: SwiftPlaces;
   readonly segmentBytes: number;
-  /** What admins are shown: the option as it stands. */
+  /** What admins are shown: the options as they stand. */
+  readonly container: string;
   readonly largeObjectMb: number;
 };
 
@@ -28,44 +25,49 @@ const objectBytesMax = 1_000 * 5 * 2 ** 30;
 const attemptHeader = "x-object-meta-perennial-put";
 
 export function openSwiftStore(options: SwiftStoreOptions): Store {
-  return new SwiftStore(options);
+  return new SwiftStore(options, new OneAtATime());
 }
 
 class SwiftStore implements Store {
   readonly properties: Store["properties"];
+  readonly within?: NonNullable<Store["within"]>;
+  readonly share?: NonNullable<Store["share"]>;
   readonly #options: SwiftStoreOptions;
-  readonly #clients: ReadonlyMap<string, SwiftClient>;
   /** Swift looks whether an object is there, and makes it: of two requests at the same moment it would take both. */
-  readonly #publishing = new OneAtATime();
+  readonly #publishing: OneAtATime;
 
-  constructor(options: SwiftStoreOptions) {
+  constructor(options: SwiftStoreOptions, publishing: OneAtATime) {
     this.#options = options;
-    this.#clients = new Map(options.accesses.map((access) => [access.reference.name, new SwiftClient(access)]));
+    this.#publishing = publishing;
     this.properties = {
       schemes: ["swift", "swift+http", "swift+https", "swift+config"],
       writable: true,
       shown: {
-        container: options.containers.name,
+        container: options.container,
         large_object_size: options.largeObjectMb,
         large_object_chunk_size: options.segmentBytes / 1_048_576,
       },
     };
+    const { users } = options.places;
+    if (!users) return;
+    this.within = async (where) => new SwiftStore({ ...options, places: await users.within(where) }, publishing);
+    this.share = async (url, readers) => {
+      const { client, container } = await options.places.find(url);
+      await shareContainer(client, container, { readers, writers: users.adminProjects });
+    };
   }
 
   owns(url: string): boolean {
-    const location = this.#parse(url);
-    return location !== undefined && isContainerOf(this.#options.containers, location.container, location.key);
+    return this.#options.places.owns(url);
   }
 
   locationFor(key: string): string {
-    const { accesses, containers } = this.#options;
-    return swiftUrl({ reference: accesses[0].reference, container: containerOf(containers, key), key });
+    return this.#options.places.target(key).url;
   }
 
   async put(key: string, source: Readable, { signal, expectedBytes }: PutOptions): Promise<StoredBlob> {
-    const { containers, accesses, segmentBytes } = this.#options;
-    const container = containerOf(containers, key);
-    const client = this.#clientOf(accesses[0].reference.name);
+    const { places, segmentBytes } = this.#options;
+    const { client, container, url } = places.target(key);
     const target = { container, key, attempt: randomBytes(8).toString("hex"), signal };
     let begun = false;
     try {
@@ -80,7 +82,7 @@ class SwiftStore implements Store {
       signal.throwIfAborted();
       await this.#publishing.run(key, () => this.#publish(client, target, segments));
       return {
-        url: this.locationFor(key),
+        url,
         sizeBytes: segments.reduce((bytes, segment) => bytes + segment.size_bytes, 0),
       };
     } catch (error) {
@@ -90,7 +92,10 @@ class SwiftStore implements Store {
       // What cannot be taken away now is found again by remove().
       if (begun) await this.#takeBack(client, target).catch(() => undefined);
       signal.throwIfAborted();
-      if (ofSource || isServiceError(error)) throw error;
+      if (ofSource) throw error;
+      // The container is gone, and with it whatever was begun in it: the image was removed.
+      if (begun && isServiceError(error, "stores.blob_not_found")) throw takenAway(key);
+      if (isServiceError(error)) throw error;
       throw new ServiceError("stores.unavailable", `Storing image ${key} in Swift failed.`, {
         facts: { key },
         cause: error,
@@ -100,8 +105,7 @@ class SwiftStore implements Store {
 
   async open(url: string, { signal, range }: { signal: AbortSignal; range?: ByteRange }): Promise<Readable> {
     signal.throwIfAborted();
-    const { reference, container, key } = this.#locate(url);
-    const client = this.#clientOf(reference.name);
+    const { client, container, key } = await this.#options.places.find(url);
     let version: string | undefined;
     const open = async (from: number): Promise<Opened> => {
       const headers = {
@@ -121,42 +125,22 @@ class SwiftStore implements Store {
   }
 
   async size(url: string): Promise<number> {
-    const { reference, container, key } = this.#locate(url);
-    const headers = await this.#clientOf(reference.name).head(container, key);
+    const { client, container, key } = await this.#options.places.find(url);
+    const headers = await client.head(container, key);
     if (!headers) throw notFound(url);
     return lengthOf({ headers }) ?? 0;
   }
 
   async remove(url: string): Promise<void> {
-    const { reference, container, key } = this.#locate(url);
-    const client = this.#clientOf(reference.name);
+    const { client, container, key } = await this.#options.places.find(url);
     // Pieces first: a put that wants to publish afterwards finds its mark gone, one that did so before is removed by the second step.
     await removeObjects(client, container, await piecesOf(client, { container, key }));
     await removeObjects(client, container, [key]);
+    if (this.#options.places.users) await removeContainer(client, container);
   }
 
   async close(): Promise<void> {
-    for (const client of this.#clients.values()) client.close();
-  }
-
-  #parse(url: string): SwiftLocation | undefined {
-    return parseSwiftLocation(
-      url,
-      this.#options.accesses.map(({ reference }) => reference),
-    );
-  }
-
-  /** Throws stores.blob_not_found. */
-  #locate(url: string): SwiftLocation {
-    const location = this.#parse(url);
-    if (!location) throw notFound(url);
-    return location;
-  }
-
-  #clientOf(name: string): SwiftClient {
-    const client = this.#clients.get(name);
-    if (!client) throw new Error(`no client of reference ${name}`);
-    return client;
+    this.#options.places.close();
   }
 
   /** Leaves the mark without which the attempt may not publish. */
@@ -167,7 +151,7 @@ class SwiftStore implements Store {
       await client.ask(mark);
     } catch (error) {
       if (!isServiceError(error, "stores.blob_not_found")) throw error;
-      if (!this.#options.createContainer)
+      if (!this.#options.places.createsContainers)
         throw new ServiceError(
           "stores.unavailable",
           `There is no container ${container}: make it, or set swift_store_create_container_on_put.`,
@@ -229,10 +213,4 @@ function blobExists(key: string): ServiceError {
 
 function takenAway(key: string): ServiceError {
   return new ServiceError("stores.unavailable", `The partial data of image ${key} was removed.`, { facts: { key } });
-}
-
-function notFound(url: string): ServiceError {
-  return new ServiceError("stores.blob_not_found", "There is no such data in this Swift store.", {
-    facts: { url: withoutSecrets(url) },
-  });
 }

@@ -26,3 +26,8 @@ export function keepsBound(figure: Figure): boolean {
   if (!figure.bound) return true;
   return "atLeast" in figure.bound ? figure.value >= figure.bound.atLeast : figure.value <= figure.bound.atMost;
 }
+
+/** NaN of none. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -12,7 +12,7 @@ import { startFleet } from "../demo/fleet.ts";
 import { adminToken } from "../demo/traffic/actor.ts";
 import { readHandOverNote, removeHandOverNote } from "../src/core/hand-over-note.ts";
 import { eventually } from "../test/servers/eventually.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, median } from "./bench.ts";
 
 export type ClientQuestion =
   | { readonly ask: "count" | "stop" }
@@ -109,8 +109,4 @@ async function tell(client: ChildProcess, question: ClientQuestion): Promise<Cli
   client.send(question);
   const [answer] = (await once(client, "message")) as [ClientAnswer];
   return answer;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -13,6 +13,7 @@ import { kills } from "./kills.ts";
 import { listShow } from "./list-show.ts";
 import { migrate } from "./migrate.ts";
 import { pageCost } from "./page-cost.ts";
+import { rolloutLatency } from "./rollout-latency.ts";
 import { simulation } from "./simulate.ts";
 import { transfer } from "./transfer.ts";
 import { triggerCost } from "./triggers.ts";
@@ -31,6 +32,7 @@ const benches: readonly Bench[] = [
   consolePage,
   fuzz,
   kills,
+  rolloutLatency,
   simulation,
 ];
 

@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { adminToken } from "../demo/traffic/actor.ts";
-import type { Figure } from "./bench.ts";
+import { type Figure, median } from "./bench.ts";
 import { startFileServer } from "./file-server.ts";
 import type { ReferencePair } from "./reference-pair.ts";
 import { peakMemoryMb } from "./subject.ts";
-import { createImage, median, transferOnce } from "./transfer.ts";
+import { createImage, transferOnce } from "./transfer.ts";
 
 const rounds = 3;
 const kinds = ["ours", "theirs"] as const;

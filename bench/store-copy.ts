@@ -5,10 +5,10 @@ import { adminToken } from "../demo/traffic/actor.ts";
 import { openFileStore } from "../src/stores/file/file-store.ts";
 import { eventually } from "../test/servers/eventually.ts";
 import type { GlanceSite } from "../test/servers/glance.ts";
-import type { Figure } from "./bench.ts";
+import { type Figure, median } from "./bench.ts";
 import { type MeasuredNode, startOurs } from "./reference-pair.ts";
 import { peakMemoryMb } from "./subject.ts";
-import { createImage, median, transferOnce } from "./transfer.ts";
+import { createImage, transferOnce } from "./transfer.ts";
 
 const rounds = 3;
 const readBytes = 65_536;

@@ -7,7 +7,7 @@ import { startDetached } from "../demo/processes.ts";
 import { adminToken } from "../demo/traffic/actor.ts";
 import { eventually } from "../test/servers/eventually.ts";
 import { freePort } from "../test/servers/free-port.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, median } from "./bench.ts";
 import { peakMemoryMb, startSubject } from "./subject.ts";
 
 const rounds = 3;
@@ -93,8 +93,4 @@ export async function transferOnce(method: "PUT" | "GET", url: string, bytes: nu
   const right = method === "PUT" ? result.status === 204 : result.status === 200 && result.bytes === bytes;
   if (!right) throw new Error(`${method} ${url}: status ${result.status}, ${result.bytes} bytes`);
   return bytes / 1_000 / result.ms;
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -2,7 +2,7 @@
 // these cost without. Two databases on one server, with and without triggers, written in turns by the same connection.
 import { randomUUID } from "node:crypto";
 import { type Connection, createConnection } from "mysql2/promise";
-import type { Bench } from "./bench.ts";
+import { type Bench, median } from "./bench.ts";
 import { fill, sampleIds } from "./fill.ts";
 import { startSubject } from "./subject.ts";
 
@@ -91,8 +91,4 @@ async function time({ db, ids }: { db: Connection; ids: readonly string[] }, wri
   const started = performance.now();
   for (let index = 0; index < perTurn; index++) await write.run(db, ids[(turn * perTurn + index) % ids.length] ?? "");
   return performance.now() - started;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -33,6 +33,8 @@ export type DemoOptions = {
   to: ReleaseId;
   seed: number;
   keep: boolean;
+  /** Traffic before the rollout: not counted, and then counted as the window that the rollout is compared with. Absent: only the latter, for 7 s. */
+  before?: { readonly warmUpMs: number; readonly controlMs: number };
   /** Before there is traffic. */
   begin?: (fleet: RunningFleet) => Promise<void>;
   /** While the fleet still stands, and all else is over. */
@@ -73,7 +75,9 @@ const imageCount = 24;
 const clientCount = 12;
 const slowClientCount = 4;
 const requestsPerSecond = 130;
-const controlMs = 7_000;
+const usualBefore = { warmUpMs: 0, controlMs: 7_000 } as const;
+/** In the time before a rollout transfers are let go as often as a drain of a few seconds lets them go. */
+const letGoEveryMs = 7_000;
 /** A rollout on a fast machine ends before there was much traffic; some more of it then shows the upgraded fleet. */
 const requestsMin = 3_200;
 const afterMsMax = 20_000;
@@ -125,9 +129,15 @@ async function withFleet(
   // What it failed with is thrown when it is awaited.
   watch.catch(() => undefined);
   try {
+    const { warmUpMs, controlMs } = options.before ?? usualBefore;
+    await sleep(warmUpMs);
     recorder.window = "control";
     state.activity = `control window: the fleet as it is, at ${from}`;
-    await sleep(controlMs);
+    // What is compared with the rollout has its traffic: transfers that are let go while other requests are timed.
+    for (let ms = 0; ms < controlMs; ms += letGoEveryMs) {
+      slow.nodeStops();
+      await sleep(Math.min(letGoEveryMs, controlMs - ms));
+    }
     recorder.window = "rollout";
     state.activity = `rollout to ${to}`;
     const upgraded = await roll(fleet, state, slow);

@@ -11,6 +11,8 @@ import { putData } from "./upload.ts";
 const uploadBytes = 24 * 1_048_576;
 const uploadStepBytes = 32_768;
 const stepMs = 50;
+/** Of one that is let go: not as fast as it can, for the client's own computing would hold up all other requests, which are timed. */
+const letGoStepMs = 2;
 /** How long a transfer holds up the stop it was seen in. */
 const holdMs = 1_500;
 /** Beyond it a transfer is a failed one. */
@@ -64,7 +66,7 @@ export class SlowTransfers {
         return;
       }
       const crossed = this.#stopsSeen > stopsAtStart && performance.now() - this.#lastStopMs > holdMs;
-      if (!crossed && !this.#stopping) await sleep(stepMs);
+      if (!this.#stopping) await sleep(crossed ? letGoStepMs : stepMs);
     };
   }
 

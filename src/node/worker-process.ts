@@ -1,7 +1,6 @@
 // One worker as its supervisor sees it: a child process that inherits the listening socket, and what it has reported.
 import { type ChildProcess, fork } from "node:child_process";
 import { ServiceError } from "../core/errors.ts";
-import { stepBack, takePlace } from "./stepping-back.ts";
 import type { FromWorker, StartMessage, ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
 
 /** It ended before it was ready and said nothing: killed from outside, out of memory, or a mistake in the program. */
@@ -39,8 +38,6 @@ export class WorkerProcess {
       if (message.did === "want-metrics") options.wantMetrics(message.id);
       for (const hear of this.#heard) hear(message);
     });
-    const { pid } = this.#child;
-    const stepsBack = pid !== undefined && stepBack(pid);
     this.exited = new Promise((resolve) => {
       this.#child.once("error", (error) => resolve(`could not be started: ${error.message}`));
       this.#child.once("exit", (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
@@ -51,8 +48,6 @@ export class WorkerProcess {
       ready.reject(error);
     };
     this.#heard.add((message) => {
-      // Long before it serves: a worker says the one when all is made, and the other when it listens.
-      if (stepsBack && message.did === "built") takePlace(pid);
       if (message.did === "built" || message.did === "ready") built.resolve();
       if (message.did === "ready") {
         this.isReady = true;

@@ -4,8 +4,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-
-import { toBackground } from "../core/background.ts";
 import { type ErrorCode, errorCodes, ServiceError } from "../core/errors.ts";
 import type { ReleaseId } from "../releases/catalogue.ts";
 import type { Done, Report } from "./runner.ts";
@@ -43,7 +41,6 @@ export async function runSchemaPhase(options: SchemaPhaseOptions): Promise<Done>
     phase === "migrate" ? ["--max-seconds", String(migrateSecondsMax)] : acceptLosses ? ["--accept-losses"] : [];
   const args = [script, "--config-file", config, "db", phase, "--to", target, "--json", ...limits];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  toBackground(child);
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-stderrCharactersMax);

@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
-import { toBackground } from "../../core/background.ts";
 
 /** Where the program finds what must not stand on its command line: an option file, or a password file. */
 export const secretPath = "/dev/fd/3";
@@ -87,9 +86,7 @@ function start({ program, args, secret, env }: ClientCommand): ClientChild {
   try {
     // Messages are matched by us and shown to operators everywhere: one language.
     const environment = { ...process.env, LC_ALL: "C.UTF-8", ...env };
-    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe", fd], env: environment }) as ClientChild;
-    toBackground(child);
-    return child;
+    return spawn(program, args, { stdio: ["pipe", "pipe", "pipe", fd], env: environment }) as ClientChild;
   } finally {
     closeSync(fd);
   }

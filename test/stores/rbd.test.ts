@@ -11,6 +11,7 @@ import { isServiceError } from "../../src/core/errors.ts";
 import { openRbdStore, type RbdStoreOptions } from "../../src/stores/rbd/rbd-store.ts";
 import { storeConformance } from "../../src/stores/testing/store-conformance.ts";
 import { type CephCluster, startCeph } from "../servers/ceph.ts";
+import { eventually } from "../servers/eventually.ts";
 
 const signal = new AbortController().signal;
 let ceph: CephCluster;
@@ -179,6 +180,35 @@ test("rbd store: a cluster that does not answer fails what waits for it in time,
     await Promise.all([...reads, put]);
   });
   assert.equal((await buffer(await store.open(url, { signal }))).toString(), "before");
+  await close();
+});
+
+test("rbd store: a node that the cluster shuts out fails what it has under way, and works again on a new connection", async () => {
+  const { store, contents, close } = await openStore();
+  const { url } = await store.put("kept", Readable.from([Buffer.from("kept")]), { signal });
+  const gate = Promise.withResolvers<void>();
+  const written = Promise.withResolvers<void>();
+  async function* slow() {
+    yield randomBytes(2_000_000);
+    written.resolve();
+    await gate.promise;
+    yield randomBytes(2_000_000);
+  }
+  const put = assert.rejects(store.put("cut", Readable.from(slow()), { signal }), hasCode("stores.unavailable"));
+  await written.promise;
+  const { watchers } = JSON.parse(await ceph.rbd("status", "--format", "json", "images/cut"));
+  for (const { address } of watchers) await ceph.ceph("osd", "blocklist", "add", address);
+  gate.resolve();
+  await put;
+  // The first calls find out.
+  await eventually("the store works again", async () => (await store.size(url)) === 4);
+  assert.equal((await buffer(await store.open(url, { signal }))).toString(), "kept");
+  await store.put("new", Readable.from([Buffer.from("new")]), { signal });
+  await eventually("what was cut can be removed", async () => {
+    await store.remove(store.locationFor("cut"));
+    return true;
+  });
+  assert.deepEqual((await contents()).sort(), ["kept", "new"]);
   await close();
 });
 

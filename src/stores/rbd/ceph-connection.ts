@@ -4,6 +4,9 @@ import { CephThreads, refusedWith } from "./ceph-threads.ts";
 
 type Connected = CephOrders["connect"]["gives"] & { readonly pools: Map<string, Promise<Pool>> };
 
+/** What begins something, on the connection there is; all else goes on with an image that is open, maybe on one of before. */
+const beginnings: ReadonlySet<OrderName> = new Set(["openPool", "freeBytes", "create", "open", "remove"]);
+
 export class CephConnection {
   readonly #access: ClusterAccess;
   readonly #threads = new CephThreads();
@@ -34,12 +37,14 @@ export class CephConnection {
     given: CephOrders[Name]["given"],
     moved?: ArrayBuffer,
   ): Promise<CephOrders[Name]["gives"]> {
+    const connecting = this.#connecting;
     try {
       return await this.#threads.order(name, given, moved);
     } catch (error) {
       // The cluster has put this client on its block list: what is open fails for good, and only a new connection is served. The old one is
-      // left to its transfers.
-      if (refusedWith(error, "ESHUTDOWN")) this.#connecting = null;
+      // left to its transfers, and dropped once however many calls fail on it.
+      const shutOut = beginnings.has(name) && refusedWith(error, "ESHUTDOWN");
+      if (shutOut && this.#connecting === connecting) this.#connecting = null;
       throw error;
     }
   }

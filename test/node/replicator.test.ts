@@ -1,6 +1,5 @@
 // glance-replicator between real services: two nodes of ours, a Glance, and a source that breaks off or lies about its data.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,17 +7,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { binary, finish } from "../../demo/processes.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { type GlanceSite, makeGlanceSite, setUpGlance, startGlance } from "../servers/glance.ts";
 import { type NodeProcess, Site } from "./node-process.ts";
+import { ask, at, begin, change, dataOf, ended, make, run, said, show } from "./replicated-images.ts";
 
-const script = fileURLToPath(new URL("../../bin/glance-replicator.js", import.meta.url));
-const token = "boss:ops:admin";
 const settings = { paste_deploy: { flavor: "fakeauth" } };
 const sites = { source: new Site(), target: new Site() };
 const folder = mkdtempSync(join(tmpdir(), "perennial-replicator-"));
@@ -37,69 +33,6 @@ after(async () => {
   await glance?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-function begin(...args: readonly string[]): ChildProcess {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("OS_"));
-  return spawn(process.execPath, [script, "-t", token, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: Object.fromEntries(own),
-  });
-}
-
-async function ended(child: ChildProcess) {
-  const { stdout, stderr } = child;
-  assert(stdout && stderr);
-  const [out, err, [code]] = await Promise.all([text(stdout), text(stderr), once(child, "exit")]);
-  return { code: code as number | null, out, err };
-}
-
-const run = (...args: readonly string[]) => ended(begin(...args));
-const at = (node: { readonly url: string }) => node.url.replace("http://", "");
-
-type Shown = { readonly id: string; readonly status: string; readonly [field: string]: unknown };
-
-async function ask(
-  node: { readonly url: string },
-  method: string,
-  path: string,
-  body?: unknown,
-  type = "application/json",
-) {
-  const bytes = body instanceof Buffer;
-  return fetch(`${node.url}/v2/images${path}`, {
-    method,
-    headers: { "x-auth-token": token, ...(body !== undefined && { "content-type": type }) },
-    ...(body !== undefined && { body: bytes ? new Uint8Array(body) : JSON.stringify(body) }),
-  });
-}
-
-async function show(node: { readonly url: string }, id: string): Promise<Shown> {
-  const answer = await ask(node, "GET", `/${id}`);
-  assert.equal(answer.status, 200);
-  return (await answer.json()) as Shown;
-}
-
-async function make(node: { readonly url: string }, fields: object, data?: Buffer): Promise<string> {
-  const made = await ask(node, "POST", "", { disk_format: "raw", container_format: "bare", ...fields });
-  assert.equal(made.status, 201, await made.clone().text());
-  const { id } = (await made.json()) as Shown;
-  if (data) assert.equal((await ask(node, "PUT", `/${id}/file`, data, "application/octet-stream")).status, 204);
-  return id;
-}
-
-async function dataOf(node: { readonly url: string }, id: string): Promise<Buffer> {
-  return Buffer.from(await (await ask(node, "GET", `/${id}/file`)).arrayBuffer());
-}
-
-async function change(node: { readonly url: string }, id: string, steps: readonly object[]): Promise<void> {
-  const answer = await ask(node, "PATCH", `/${id}`, steps, "application/openstack-images-v2.1-json-patch");
-  assert.equal(answer.status, 200, await answer.text());
-}
-
-/** Whatever a copy has to have of an image. */
-const ownFields = ["created_at", "updated_at", "self", "file", "schema", "stores", "virtual_size"];
-const said = (image: Shown) =>
-  Object.fromEntries(Object.entries(image).filter(([field]) => !ownFields.includes(field)));
 
 const large = randomBytes(3_000_000);
 const ids: { whole: string; empty: string; community: string; hidden: string; queued: string } = {

@@ -102,17 +102,19 @@ export async function runDemo(options: DemoOptions, state: DemoState, signal: Ab
   });
   abandoned.catch(() => undefined);
   try {
-    const outcome = await Promise.race([withFleet(fleet, options, state), abandoned]);
+    const outcome = await Promise.race([withFleet(fleet, options, state, signal), abandoned]);
     return { ...outcome, seconds: Math.round((performance.now() - started) / 100) / 10 };
   } finally {
     await fleet.stop();
   }
 }
 
+/** Nothing is started once `signal` has aborted: the fleet's guard, which is looking for what to end by then, might have looked already. */
 async function withFleet(
   fleet: RunningFleet,
   options: DemoOptions,
   state: DemoState,
+  signal: AbortSignal,
 ): Promise<Omit<DemoOutcome, "seconds">> {
   const { seed, from, to } = options;
   const { recorder } = state;
@@ -130,13 +132,13 @@ async function withFleet(
   watch.catch(() => undefined);
   try {
     const { warmUpMs, controlMs } = options.before ?? usualBefore;
-    await sleep(warmUpMs);
+    await sleep(warmUpMs, undefined, { signal });
     recorder.window = "control";
     state.activity = `control window: the fleet as it is, at ${from}`;
     // What is compared with the rollout has its traffic: transfers that are let go while other requests are timed.
     for (let ms = 0; ms < controlMs; ms += letGoEveryMs) {
       slow.nodeStops();
-      await sleep(Math.min(letGoEveryMs, controlMs - ms));
+      await sleep(Math.min(letGoEveryMs, controlMs - ms), undefined, { signal });
     }
     recorder.window = "rollout";
     state.activity = `rollout to ${to}`;
@@ -147,6 +149,7 @@ async function withFleet(
       if (performance.now() - started > afterMsMax) break;
     state.activity = "letting transfers end";
     await slow.stop();
+    signal.throwIfAborted();
     const rollout = await contractLater(fleet, state, { slow, upgraded });
     await stopTraffic();
     const checked = await checkImages({
@@ -158,6 +161,7 @@ async function withFleet(
         state.activity = `comparing images byte by byte: ${count}`;
       },
     });
+    signal.throwIfAborted();
     const due = await fleet.manage("db", "check");
     await options.end?.(fleet);
     return {
@@ -172,6 +176,7 @@ async function withFleet(
     };
   } finally {
     watching.abort();
+    await Promise.all([slow.stop(), stopTraffic()]);
     await watch;
     await registry.close();
   }

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { initialState, runDemo } from "../../demo/demo.ts";
 import { finish } from "../../demo/processes.ts";
 import { eventually } from "../servers/eventually.ts";
 
@@ -60,6 +63,28 @@ for (const signal of ["SIGINT", "SIGKILL"] as const)
     assert(signal === "SIGKILL" || mentions(folder).length === 0, "an interrupted demo ends after all that it started");
     await eventually("all is gone", () => !existsSync(folder) && mentions(folder).length === 0, { msMax: 120_000 });
   });
+
+test("demo: once it was interrupted it starts nothing more, which what ends all its processes might not see", {
+  timeout: 300_000,
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "perennial-demo-"));
+  const range = { from: "newton", to: "ocata" } as const;
+  const state = initialState(range);
+  const interrupted = new AbortController();
+  const fleet = { folder, nodes: 2, database: "sqlite", balancer: "builtin", strategy: "drain", keep: false } as const;
+  // The rollout would begin while the processes are being looked for.
+  const options = { ...range, ...fleet, seed: 1, before: { warmUpMs: 0, controlMs: 200 } };
+  const demo = assert.rejects(runDemo(options, state, interrupted.signal), /interrupted/);
+  await eventually("traffic is measured", () => state.activity.startsWith("control window"), {
+    msMax: 120_000,
+    everyMs: 10,
+  });
+  interrupted.abort();
+  await demo;
+  assert.match(state.activity, /^control window/);
+  assert.deepEqual(mentions(folder), []);
+  assert(!existsSync(folder));
+});
 
 test("demo: an option it does not know, or a value out of bounds, is refused in one line", async () => {
   for (const [args, said] of [

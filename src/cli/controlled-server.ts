@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { type Config, loadConfig } from "../core/config.ts";
 import { findConfigFiles } from "../core/config-files.ts";
 import { errorText } from "../core/errors.ts";
+import { findProcess, type ProcessView } from "../core/process-table.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
-import { findProcess, type ProcessView } from "../rollout/nodes/local/process-table.ts";
 import { configuration } from "./wire-options.ts";
 
 export const serverNames = ["glance-api", "glance-scrubber"] as const;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { eventually } from "../../test/servers/eventually.ts";
-import { findProcess } from "./nodes/local/process-table.ts";
+import { findProcess } from "../core/process-table.ts";
 import { commandJson, fillIn, runCommand } from "./run-command.ts";
 
 const signal = new AbortController().signal;

@@ -2,7 +2,7 @@
 import type { FleetNode, RunningFleet } from "../../../demo/fleet.ts";
 import { adminToken } from "../../../demo/traffic/actor.ts";
 import type { Failure } from "../../../demo/traffic/recorder.ts";
-import { findProcess, type ProcessView, processGroup } from "../../../src/rollout/nodes/local/process-table.ts";
+import { findProcess, type ProcessView, processGroup } from "../../../src/core/process-table.ts";
 import type { Crashable } from "../../servers/crashable.ts";
 import { eventually } from "../../servers/eventually.ts";
 import type { HealthWatch } from "./health-watch.ts";

@@ -4,7 +4,7 @@ import { lookup } from "node:dns/promises";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { errorText, ServiceError } from "../../../core/errors.ts";
-import { findProcess } from "../../nodes/local/process-table.ts";
+import { findProcess } from "../../../core/process-table.ts";
 import { splitAddress } from "../builtin/balancer-settings.ts";
 
 export type NginxWorker = {

@@ -13,11 +13,11 @@ import { freePort } from "../../../../test/servers/free-port.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { splitCommand } from "../../../core/command-line.ts";
 import { parseConfig } from "../../../core/config-parser.ts";
+import { findProcess } from "../../../core/process-table.ts";
 import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { type DrivenNode, nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
 import { createLocalNode } from "./local-node.ts";
-import { findProcess } from "./process-table.ts";
 
 const signal = new AbortController().signal;
 const smallNode = fileURLToPath(new URL("../../testing/small-node.ts", import.meta.url));

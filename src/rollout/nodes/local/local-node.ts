@@ -13,11 +13,11 @@ import type { Clock } from "../../../core/clock.ts";
 import { joinCommand } from "../../../core/command-line.ts";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import { readHandOverNote, removeHandOverNote } from "../../../core/hand-over-note.ts";
+import { catchesSignal, findProcess, type ProcessView, processGroup } from "../../../core/process-table.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
 import { lastLogLine } from "./last-log-line.ts";
 import { readNodeConfig, writeNodeOptions } from "./node-config.ts";
-import { catchesSignal, findProcess, type ProcessView, processGroup } from "./process-table.ts";
 
 /** How far the process table's start times and the file system's clock may differ. */
 const clockSlackMs = 2_000;

@@ -3,8 +3,8 @@
 import { constants } from "node:os";
 import { ServiceError } from "../../../core/errors.ts";
 import { type HandOverNote, handOverNotePath, parseHandOverNote } from "../../../core/hand-over-note.ts";
+import { catches } from "../../../core/process-table.ts";
 import { lastSaid } from "../local/last-log-line.ts";
-import { catches } from "../local/process-table.ts";
 import type { SshNodeAt } from "../node-schemas.ts";
 import { quote, type SshHost } from "./ssh-host.ts";
 

@@ -1,7 +1,7 @@
 // Which processes live on this machine, from /proc. A process id alone says little: ids are given out again, and a process that has
 // ended but was not collected by its parent still has one.
 import { readdirSync, readFileSync } from "node:fs";
-import { ServiceError } from "../../../core/errors.ts";
+import { ServiceError } from "./errors.ts";
 
 export type ProcessView = {
   readonly pid: number;
@@ -73,8 +73,12 @@ function mustHaveProc(): void {
   try {
     readFileSync("/proc/self/stat");
   } catch (error) {
-    throw new ServiceError("rollout.driver_failed", "the node driver 'local' needs /proc, as Linux has it", {
-      cause: error,
-    });
+    throw new ServiceError(
+      "rollout.driver_failed",
+      "processes are looked for in /proc, which this system does not have; run it on Linux",
+      {
+        cause: error,
+      },
+    );
   }
 }

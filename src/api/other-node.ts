@@ -1,4 +1,5 @@
 // Hands a request on to the node that has the staged data it is about, with its client's own credentials, and its answer back.
+import { hostname } from "node:os";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
 import { type Onward, passedOnHeader } from "../core/onward.ts";
 import type { Answer } from "./answer.ts";
@@ -29,18 +30,26 @@ export function stageHostOf(error: unknown): string | undefined {
   return typeof host === "string" && /^https?:\/\//i.test(host) ? host.replace(/\/+$/, "") : undefined;
 }
 
-/** `path` is the canonical one, with its version. Throws api.other_node_failed where that node fails or cannot be reached. */
+/**
+ * `path` is the canonical one, with its version. Throws api.other_node_failed where that node fails or cannot be reached, and where the request was
+ * handed on already: nodes that name one another's URL as their own, or a balancer's, would hand it round for ever.
+ */
 export async function askOtherNode(
   request: ApiRequest,
   host: string,
   { method, path, body }: { readonly method: "POST" | "DELETE"; readonly path: string; readonly body?: string },
 ): Promise<Answer> {
-  const headers = handedOnOf(request);
+  const passedOnBy = request.header(passedOnHeader);
   const failed = (why: string, cause?: unknown) =>
     new ServiceError("api.other_node_failed", `The node at ${host}, which has the staged data, did not help: ${why}.`, {
       facts: { host },
       cause,
     });
+  if (passedOnBy !== undefined) {
+    const by = passedOnBy.slice(0, 80);
+    throw failed(`the request came from ${by} already; every node needs a worker_self_reference_url of its own`);
+  }
+  const headers = { ...handedOnOf(request), [passedOnHeader]: encodeURI(hostname()) };
   let response: Response;
   let text: string;
   try {

@@ -122,6 +122,36 @@ test("import: where staging is not shared, the node that has the data is asked; 
   await Promise.all([end(again), end(unknown)]);
 });
 
+test("import: nodes whose URLs were mixed up hand a request about staged data on once, and no further", async () => {
+  const names = ["mixed-up-a", "mixed-up-b"] as const;
+  const ports = [await freePort(), await freePort()] as const;
+  const start = (index: 0 | 1) => {
+    const ofOther = `http://127.0.0.1:${ports[index === 0 ? 1 : 0]}`;
+    const own = {
+      node_staging_uri: `file://${site.folder}/staging-${names[index]}`,
+      worker_self_reference_url: ofOther,
+    };
+    return site.start(names[index], { ...shared, DEFAULT: own }, { port: ports[index] });
+  };
+  const [a, b] = [await start(0), await start(1)];
+  const image = await createImage(a);
+  await stage(a, image, randomBytes(100_000));
+  const body = JSON.stringify({ method: { name: "glance-direct" } });
+  // B takes A's data for that of whoever has the URL it was told, which is its own.
+  const refused = await fetch(`${b.url}/v2/images/${image}/import`, {
+    method: "POST",
+    body,
+    signal: AbortSignal.timeout(20_000),
+  });
+  assert.deepEqual([refused.status, await statusOf(site, image)], [502, "uploading"]);
+  await importImage(a, image, { name: "glance-direct" });
+  await becomes(image, "active");
+  const doomed = await createImage(a);
+  await stage(a, doomed, randomBytes(1_000));
+  assert.equal((await fetch(`${b.url}/v2/images/${doomed}`, { method: "DELETE" })).status, 204);
+  await Promise.all([end(a), end(b)]);
+});
+
 test("import: a node killed in the middle gives the image back, its task failed, and it can be imported elsewhere", async () => {
   const bytes = randomBytes(300_000);
   const server = await slowServer(bytes);

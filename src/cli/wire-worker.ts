@@ -4,6 +4,7 @@ import { readApiSettings } from "../api/config.ts";
 import { createApiMetrics } from "../api/metrics.ts";
 import { readPipeline } from "../api/pipeline/pipeline.ts";
 import { createApi } from "../api/server.ts";
+import { WarmUp } from "../api/warm-up.ts";
 import { createCacheService } from "../cache/cache-service.ts";
 import { readCacheSettings } from "../cache/config.ts";
 import { startPrefetcher } from "../cache/prefetcher.ts";
@@ -73,10 +74,11 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
       pageDefault: settings.pageImagesDefault,
       pageMax: settings.pageImagesMax,
     });
+    const warmUp = new WarmUp();
     const app = await createApi({
       services: { ...services, metadefs },
       cache: cacheService,
-      identity,
+      identity: warmUp.identity(identity),
       release,
       announced,
       described: createDescription({ own: release, nodes: () => nodes.list(), logger }),
@@ -91,11 +93,12 @@ export async function buildWorkerService(context: WorkerContext): Promise<Worker
         },
       },
       images: settings,
-      metrics: createApiMetrics(register),
+      metrics: warmUp.metrics(createApiMetrics(register)),
       logger,
       headerBytesMax: config.read(listenOptions).max_header_line,
     });
     stack.defer(() => app.close());
+    await warmUp.run(app.server);
     return {
       server: app.server,
       cut: () => services.imports.cut(),

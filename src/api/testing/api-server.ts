@@ -22,6 +22,7 @@ import type { Gate } from "../gate.ts";
 import { createApiMetrics } from "../metrics.ts";
 import type { Services } from "../route.ts";
 import { createApi } from "../server.ts";
+import type { WarmUp } from "../warm-up.ts";
 
 export type TestApi = AsyncDisposable & {
   readonly url: string;
@@ -58,6 +59,8 @@ export async function startApi(
     announced?: () => Promise<Release>;
     /** Absent: that of the release. */
     described?: () => Promise<Release>;
+    /** Run before it listens. Absent: it listens cold. */
+    warmUp?: WarmUp;
     /** Puts something else in the place of a real service. */
     replace?: (services: Services) => Partial<Services>;
   } = {},
@@ -95,13 +98,16 @@ export async function startApi(
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
   const images = memoryImages(fixture.database, release.capabilities);
+  const identity = createIdentity({
+    source: options.callers ?? (options.flavor === "fakeauth" ? fakeauth : nobody),
+    policy,
+  });
+  const metrics = createApiMetrics(registry);
+  const { warmUp } = options;
   const app = await createApi({
     services: { ...services, metadefs, ...options.replace?.({ ...services, metadefs }) },
     cache: createCacheService({ cache: options.cache ?? null, images, policy, fetchSoon: () => undefined }),
-    identity: createIdentity({
-      source: options.callers ?? (options.flavor === "fakeauth" ? fakeauth : nobody),
-      policy,
-    }),
+    identity: warmUp?.identity(identity) ?? identity,
     release,
     ...(options.announced ? { announced: options.announced } : {}),
     ...(options.described ? { described: options.described } : {}),
@@ -119,10 +125,11 @@ export async function startApi(
       ...options.settings,
     },
     images: settingsOf(release.id, { multiStore: options.stores !== undefined, ...options.images }),
-    metrics: createApiMetrics(registry),
+    metrics: warmUp?.metrics(metrics) ?? metrics,
     logger: silentLogger,
     headerBytesMax: 65_536,
   });
+  await warmUp?.run(app.server);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   return {

@@ -16,8 +16,6 @@ const kinds = [
 ] as const;
 /** Into the step that begins at the boundary. */
 const delayMsMax = 800;
-/** A node that dies again and again is a bad release to the rollout, which pauses after three starts. */
-const deathsMax = 2;
 
 export const kills: Bench = {
   name: "kills",
@@ -54,7 +52,6 @@ export const kills: Bench = {
 
 function randomKiller(seed: number): Killer {
   const random = seededRandom(seed);
-  const deaths = new Map<string, number>();
   return (_boundary, event, hands) => {
     const [chance, delay, which] = [random(), random() * delayMsMax, random()];
     // After the contract nobody looks at the nodes again.
@@ -64,15 +61,14 @@ function randomKiller(seed: number): Killer {
       if (kind === "rollout") hands.killRollout();
       else if (kind === "balancer") hands.reloadBalancer();
       else if (kind === "database") hands.crashDatabase();
-      else if (kind === "node") killSome(hands, which, deaths);
+      else if (kind === "node") killSome(hands, which);
     };
     void sleep(delayMs).then(kill);
   };
 }
 
-function killSome(hands: Hands, which: number, deaths: Map<string, number>): void {
+function killSome(hands: Hands, which: number): void {
   const { nodes } = hands.fleet;
   const node = nodes[Math.floor(which * nodes.length)];
-  if (!node || (deaths.get(node.name) ?? 0) >= deathsMax) return;
-  if (hands.killNode(node)) deaths.set(node.name, (deaths.get(node.name) ?? 0) + 1);
+  if (node) hands.killNode(node);
 }

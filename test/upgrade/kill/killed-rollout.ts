@@ -26,7 +26,7 @@ export type Killer = (boundary: string, event: JournalEvent, hands: Hands) => vo
 export type Hands = {
   readonly fleet: RunningFleet;
   killRollout(): void;
-  /** Kills the node's whole process group where another node surely serves; false where nothing was killed. */
+  /** Kills the node's whole process group where another node surely serves and it has not died too often; false where nothing was killed. */
   killNode(node: FleetNode): boolean;
   /** Kills the database server and starts it again; false where it is not this fleet's own, or is down. */
   crashDatabase(): boolean;

@@ -32,6 +32,8 @@ const endMsMax = 60_000;
 const spreadMs = 10_000;
 /** From the crash of a server to the first answer that needs it. */
 const returnMsMax = 120_000;
+/** A node that dies again and again is a bad release to the rollout, which pauses after three starts. */
+const deathsMax = 2;
 
 export class Kills {
   readonly #place: Place;
@@ -39,6 +41,7 @@ export class Kills {
   readonly #all: Kill[] = [];
   #outage: Promise<number> | null = null;
   #isReloading = false;
+  readonly #deathsOf = new Map<string, number>();
   /** Which boundary the rollout passed last. */
   boundary = "its begin";
   /** How often the database went away so far. */
@@ -63,11 +66,14 @@ export class Kills {
     this.#note("rollout", { atMs, costs: nothing, gone: Promise.resolve(atMs) });
   }
 
-  /** False where no other node surely serves. */
+  /** False where no other node surely serves, or it has died too often already. */
   node(node: FleetNode): boolean {
     const atMs = performance.now();
-    const gone = this.#health.canSpare(node) ? killGroup(this.#place.fleet, node) : undefined;
+    const deaths = this.#deathsOf.get(node.name) ?? 0;
+    const may = deaths < deathsMax && this.#health.canSpare(node);
+    const gone = may ? killGroup(this.#place.fleet, node) : undefined;
     if (gone === undefined) return false;
+    this.#deathsOf.set(node.name, deaths + 1);
     this.#health.killed(node);
     this.#note(node.name, { atMs, costs: everything, gone });
     return true;

@@ -20,13 +20,12 @@ for (const database of databasesFor("sqlite"))
       timeout: 900_000,
     }, async (t) => {
       let seen = 0;
-      const deaths = new Map<string, number>();
       const { kills } = await rollWithKills({
         database,
         balancer,
         seed: 7 + offset,
         killer: (_boundary, event, hands) => {
-          if (seen++ % stride === offset) killOne(hands, event.node, deaths);
+          if (seen++ % stride === offset) killOne(hands, event.node);
         },
       });
       t.diagnostic(`killed: ${kills.join(", ")}`);
@@ -34,17 +33,13 @@ for (const database of databasesFor("sqlite"))
     });
   }
 
-/** A node that dies again and again is a bad release to the rollout, which pauses after three starts. */
-const deathsMax = 2;
-
 /** The node that the step is about, or the next one where that cannot be. */
-function killOne(hands: Hands, name: string | undefined, deaths: Map<string, number>): void {
+function killOne(hands: Hands, name: string | undefined): void {
   const { nodes } = hands.fleet;
   const start = Math.max(
     0,
     nodes.findIndex((node) => node.name === name),
   );
   const order: readonly FleetNode[] = [...nodes.slice(start), ...nodes.slice(0, start)];
-  const killed = order.find((node) => (deaths.get(node.name) ?? 0) < deathsMax && hands.killNode(node));
-  if (killed) deaths.set(killed.name, (deaths.get(killed.name) ?? 0) + 1);
+  order.find((node) => hands.killNode(node));
 }

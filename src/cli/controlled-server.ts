@@ -1,11 +1,12 @@
 // A server that glance-control starts and signals: where its pid file is, and which process that file means. A process counts only while it is
 // older than the file and one of ours by its command line: an id that was given out again belongs to somebody else, who is never signalled.
+
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Config, loadConfig } from "../core/config.ts";
 import { findConfigFiles } from "../core/config-files.ts";
 import { errorText } from "../core/errors.ts";
+import { commandScript } from "../core/package-files.ts";
 import { findProcess, type ProcessView } from "../core/process-table.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
 import { configuration } from "./wire-options.ts";
@@ -46,10 +47,9 @@ export class ControlledServer {
 
   /** The words that start it. */
   get command(): readonly string[] {
-    const program = fileURLToPath(new URL(`../../bin/${this.name}.js`, import.meta.url));
     const config = this.#configFile === undefined ? [] : ["--config-file", this.#configFile];
     const own = this.name === "glance-api" ? ["--pid-file", this.pidFile] : ["--daemon"];
-    return [process.execPath, program, ...config, ...own];
+    return [process.execPath, commandScript(this.name), ...config, ...own];
   }
 
   find(): ServerState {

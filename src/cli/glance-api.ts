@@ -1,10 +1,12 @@
 // The command `glance-api`: reads the command line and runs a node, or shows the configuration that it would run with.
-import { extname, resolve } from "node:path";
+
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { type Config, loadConfig } from "../core/config.ts";
 import { findConfigFiles } from "../core/config-files.ts";
 import { errorText } from "../core/errors.ts";
+import { ownModule } from "../core/package-files.ts";
 import { packageVersion } from "../core/package-version.ts";
 import { logOptions } from "../node/config.ts";
 import { supervise } from "../node/supervisor.ts";
@@ -53,11 +55,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return config;
     };
     if (options.showConfig) return showConfig(readConfig());
-    const workerModule = new URL(`./glance-api-worker${extname(import.meta.url)}`, import.meta.url);
     const outcome = await supervise({
       readConfig,
       openParts: openSupervisorParts,
-      workerModule: fileURLToPath(workerModule),
+      workerModule: fileURLToPath(ownModule("cli/glance-api-worker")),
       packageVersion: packageVersion(),
       ...(options.pidFile !== undefined && { pidFile: resolve(options.pidFile) }),
     });

@@ -1,7 +1,9 @@
 // Several hashes of one stream, computed in threads beside the event loop, a thread for each: hashing costs more than all else an upload
 // does, and other requests must not wait for it; together the hashes take as long as the slowest of them alone. Pieces travel in shared
 // memory, which all threads read: copied once and never allocated again. What is small is hashed on the spot. A signature is checked alike.
+
 import { Worker } from "node:worker_threads";
+import { ownModule } from "../core/package-files.ts";
 import { type HashAlgorithm, openSslName } from "./hash-algorithms.ts";
 import type { HashOrder, HashReply } from "./hash-thread.ts";
 import { beginWork, type Signature, type StreamWork, valid } from "./stream-work.ts";
@@ -210,8 +212,7 @@ class HashThread {
 
   private constructor(lane: Lane) {
     this.#lane = lane;
-    const module = import.meta.url.endsWith(".ts") ? "./hash-thread.ts" : "./hash-thread.js";
-    this.#worker = new Worker(new URL(module, import.meta.url));
+    this.#worker = new Worker(ownModule("images/hash-thread"));
     this.#worker.on("message", (reply: HashReply) => this.#clients.get(reply.stream)?.reply(reply));
     this.#worker.on("error", (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on("exit", (code) => this.#fail(new Error(`the thread of ${lane} ended (${code})`)));

@@ -1,12 +1,13 @@
 // What a console is ordered, done by the means of the commands: a request that the run under way reads, a row that the data migration
 // reads, or a command of its own where no run is under way. Who ordered it goes to the journal, with the request or as a note.
+
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { ConsoleAct, DoAct } from "../../console/acts.ts";
 import type { LiveDesk } from "../../console/live-desk.ts";
 import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
+import { commandScript } from "../../core/package-files.ts";
 import { createRolloutRequestRepository } from "../../db/repositories/rollout-request-repository.ts";
 import { controlMigration } from "../../db/schema/migrate-controls.ts";
 import { ensureTables } from "../../db/schema/own-tables.ts";
@@ -130,10 +131,9 @@ async function note({ database, signal }: ActsOf, text: string): Promise<void> {
 
 /** As an operator would, in a process of its own, which outlives this console. */
 function startCommand({ fleet, desk }: ActsOf, command: "run" | "rollback"): void {
-  const script = fileURLToPath(new URL("../../../bin/glance-rollout.js", import.meta.url));
   mkdirSync(fleet.journal, { recursive: true });
   const log = openSync(commandLog(fleet), "a", 0o640);
-  const args = [script, command, "--fleet", fleet.file, "--yes", "--json"];
+  const args = [commandScript("glance-rollout"), command, "--fleet", fleet.file, "--yes", "--json"];
   const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "ignore", log] });
   closeSync(log);
   child.once("error", (error) => desk.note(`glance-rollout ${command} could not be started: ${errorText(error)}.`));

@@ -1,6 +1,6 @@
 // Puts a console together: its options as the command line has them, the page, the token, past rollouts, and the server.
+
 import { readFileSync, statSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "commander";
 import { LiveDesk } from "../../console/live-desk.ts";
 import { findPage } from "../../console/page-folder.ts";
@@ -8,6 +8,7 @@ import { isLoopback, tokenCharactersMin } from "../../console/security.ts";
 import { createConsoleServer, listen } from "../../console/server.ts";
 import { systemClock } from "../../core/clock.ts";
 import { errorText, ServiceError } from "../../core/errors.ts";
+import { packageRoot } from "../../core/package-files.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import { consoleActs } from "./console-acts.ts";
 import { pastRollouts } from "./console-past.ts";
@@ -72,7 +73,7 @@ export async function openConsole(
 ): Promise<OpenConsole> {
   const { host, port } = options.listen;
   const token = readToken(options, options.listen);
-  const page = await findPage(fileURLToPath(new URL("../../../", import.meta.url)), systemClock);
+  const page = await findPage(packageRoot, systemClock);
   const stop = new AbortController();
   const database = databaseOf(fleet);
   const desk = new LiveDesk({ fleet, control: token !== undefined, clock: systemClock });

@@ -1,10 +1,11 @@
 // Puts the parts of a rollout together from the fleet file: the one place where node, balancer and database drivers are chosen.
+
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../../core/clock.ts";
 import { loadConfig } from "../../core/config.ts";
 import { errorText, ServiceError } from "../../core/errors.ts";
+import { packageRoot } from "../../core/package-files.ts";
 import { readDatabaseConfig } from "../../db/connect.ts";
 import { parseDatabaseUrl } from "../../db/url.ts";
 import { type ReleaseId, releaseOf } from "../../releases/catalogue.ts";
@@ -68,7 +69,7 @@ export function wireRollout(fleet: Fleet, options: WireOptions): RolloutParts {
     databaseName: parseDatabaseUrl(databaseUrl).display,
     engineRelease: options.engineRelease ?? fleet.target,
     acceptLosses: options.acceptLosses === true,
-    packageRoot: fileURLToPath(new URL("../../../", import.meta.url)),
+    packageRoot,
     clock: systemClock,
     ...(onLook && { onLook }),
     close: () => database.close(),

@@ -1,7 +1,9 @@
 // The process's side of the Ceph threads: a few of them, started as they are needed, that take orders from one queue.
+
 import { getSystemErrorName } from "node:util";
 import { Worker } from "node:worker_threads";
 import { errorText } from "../../core/errors.ts";
+import { ownModule } from "../../core/package-files.ts";
 import type { CephOrders, ErrorName, Failure, OrderName, Reply, Request } from "./ceph-protocol.ts";
 
 /** So many calls of Ceph are under way at once. */
@@ -9,9 +11,6 @@ const threadsMax = 6;
 /** Of them, those that may be busy with what can take very long; the others go on with reads and writes. */
 const slowMax = 2;
 const slowOrders: ReadonlySet<OrderName> = new Set(["connect", "disconnect", "remove", "discard", "resize"]);
-
-// The compiled package has .js files, and nobody rewrites a name inside a URL.
-const threadUrl = new URL(import.meta.url.endsWith(".ts") ? "./ceph-thread.ts" : "./ceph-thread.js", import.meta.url);
 
 /** A call that Ceph refused, or a thread that has failed. */
 export class CephFailure extends Error {
@@ -39,7 +38,7 @@ type Order = {
 
 /** Keeps the process alive only while it has an order. */
 class Thread {
-  readonly #worker = new Worker(threadUrl);
+  readonly #worker = new Worker(ownModule("stores/rbd/ceph-thread"));
   #order: Order | null = null;
 
   constructor(events: { idle(): void; ended(thread: Thread): void }) {

@@ -39,7 +39,6 @@ export async function packVersions(folder: string): Promise<Versions> {
       "scripts",
       "package.json",
       "tsconfig.json",
-      "tsconfig.build.json",
       "LICENSE",
       "README.md",
       "ARCHITECTURE.md",

@@ -1,6 +1,8 @@
 // The process's side of a SQLite thread: statements as promises, failures translated, the end of the thread noticed.
+
 import { Worker } from "node:worker_threads";
 import { errorText, ServiceError } from "../../../core/errors.ts";
+import { ownModule } from "../../../core/package-files.ts";
 import type { Row, Session, SqlValue } from "../../database.ts";
 import type { TransactionConnection } from "../transaction.ts";
 import { translateSqliteFailure } from "./sqlite-errors.ts";
@@ -12,9 +14,6 @@ import {
   type Request,
   type ThreadSettings,
 } from "./sqlite-protocol.ts";
-
-// The compiled package has .js files, and nobody rewrites a name inside a URL.
-const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
 type Pending = {
   readonly sql: string;
@@ -33,7 +32,7 @@ export class SqliteThread implements Session, TransactionConnection {
 
   private constructor(settings: ThreadSettings) {
     this.#settings = settings;
-    this.#worker = new Worker(workerUrl, { workerData: settings });
+    this.#worker = new Worker(ownModule("db/dialects/sqlite/worker"), { workerData: settings });
     this.#worker.on("message", (reply: Reply) => this.#receive(reply));
     this.#worker.on("error", (error) => this.#end(`the thread of ${settings.path} failed: ${errorText(error)}`));
     this.#worker.on("exit", () => {

@@ -3,16 +3,17 @@
 //
 // A process is found by its pid file, which counts only while the process it names is older than the file: an id that was given out
 // again belongs to a younger one. That it was told to stop is written down before it is, for telling it twice would cut its transfers.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Clock } from "../../../core/clock.ts";
 import { joinCommand } from "../../../core/command-line.ts";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import { readHandOverNote, removeHandOverNote } from "../../../core/hand-over-note.ts";
+import { packageRoot } from "../../../core/package-files.ts";
 import { catchesSignal, findProcess, type ProcessView, processGroup } from "../../../core/process-table.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
@@ -222,7 +223,7 @@ class LocalNode implements NodeDriver {
     const folder = packages?.[release];
     if (packages && !folder)
       throw this.#failed(`has no package for ${release}; add packages.${release} to the fleet file`);
-    const root = folder ?? fileURLToPath(new URL("../../../../", import.meta.url));
+    const root = folder ?? packageRoot;
     if (!command) return [process.execPath, join(root, "bin", "glance-api.js"), "--config-file", config];
     const values: Readonly<Record<string, string>> = { config, directory, package: root, release };
     return command.map((part) => part.replace(/\{(\w+)\}/g, (match, name: string) => values[name] ?? match));

@@ -93,7 +93,15 @@ function someOf(reasons: readonly string[]): string {
 
 /** What has to be so before another node is taken out. */
 function decideBetween(plan: Plan, seen: Snapshot): Decision | undefined {
-  return decideUnsettled(plan, seen) ?? decideCanary(plan, seen) ?? decideCanaryEnd(plan, seen);
+  return decideUnsettled(plan, seen) ?? decideCanary(plan, seen) ?? decideCanaryEnd(plan, seen) ?? decideOutdated(seen);
+}
+
+/** A balancer that was reloaded goes on serving some connections by what it knew before: of a node that came back since it knows nothing. */
+function decideOutdated({ balancerOutdatedMs = 0 }: Snapshot): Decision | undefined {
+  if (balancerOutdatedMs <= 0) return undefined;
+  const left = `${Math.ceil(balancerOutdatedMs / 1000)} s`;
+  const why = `the balancer was reloaded or started: for ${left} yet clients may be served by what it knew before`;
+  return { do: "wait", phase: "nodes", key: "balancer", why };
 }
 
 /** After each batch the nodes that were moved are compared with those that were not, as long as there are any. */

@@ -275,6 +275,13 @@ test("health: a node that was moved serves for a while before the next one goes,
   expectStep(look([done("n1")], { ...due, memory }), "wait n1", change);
   expectStep(look([done("n1")], { ...due, memory: settled }), "contract", change);
 });
+test("balancer: after a reload nobody is taken out until it has forgotten what it knew before; who is out comes back", () => {
+  const due = { due: "contract", balancerOutdatedMs: 2_500 } as const;
+  assert.match(expectStep(look([done("n1"), ...two], due), "wait").why, /for 3 s yet/);
+  expectStep(look([node("n1", { ...fresh, healthy: true, gate: "passed" }), ...two], due), "enable n1");
+  expectStep(look([done("n1"), done("n2"), done("n3")], due), "contract");
+  expectStep(look([done("n1"), ...two], { ...due, balancerOutdatedMs: 0 }), "drain n2");
+});
 test("soak: the contract waits until every node has served the target for long enough", () => {
   const all = [done("n1"), done("n2")];
   expectStep(look(all, { due: "contract", soakedMs: 9_999 }), "wait", { soakMs: 10_000 });

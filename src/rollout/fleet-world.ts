@@ -92,10 +92,11 @@ export class FleetWorld implements World {
         database.look(limit),
         balancer.observe(limit),
         Promise.all(fleet.nodes.map((node) => this.#observeNode(node, limit))),
+        balancer.outdatedMs?.(limit) ?? 0,
       ] as const;
       // All at once, and what is told of several failures does not depend on which came first.
       await Promise.allSettled(looks);
-      const [sight, rotation, nodes] = [await looks[0], await looks[1], await looks[2]];
+      const [sight, rotation, nodes, balancerOutdatedMs] = await Promise.all(looks);
       const rowOf = rowFinder(sight.rows);
       const glance = await this.#glance.look(nodes, rotation, limit);
       const views = nodes.map(({ node, seen, health }) => {
@@ -110,7 +111,8 @@ export class FleetWorld implements World {
       const canary = (await this.#canary?.look(views, limit)) ?? null;
       const soakedMs = this.#soakedMs();
       const contracted = this.#contracted(sight.contracted);
-      return { nodes: views, due, ...contracted, backup: this.#backup(due), strangers, request, soakedMs, canary };
+      const seen = { nodes: views, due, ...contracted, backup: this.#backup(due), strangers, request };
+      return { ...seen, soakedMs, canary, balancerOutdatedMs };
     });
   }
 

@@ -94,6 +94,11 @@ export type Snapshot = {
   readonly soakedMs: number;
   /** New and old nodes in the same window; null where none is asked for, or there is nothing to compare. */
   readonly canary: CanaryFigures | null;
+  /**
+   * For how long yet the balancer may serve some clients by what it was before a reload: with nodes that have left since, and without those that have
+   * come. Absent: for none.
+   */
+  readonly balancerOutdatedMs?: number;
   readonly memory: RunMemory;
 };
 

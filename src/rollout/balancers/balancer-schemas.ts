@@ -9,6 +9,8 @@ export type HaproxyAt = {
   readonly backend: string;
   /** HAProxy's server-state-file on this machine, kept as the servers are, so that a reload finds them so. Null: somebody else keeps it. */
   readonly stateFile: string | null;
+  /** For how long the process that a reload replaced may serve connections: HAProxy's close-spread-time. */
+  readonly reloadMs: number;
 };
 export type BuiltinAt = {
   readonly driver: "builtin";
@@ -47,7 +49,14 @@ export type NginxAt = {
 export type FleetBalancer = HaproxyAt | BuiltinAt | NginxAt | HealthAt | CommandBalancerAt;
 
 export type BalancerText =
-  | { driver: "haproxy"; socket?: string; sockets?: string[]; backend: string; state_file?: string }
+  | {
+      driver: "haproxy";
+      socket?: string;
+      sockets?: string[];
+      backend: string;
+      state_file?: string;
+      reload_seconds: number;
+    }
   | {
       driver: "builtin";
       listen: string;
@@ -81,6 +90,7 @@ export const balancerSchemas = [
       sockets: { type: "array", items: text, minItems: 1, uniqueItems: true },
       backend: text,
       state_file: text,
+      reload_seconds: seconds(0, 10),
     },
   },
   {
@@ -166,7 +176,7 @@ export function readBalancer(balancer: BalancerText, at: (path: string) => strin
 }
 
 function readHaproxy(balancer: BalancerText & { driver: "haproxy" }, at: (path: string) => string): HaproxyAt {
-  const { driver, socket, sockets, backend, state_file } = balancer;
+  const { driver, socket, sockets, backend, state_file, reload_seconds } = balancer;
   if ((socket === undefined) === (sockets === undefined))
     throw new ServiceError("rollout.fleet_invalid", "balancer needs exactly one of: socket, sockets");
   const all = sockets ?? [socket ?? ""];
@@ -180,6 +190,7 @@ function readHaproxy(balancer: BalancerText & { driver: "haproxy" }, at: (path: 
     sockets: all.map((one) => (isAddress(one) ? one : at(one))),
     backend,
     stateFile: state_file === undefined ? null : at(state_file),
+    reloadMs: reload_seconds * 1000,
   };
 }
 

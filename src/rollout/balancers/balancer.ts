@@ -15,4 +15,9 @@ export interface Balancer {
    * From then on no new request reaches a server in drain or maint; requests under way are left alone.
    */
   setState(server: string, state: RotationState, signal: AbortSignal): Promise<void>;
+  /**
+   * For how long yet some clients may be served by a process that a reload has replaced, which learns nothing of what is set now, in milliseconds.
+   * Absent: a reload leaves none. Fails as `observe` does.
+   */
+  outdatedMs?(signal: AbortSignal): Promise<number>;
 }

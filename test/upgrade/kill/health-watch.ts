@@ -11,6 +11,8 @@ export type HealthWatch = {
   canSpare(node: FleetNode): boolean;
   /** Nothing is known of it any more until it answers again. */
   killed(node: FleetNode): void;
+  /** The balancer is being reloaded: until `over` settles some connections are served by what it knows now, which nodes that come later are not of. */
+  reloading(over: Promise<unknown>): void;
   stop(): Promise<void>;
 };
 
@@ -21,6 +23,7 @@ export type HealthWatch = {
 export function watchHealth(fleet: RunningFleet): HealthWatch {
   const parts = wireRollout(loadFleet(fleet.file), { rolloutId: "watch" });
   let serving: ReadonlySet<string> = new Set();
+  const known = new Set<ReadonlySet<string>>();
   let kills = 0;
   const stopped = new AbortController();
   const look = async () => {
@@ -40,11 +43,19 @@ export function watchHealth(fleet: RunningFleet): HealthWatch {
   return {
     inHand: undefined,
     canSpare(node) {
-      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && serving.has(other.name));
+      const views = [serving, ...known];
+      const surely = (name: string) => views.every((view) => view.has(name));
+      return fleet.nodes.some((other) => other !== node && other.name !== this.inHand && surely(other.name));
     },
     killed(node) {
       kills++;
       serving = new Set([...serving].filter((name) => name !== node.name));
+    },
+    reloading(over) {
+      const before = serving;
+      known.add(before);
+      const done = () => known.delete(before);
+      over.then(done, done);
     },
     async stop() {
       stopped.abort();

@@ -1,4 +1,5 @@
 // What can be killed of a running fleet, when it was, and which failed requests that excuses.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetNode, RunningFleet } from "../../../demo/fleet.ts";
 import { adminToken } from "../../../demo/traffic/actor.ts";
 import type { Failure } from "../../../demo/traffic/recorder.ts";
@@ -98,7 +99,9 @@ export class Kills {
     if (!this.#place.reloads || this.#isReloading) return false;
     this.#isReloading = true;
     const atMs = performance.now();
-    const gone = this.#place.fleet.reloadBalancer().then(() => {
+    const reloaded = this.#place.fleet.reloadBalancer();
+    this.#health.reloading(reloaded.then(() => sleep(spreadMs, undefined, { ref: false })));
+    const gone = reloaded.then(() => {
       this.#isReloading = false;
       return performance.now() + spreadMs;
     });

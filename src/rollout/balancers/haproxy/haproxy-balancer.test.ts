@@ -1,6 +1,10 @@
 // The driver `haproxy` against the real HAProxy.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent, createServer, get } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { eventually } from "../../../../test/servers/eventually.ts";
 import { type HaproxyServer, startHaproxy } from "../../../../test/servers/haproxy.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { balancerConformance } from "../../testing/balancer-conformance.ts";
@@ -14,6 +18,7 @@ const haproxyAt = (more: Partial<HaproxyAt> & Pick<HaproxyAt, "sockets">): Hapro
   driver: "haproxy",
   backend: "glance",
   stateFile: null,
+  reloadMs: 10_000,
   ...more,
 });
 
@@ -39,6 +44,34 @@ balancerConformance("two haproxys over TCP", async (servers) => {
 });
 
 /** Servers need not run for what is tested of states. */
+type TestServer = { readonly address: string; stop(): Promise<void> };
+
+/** Answers 200 to everything. */
+async function startServer(): Promise<TestServer> {
+  const server = createServer((_request, response) => response.end("ok"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      if (!server.listening) return;
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+/** undefined: the connection was closed. */
+function statusOf(url: string, agent: Agent): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    get(url, { agent }, (response) => {
+      response.resume();
+      response.once("end", () => resolve(response.statusCode));
+    }).once("error", () => resolve(undefined));
+  });
+}
+
 async function withHaproxys(
   count: number,
   check: (haproxys: readonly HaproxyServer[]) => Promise<void>,
@@ -51,6 +84,39 @@ async function withHaproxys(
     for (const one of haproxys) await one.stop();
   }
 }
+
+test("haproxy: clients of the process that a reload replaced are served by what that one knew, and the driver tells for how long", async () => {
+  const [one, other] = [await startServer(), await startServer()];
+  const servers = [one, other].map(({ address }, index) => ({ name: `n${index + 1}`, address }));
+  const haproxy = await startHaproxy({ servers, master: true });
+  // Any of them may be closed at any moment of the time that HAProxy spreads that over.
+  const agents = Array.from({ length: 8 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  const ask = () => Promise.all(agents.map((agent) => statusOf(haproxy.url, agent)));
+  try {
+    const { socket, stateFile } = haproxy;
+    const at = haproxyAt({ sockets: [socket], stateFile });
+    const balancer = createHaproxyBalancer(at, ["n1", "n2"], systemClock);
+    await balancer.setState("n2", "maint", signal);
+    assert((await ask()).every((status) => status === 200));
+    await haproxy.reload();
+    const outdatedMs = await balancer.outdatedMs?.(signal);
+    assert(outdatedMs !== undefined && outdatedMs > 5_000 && outdatedMs <= 10_000, `${outdatedMs} ms`);
+    const careless = createHaproxyBalancer({ ...at, reloadMs: 0 }, ["n1", "n2"], systemClock);
+    assert.equal(await careless.outdatedMs?.(signal), 0);
+    await balancer.setState("n2", "ready", signal);
+    await eventually("n2 serves", async () => (await balancer.observe(signal)).get("n2")?.up);
+    await balancer.setState("n1", "maint", signal);
+    await one.stop();
+    // What a rollout waits for: who serves the connections of before knows of n1 alone.
+    assert((await ask()).includes(503));
+    assert.equal((await fetch(haproxy.url)).status, 200);
+  } finally {
+    for (const agent of agents) agent.destroy();
+    await haproxy.stop();
+    await one.stop();
+    await other.stop();
+  }
+});
 
 test("haproxy: states outlive a reload by the state file, which is kept with every act", async () => {
   await withHaproxys(1, async ([haproxy]) => {

@@ -8,7 +8,14 @@ import type { Balancer } from "../balancer.ts";
 import type { HaproxyAt } from "../balancer-schemas.ts";
 import { allOrNamed, mergeViews } from "../merge-views.ts";
 import { askHaproxy } from "./runtime-api.ts";
-import { joinViews, parseFailures, parseServersState, parseSessions, type ServerState } from "./server-table.ts";
+import {
+  joinViews,
+  parseFailures,
+  parseServersState,
+  parseSessions,
+  parseUptimeMs,
+  type ServerState,
+} from "./server-table.ts";
 
 const readBackMsMax = 3_000;
 const readBackPollMs = 50;
@@ -25,6 +32,11 @@ export function createHaproxyBalancer(at: HaproxyAt, nodes: readonly string[], c
       await allOrNamed(all.map((one) => one.set(server, state, signal)));
       const [first] = all;
       if (at.stateFile !== null && first) await first.save(at.stateFile, signal);
+    },
+
+    async outdatedMs(signal): Promise<number> {
+      const ages = await allOrNamed(all.map((one) => one.ageMs(signal)));
+      return Math.max(0, at.reloadMs - Math.min(...ages));
     },
   };
 }
@@ -49,6 +61,15 @@ class OneHaproxy {
     const sessions = parseSessions(answer, this.#backend);
     if (!sessions) throw this.#refused(command, answer);
     return joinViews(found, sessions, parseFailures(answer, this.#backend));
+  }
+
+  /** How long the process that answers has run: it may have replaced another one when it began. */
+  async ageMs(signal: AbortSignal): Promise<number> {
+    const command = "show info";
+    const answer = await askHaproxy(this.#socket, command, signal);
+    const ms = parseUptimeMs(answer);
+    if (ms === null) throw this.#refused(command, answer);
+    return ms;
   }
 
   /** Sets it until HAProxy says that it has it: a reload in between hands over to a process that may not know. */

@@ -1,4 +1,4 @@
-// Reads HAProxy's two tables of servers: `show servers state` for what an operator set and what checks found, `show stat` for sessions.
+// Reads what HAProxy tells: `show servers state` for what an operator set and what checks found, `show stat` for sessions, `show info`.
 import type { RotationState, RotationView } from "../../snapshot.ts";
 
 /** Bits of srv_admin_state, as HAProxy's management guide has them. Maintenance by configuration or DNS counts as maintenance. */
@@ -59,6 +59,12 @@ export function parseFailures(text: string, backend: string): ReadonlyMap<string
     if (at(proxy) === backend) failures.set(at(server), Number(at(errors)) + Number(at(broken)));
   }
   return failures;
+}
+
+/** Of `show info`, right to a second; null where the text is none. */
+export function parseUptimeMs(text: string): number | null {
+  const seconds = /^Uptime_sec: (\d+)$/m.exec(text)?.[1];
+  return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
 export function joinViews(

@@ -26,6 +26,7 @@ balancerConformance("health", async (servers) => {
     sockets: [haproxy.socket],
     backend: haproxy.backend,
     stateFile: null,
+    reloadMs: 0,
   } as const;
   const witness = createHaproxyBalancer(haproxyAt, [], systemClock);
   for (const server of servers) server.disableFile = join(folder, server.name);

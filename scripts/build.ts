@@ -1,6 +1,6 @@
 // Joins src/ to few files in dist/ and builds the console's page beside them, the form in which the package is published; a checkout runs src/ as it
-// is. A node that starts spends much of its time on reading and linking modules, of which we have hundreds; joined, a command starts with two thirds of the time. Dependencies
-// stay packages of their own, which an operator can mend without us.
+// is. A node that starts spends much of its time on reading and linking modules, of which we have hundreds; joined, a command starts with two
+// thirds of the time. Dependencies stay packages of their own, which an operator can mend without us.
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync, rmSync } from "node:fs";
 import { basename, isAbsolute } from "node:path";

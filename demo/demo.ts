@@ -176,9 +176,12 @@ async function withFleet(
     };
   } finally {
     watching.abort();
-    await Promise.all([slow.stop(), stopTraffic()]);
-    await watch;
-    await registry.close();
+    try {
+      await Promise.all([slow.stop(), stopTraffic()]);
+      await watch;
+    } finally {
+      await registry.close();
+    }
   }
 }
 

@@ -290,7 +290,7 @@ test("foreign store: without a node to ask, what needs the data is refused with 
     for (const ask of nodes ? [] : [file, remove]) {
       const response = await ask(api);
       assert.equal(response.status, 501);
-      assert.match(await response.text(), /in a store of kind rbd, which is not implemented by this node/);
+      assert.match(await response.text(), /in a store of kind rbd, which this node does not have/);
     }
     assert.deepEqual(api.fixture.database.live(id)?.locations, [inRbd, near]);
   }

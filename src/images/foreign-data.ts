@@ -30,7 +30,7 @@ export function isForeign(stores: Stores, location: PlacedData): boolean {
 export function foreignData(stores: Stores, location: PlacedData, what: string): ServiceError {
   const name = stores.storeElsewhere(location);
   const store = name === undefined ? `a store of kind ${schemeOf(location.url)}` : `store "${name.slice(0, 80)}"`;
-  const message = `The data of this image is in ${store}, which is not implemented by this node, so it cannot be ${what} here; ask a node that has such a store.`;
+  const message = `The data of this image is in ${store}, which this node does not have, so it cannot be ${what} here; ask a node that has such a store.`;
   return new ServiceError("stores.foreign", message, { facts: { url: withoutSecrets(location.url) } });
 }
 

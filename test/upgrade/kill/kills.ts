@@ -101,10 +101,10 @@ export class Kills {
     const atMs = performance.now();
     const reloaded = this.#place.fleet.reloadBalancer();
     this.#health.reloading(reloaded.then(() => sleep(spreadMs, undefined, { ref: false })));
-    const gone = reloaded.then(() => {
+    const ended = reloaded.finally(() => {
       this.#isReloading = false;
-      return performance.now() + spreadMs;
     });
+    const gone = ended.then(() => performance.now() + spreadMs);
     this.#note("reload", { atMs, costs: idleConnections, gone });
     return true;
   }

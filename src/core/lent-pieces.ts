@@ -14,3 +14,7 @@ export function returnPiece(piece: Uint8Array): void {
   returns.delete(piece);
   onReturn?.();
 }
+
+export function isLent(piece: Uint8Array): boolean {
+  return returns.has(piece);
+}

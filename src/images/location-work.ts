@@ -6,6 +6,7 @@
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errorText, isServiceError, ServiceError } from "../core/errors.ts";
+import { returnPiece } from "../core/lent-pieces.ts";
 import type { Transfer } from "../core/transfers.ts";
 import { hashAlgorithms } from "./hash-algorithms.ts";
 import { uploadGone } from "./held-lease.ts";
@@ -100,7 +101,7 @@ export class LocationWork {
         new ServiceError("images.source_failed", "The data broke off before its end.", { cause }),
     });
     try {
-      await pipeline(meter, new Writable({ write: (_chunk, _encoding, done) => done() }), { signal });
+      await pipeline(meter, new Writable({ write: throwAway }), { signal });
       return { checksum: meter.checksum, hash: meter.hash };
     } finally {
       stream.destroy();
@@ -147,6 +148,11 @@ export class LocationWork {
       outcome: { status: "failure", result: null, message },
     });
   }
+}
+
+function throwAway(piece: Buffer, _encoding: BufferEncoding, done: () => void): void {
+  returnPiece(piece);
+  done();
 }
 
 function hashOf({ hashAlgorithm, hashValue }: ValidationData): ContentHash | null {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { test } from "node:test";
+import { lendPiece, returnPiece } from "../core/lent-pieces.ts";
 import { type HashAlgorithm, hashAlgorithms, openSslName } from "./hash-algorithms.ts";
 import { type Digests, StreamHashes } from "./stream-hashes.ts";
 
@@ -70,17 +71,55 @@ test("hashes: many streams at once do not mix", async () => {
 
 test("hashes: the slower thread sets the pace, so that what waits for it is bounded", async () => {
   const stream = new StreamHashes(["md5", "sha3_512"]);
-  const chunk = randomBytes(524_288);
-  for (let piece = 0; piece < 4; piece++) await stream.add(chunk);
-  // Four pieces are under way; the fifth finds room only when both threads have read one of them.
+  const chunk = randomBytes(2_097_152);
+  await stream.add(chunk);
+  // Two megabytes are under way; more finds room only when both threads have read some of it.
   let added = false;
-  const fifth = stream.add(chunk).then(() => {
+  const more = stream.add(chunk).then(() => {
     added = true;
   });
   await Promise.resolve();
   assert.equal(added, false);
-  await fifth;
-  assert.deepEqual(await stream.digests(), expected(Array(5).fill(chunk), ["md5", "sha3_512"]));
+  await more;
+  assert.deepEqual(await stream.digests(), expected([chunk, chunk], ["md5", "sha3_512"]));
+});
+
+test("hashes: the data goes on in its order, in few pieces of memory that nobody writes over while they are lent", async () => {
+  for (const sizes of [[], [5], [100_000, 0, 200_000], Array(2_000).fill(99), [262_145], Array(300).fill(65_536)]) {
+    const chunks = sizes.map((size) => randomBytes(size));
+    const kept = Buffer.concat(chunks);
+    const found = createHash("sha256");
+    const memory = new Set<ArrayBufferLike>();
+    const lent: Buffer[] = [];
+    const giveBack = (piece: Buffer) => {
+      found.update(piece);
+      returnPiece(piece);
+    };
+    const onPiece = (piece: Buffer) => {
+      lent.push(piece);
+      memory.add(piece.buffer);
+      // Some later than the threads are done with it, some before.
+      if (lent.length > 3) lent.splice(0, 2).forEach(giveBack);
+    };
+    const stream = new StreamHashes(both, { onPiece });
+    for (const chunk of chunks) {
+      lendPiece(chunk, () => chunk.fill(0));
+      await stream.add(chunk);
+    }
+    assert.deepEqual(await stream.digests(), expected([kept]), `${sizes.length} chunks`);
+    lent.forEach(giveBack);
+    assert.equal(found.digest("hex"), createHash("sha256").update(kept).digest("hex"), `${sizes.length} chunks`);
+    if (kept.length > 10_000_000) assert(memory.size <= 13, `${memory.size} pieces of memory for one stream`);
+  }
+});
+
+test("hashes: pieces that nobody gives back hold up nothing", async () => {
+  const chunks = Array.from({ length: 40 }, () => randomBytes(524_288));
+  const passed: Buffer[] = [];
+  const stream = new StreamHashes(both, { onPiece: (piece) => passed.push(piece) });
+  for (const chunk of chunks) await stream.add(chunk);
+  assert.deepEqual(await stream.digests(), expected(chunks));
+  assert(Buffer.concat(passed).equals(Buffer.concat(chunks)));
 });
 
 test("hashes: streams that are given up, small or large, in whatever state, leave the others alone", async () => {

@@ -1,19 +1,21 @@
 // Several hashes of one stream, computed in threads beside the event loop, a thread for each: hashing costs more than all else an upload
 // does, and other requests must not wait for it; together the hashes take as long as the slowest of them alone. Pieces travel in shared
-// memory, which all threads read: copied once and never allocated again. What is small is hashed on the spot. A signature is checked alike.
+// memory, which all threads read: copied once and never allocated again. Whoever wants the data as well is given the same pieces. What is small
+// is hashed on the spot. A signature is checked alike.
 
 import { Worker } from "node:worker_threads";
+import { lendPiece, returnPiece } from "../core/lent-pieces.ts";
 import { ownModule } from "../core/package-files.ts";
 import { type HashAlgorithm, openSslName } from "./hash-algorithms.ts";
 import type { HashOrder, HashReply } from "./hash-thread.ts";
 import { beginWork, type Signature, type StreamWork, valid } from "./stream-work.ts";
 
-const pieceBytes = 524_288;
+const pieceBytes = 262_144;
 /**
- * One is filled while others are hashed; with four a thread that has to wait for a processor holds up the other one less: on busy
- * processors MD5 and SHA-512 together were a fifth to a third faster than with two.
+ * Under way at once: one is filled while others are hashed; with 2 MB a thread that has to wait for a processor holds up the other one less: on
+ * busy processors MD5 and SHA-512 together were a fifth to a third faster than with 1 MB.
  */
-const piecesMax = 4;
+const piecesMax = 8;
 /** Up to here, two milliseconds at most, no thread is asked. */
 const inlineBytesMax = 262_144;
 
@@ -25,16 +27,28 @@ type Lane = HashAlgorithm | "signature";
 type Works = ReadonlyMap<Lane, StreamWork>;
 type Results = ReadonlyMap<Lane, string>;
 
+export type StreamHashesOptions = {
+  /** To be checked beside the hashes; absent or null: none. */
+  readonly signature?: Signature | null;
+  /**
+   * Where the data goes on to, in its order, in pieces that are lent (core/lent-pieces.ts); all have gone when `digests` resolves. What is added
+   * then belongs to this stream, and is given back where it was lent. Absent: it stays whose it was, and must not be lent.
+   */
+  readonly onPiece?: (piece: Buffer) => void;
+};
+
 export class StreamHashes {
   readonly #works: Works;
+  readonly #onPiece: StreamHashesOptions["onPiece"];
   /** Held back until it is clear that the stream is not a small one. */
   #small: Buffer[] = [];
   #smallBytes = 0;
   #threads: ThreadedHashes | undefined;
   #results: Results | undefined;
 
-  /** One named twice is computed once. `signature`: to be checked beside them. */
-  constructor(algorithms: readonly HashAlgorithm[], signature: Signature | null = null) {
+  /** One named twice is computed once. */
+  constructor(algorithms: readonly HashAlgorithm[], { signature, onPiece }: StreamHashesOptions = {}) {
+    this.#onPiece = onPiece;
     this.#works = new Map<Lane, StreamWork>([
       ...algorithms.map((name): [Lane, StreamWork] => [name, { kind: "hash", openSslName: openSslName(name) }]),
       ...(signature ? [["signature", { kind: "signature", signature }] as const] : []),
@@ -43,14 +57,19 @@ export class StreamHashes {
 
   /** Resolves when there is room for more. Rejects where a thread died. One call at a time. */
   async add(chunk: Buffer): Promise<void> {
-    if (this.#threads) return this.#threads.add(chunk);
+    if (this.#threads) return this.#addTo(this.#threads, chunk);
     this.#small.push(chunk);
     this.#smallBytes += chunk.length;
     if (this.#smallBytes <= inlineBytesMax) return;
-    this.#threads = new ThreadedHashes(this.#works);
+    this.#threads = new ThreadedHashes(this.#works, this.#onPiece);
     const held = this.#small;
     this.#small = [];
-    for (const one of held) await this.#threads.add(one);
+    for (const one of held) await this.#addTo(this.#threads, one);
+  }
+
+  async #addTo(threads: ThreadedHashes, chunk: Buffer): Promise<void> {
+    await threads.add(chunk);
+    if (this.#onPiece) returnPiece(chunk);
   }
 
   /** Once, after the last `add`. */
@@ -71,7 +90,9 @@ export class StreamHashes {
       for (const chunk of this.#small) begun.update(chunk);
       return begun.end();
     };
-    return new Map([...this.#works].map(([lane, work]) => [lane, resultOf(work)]));
+    const results = new Map([...this.#works].map(([lane, work]) => [lane, resultOf(work)]));
+    if (this.#onPiece) this.#small.forEach(this.#onPiece);
+    return results;
   }
 
   /** Lets go of a stream that will not end. Harmless after `digests`, and twice. */
@@ -85,24 +106,30 @@ type Piece = {
   readonly number: number;
   readonly bytes: Buffer;
   used: number;
-  /** Threads that have not hashed it yet; it may be filled again when there is none. */
+  /** Threads that have not hashed it yet. */
   readers: number;
+  /** Somebody else has it as well. It may be filled again when nobody has it. */
+  lent: boolean;
 };
 
 type OpenLane = { readonly thread: HashThread; readonly stream: number };
 
-/** One stream's part of the threads. The slowest of them sets the pace, for no piece is filled before all have read it. */
+/** One stream's part of the threads. The slowest of them sets the pace: no more than a few pieces wait for it. */
 class ThreadedHashes {
   readonly #lanes: readonly OpenLane[];
+  readonly #onPiece: StreamHashesOptions["onPiece"];
   readonly #free: Piece[] = [];
-  readonly #pieces: Piece[] = [];
+  /** Those that threads still read, by number. One that only its borrower has is garbage where it is not given back. */
+  readonly #hashing = new Map<number, Piece>();
   readonly #made = new Map<Lane, string>();
   #filling: Piece | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
   #results: PromiseWithResolvers<Results> | undefined;
   #failure: Error | undefined;
+  #piecesMade = 0;
 
-  constructor(works: Works) {
+  constructor(works: Works, onPiece: StreamHashesOptions["onPiece"]) {
+    this.#onPiece = onPiece;
     this.#lanes = [...works].map(([lane, work]) => {
       const thread = HashThread.shared(lane);
       const stream = thread.open({
@@ -142,18 +169,16 @@ class ThreadedHashes {
 
   async #freePiece(): Promise<Piece> {
     while (!this.#failure) {
-      const free = this.#free.pop();
-      if (free) return free;
-      if (this.#pieces.length < piecesMax) {
-        const bytes = Buffer.from(new SharedArrayBuffer(pieceBytes));
-        const made = { number: this.#pieces.length, bytes, used: 0, readers: 0 };
-        this.#pieces.push(made);
-        return made;
-      }
+      if (this.#hashing.size < piecesMax) return this.#free.pop() ?? this.#newPiece();
       this.#waiting = Promise.withResolvers();
       await this.#waiting.promise;
     }
     throw this.#failure;
+  }
+
+  #newPiece(): Piece {
+    const bytes = Buffer.from(new SharedArrayBuffer(pieceBytes));
+    return { number: ++this.#piecesMade, bytes, used: 0, readers: 0, lent: false };
   }
 
   #post(): void {
@@ -162,6 +187,8 @@ class ThreadedHashes {
     if (!piece) return;
     const { number, bytes, used } = piece;
     piece.readers = this.#lanes.length;
+    this.#hashing.set(number, piece);
+    this.#lend(piece);
     for (const { thread, stream } of this.#lanes)
       thread.order({ stream, do: "update", piece: bytes, number, length: used });
   }
@@ -172,13 +199,30 @@ class ThreadedHashes {
       if (this.#made.size === this.#lanes.length) this.#results?.resolve(this.#made);
       return;
     }
-    const piece = this.#pieces[reply.free];
+    const piece = this.#hashing.get(reply.free);
     if (!piece) return;
     piece.readers -= 1;
     if (piece.readers > 0) return;
+    this.#hashing.delete(piece.number);
+    this.#reuse(piece);
+    this.#waiting?.resolve();
+  }
+
+  #lend(piece: Piece): void {
+    if (!this.#onPiece) return;
+    piece.lent = true;
+    const filled = piece.bytes.subarray(0, piece.used);
+    lendPiece(filled, () => {
+      piece.lent = false;
+      this.#reuse(piece);
+    });
+    this.#onPiece(filled);
+  }
+
+  #reuse(piece: Piece): void {
+    if (piece.readers > 0 || piece.lent) return;
     piece.used = 0;
     this.#free.push(piece);
-    this.#waiting?.resolve();
   }
 
   /** Where one thread ended, the others need not go on. */

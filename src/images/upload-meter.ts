@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { finished, type Readable, Transform, type TransformCallback } from "node:stream";
 import { ServiceError } from "../core/errors.ts";
+import { isLent } from "../core/lent-pieces.ts";
 import { countSpentBytes } from "../core/spent-buffers.ts";
 import type { HashAlgorithm } from "./hash-algorithms.ts";
 import type { ContentHash } from "./ports.ts";
@@ -39,13 +40,16 @@ export class UploadMeter extends Transform {
   #digests: Digests | undefined;
 
   constructor(options: UploadMeterOptions) {
-    // The store takes a megabyte at a time: enough is ready while it writes.
-    super({ readableHighWaterMark: 1_048_576 });
+    // As objects, so that pieces stay what they are: a stream of bytes joins those that wait, in fresh memory. One waits while another is written.
+    super({ readableObjectMode: true, readableHighWaterMark: 2 });
     this.#options = options;
     const { hashAlgorithm, signature = null } = options;
     this.#hashes = options.unhashed
       ? null
-      : new StreamHashes(hashAlgorithm === null ? ["md5"] : ["md5", hashAlgorithm], signature);
+      : new StreamHashes(hashAlgorithm === null ? ["md5"] : ["md5", hashAlgorithm], {
+          signature,
+          onPiece: (piece) => this.push(piece),
+        });
   }
 
   /** The meter, fed by `source`. The source itself is never destroyed: the API still has to answer on its connection. */
@@ -81,7 +85,7 @@ export class UploadMeter extends Transform {
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#bytes += chunk.length;
-    countSpentBytes(chunk.length);
+    if (!isLent(chunk)) countSpentBytes(chunk.length);
     const { announcedBytes, bytesMax, bytesMaxOf, inspection, onBytes } = this.#options;
     if (this.#bytes > bytesMax) done(tooLarge(bytesMax, bytesMaxOf));
     else if (announcedBytes !== null && this.#bytes > announcedBytes) done(wrongSize(announcedBytes, "more"));
@@ -89,7 +93,7 @@ export class UploadMeter extends Transform {
       onBytes(chunk.length);
       const unfit = inspection?.add(chunk);
       if (unfit) done(unfit);
-      else if (this.#hashes) this.#hashes.add(chunk).then(() => done(null, chunk), done);
+      else if (this.#hashes) this.#hashes.add(chunk).then(() => done(), done);
       else done(null, chunk);
     }
   }

@@ -5,6 +5,7 @@ import { access, type FileHandle, mkdir, open, readdir, rm } from "node:fs/promi
 import { join } from "node:path";
 import { addAbortSignal, Readable } from "node:stream";
 import { ServiceError } from "../../core/errors.ts";
+import { returnPiece } from "../../core/lent-pieces.ts";
 import { errorCode, storeError } from "./file-errors.ts";
 
 const flushBytesMin = 64 * 1_048_576;
@@ -141,6 +142,7 @@ async function append(file: FileHandle, source: Readable, failed: (error: unknow
         done += bytesWritten;
         writtenBytes += bytesWritten;
       }
+      returnPiece(chunk);
       if (writtenBytes - flushedBytes < flushBytesMin) continue;
       await file.datasync();
       flushedBytes = writtenBytes;

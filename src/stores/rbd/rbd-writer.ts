@@ -1,5 +1,6 @@
 // Writes one stream into an image of RBD: chunks of the network are gathered to pieces, of which a few are under way at once.
 import type { Readable } from "node:stream";
+import { returnPiece } from "../../core/lent-pieces.ts";
 import type { CephConnection } from "./ceph-connection.ts";
 import type { OpenImage } from "./ceph-protocol.ts";
 
@@ -64,6 +65,7 @@ export async function writeImage(connection: CephConnection, source: Readable, o
         pieceFilled += part.length;
         if (pieceFilled === pieceBytes) await writePiece();
       }
+      returnPiece(chunk);
     }
     if (pieceFilled > 0) await writePiece();
     await Promise.all(underWay);

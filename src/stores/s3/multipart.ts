@@ -2,6 +2,7 @@
 // its request is signed with. Nothing is visible before the parts are completed, and who aborts them fences the writer.
 import { createHash } from "node:crypto";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
+import { returnPiece } from "../../core/lent-pieces.ts";
 import { elements, type S3Client } from "./s3-client.ts";
 
 export type Target = { readonly bucket: string; readonly key: string; readonly signal: AbortSignal };
@@ -94,6 +95,7 @@ async function sendPart(
     if (isServiceError(error, "stores.blob_not_found")) throw takenAway(key);
     throw error;
   });
+  chunks.forEach(returnPiece);
   if (headers.etag) return { number, etag: headers.etag };
   throw new ServiceError("stores.unavailable", "S3 took a part without confirming it.", {
     facts: { bucket, key, number },

@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { type ErrorCode, isServiceError } from "../../core/errors.ts";
+import { lendPiece } from "../../core/lent-pieces.ts";
 import type { Store } from "../store.ts";
 
 export type StoreUnderTest = {
@@ -48,6 +49,19 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       assert.equal(await store.size(url), all.length);
       assert.equal(sha(await buffer(await store.open(url, { signal: never }))), sha(all));
     }
+  });
+
+  promise("memory that is lent for what is put is given back only when its bytes are safe", async ({ store }) => {
+    const data = randomBytes(20_000_000);
+    async function* lent() {
+      for (let from = 0; from < data.length; from += 262_144) {
+        const piece = Buffer.from(data.subarray(from, from + 262_144));
+        lendPiece(piece, () => piece.fill(0));
+        yield piece;
+      }
+    }
+    const { url } = await store.put(randomUUID(), Readable.from(lent()), { signal: never });
+    assert.equal(sha(await buffer(await store.open(url, { signal: never }))), sha(data));
   });
 
   promise("a range yields exactly its bytes", async ({ store }) => {

@@ -12,6 +12,7 @@ import { request as requestHttps, Agent as SecureAgent } from "node:https";
 import type { LookupFunction } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
+import { returnPiece } from "../../core/lent-pieces.ts";
 
 export type HttpReply = {
   readonly status: number;
@@ -121,7 +122,9 @@ export class HttpClient {
       for await (const chunk of atHand ?? sourceOf(body)) {
         // An answer before the end is a refusal: no more is sent.
         if (outgoing.destroyed || outgoing.writableEnded) break;
-        if (!outgoing.write(chunk)) await Promise.race([once(outgoing, "drain"), answered]);
+        // What is at hand may have to be sent again.
+        const sent = atHand ? undefined : (error?: Error | null) => void (error || returnPiece(chunk));
+        if (!outgoing.write(chunk, sent)) await Promise.race([once(outgoing, "drain"), answered]);
       }
       outgoing.end();
     } catch (error) {

@@ -17,7 +17,7 @@ export type Fault =
   /** The next step that is made after so many. */
   | { readonly what: "driver"; readonly act: number; readonly how: BadDriver }
   | { readonly what: "balancer away" | "host away"; readonly atMs: number; readonly forMs: number }
-  /** A reload: it forgets what it was told. */
+  /** A reload: the new process does not know what the old one was told, and the old one serves the connections it has for a while yet. */
   | { readonly what: "balancer forgets"; readonly atMs: number }
   | { readonly what: "balancer doubts"; readonly atMs: number; readonly node: number; readonly forMs: number }
   /** A failover: nobody reaches it meanwhile. */

@@ -13,11 +13,16 @@ import type { VirtualTime } from "./virtual-time.ts";
 /** Who writes to the database and is no node's process: a process that has handed over, or a node of somebody else. */
 type Writer = { readonly name: string; readonly release: ReleaseId; readonly leaves: string | null; untilMs: number };
 
+/** How long a process of the balancer goes on that a reload replaced. */
+const formerMs = 10_000;
+
 export class SimulatedFleet {
   readonly nodes: readonly SimulatedNode[];
   writers: Writer[] = [];
   balancerAwayUntilMs = 0;
   hostAwayUntilMs = 0;
+  /** Processes of the balancer that were replaced: each knows the nodes that were in its rotation then, and hears of no others. */
+  former: { readonly knows: ReadonlySet<number>; readonly untilMs: number }[] = [];
   /** When a rollout last changed a node. */
   changedMs = 0;
   readonly #scenario: Scenario;
@@ -44,6 +49,14 @@ export class SimulatedFleet {
     const { nowMs } = this.#time;
     for (const node of this.nodes) node.settle(nowMs);
     if (this.writers.length > 0) this.writers = this.writers.filter(({ untilMs }) => untilMs > nowMs);
+    if (this.former.length > 0) this.former = this.former.filter(({ untilMs }) => untilMs > nowMs);
+  }
+
+  reloadBalancer(): void {
+    const { nowMs } = this.#time;
+    const knows = new Set(this.nodes.filter((node) => node.serves(nowMs)).map(({ index }) => index));
+    this.former.push({ knows, untilMs: nowMs + formerMs });
+    for (const node of this.nodes) node.state = "ready";
   }
 
   /** What the registry tells of those the next phase of the database would break. */

@@ -75,7 +75,7 @@ function happen(simulation: Simulation, fault: Extract<Fault, { atMs: number }>)
       fleet.hostAwayUntilMs = nowMs + fault.forMs;
       return;
     case "balancer forgets":
-      for (const one of fleet.nodes) one.state = "ready";
+      fleet.reloadBalancer();
       return;
     case "balancer doubts":
       if (node) node.doubtedUntilMs = nowMs + fault.forMs;

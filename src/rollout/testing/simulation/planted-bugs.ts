@@ -58,6 +58,15 @@ export const plantedBugs: Readonly<Record<string, PlantedBug>> = {
     seed: 17,
     faults: [],
   },
+  "a rollout that does not wait after a reload of the balancer": {
+    seams: { world: withoutReloads },
+    found: /a process of the balancer that was replaced knows none/,
+    seed: 65,
+    faults: [
+      { what: "balancer forgets", atMs: 9_000 },
+      { what: "balancer forgets", atMs: 12_000 },
+    ],
+  },
   "a way back that begins with the first node": {
     seams: { world: inReverse },
     found: /goes back before n\d+/,
@@ -75,6 +84,13 @@ function withoutSilentNodes(world: World): World {
       const heard = seen.nodes.filter((node) => (node.heartbeatAgeSeconds ?? 0) < 30);
       return { ...seen, nodes: heard.length > 0 ? heard : seen.nodes };
     },
+  };
+}
+
+function withoutReloads(world: World): World {
+  return {
+    act: (...args) => world.act(...args),
+    observe: async (signal) => ({ ...(await world.observe(signal)), balancerOutdatedMs: 0 }),
   };
 }
 

@@ -29,6 +29,8 @@ export type Truth = {
   /** Writers besides the fleet that the next phase would break. */
   readonly writers: number;
   readonly request: OperatorRequest | null;
+  /** The nodes that each process of the balancer knows which was replaced and still serves. */
+  readonly former: readonly ReadonlySet<number>[];
 };
 export type Effect = {
   readonly action: Action;
@@ -76,6 +78,7 @@ export class Promises {
       case "drain":
         if (was.serves) keep(truth.serving - 1 >= plan.servingMin, `drain ${node.name}: below the capacity floor`);
         if (was.serves && was.release !== plan.target) this.#checkMove(plan, truth, index);
+        if (was.serves) checkFormer(truth, index);
         return;
       case "hand-over":
         keep(this.#database.fits(plan.target), `hand-over ${node.name}: the schema is not ready for ${plan.target}`);
@@ -156,6 +159,16 @@ export class Promises {
         keep(truth.writers === 0, "revert: a newer process besides the fleet may still write");
     }
   }
+}
+
+/** Connections of before a reload find a node as long as one of those is left that their process knows. */
+function checkFormer({ former, nodes }: Truth, index: number): void {
+  const left = nodes.flatMap(({ serves }, other) => (serves && other !== index ? [other] : []));
+  for (const knows of former)
+    keep(
+      !knows.has(index) || left.length === 0 || left.some((other) => knows.has(other)),
+      `drain n${index + 1}: a process of the balancer that was replaced knows none of those that are left`,
+    );
 }
 
 function batchEnd({ batches }: Plan, done: number): number {

@@ -72,6 +72,7 @@ export class SimulatedWorld implements World {
       backup: database.hasBackup ? "verified" : "missing",
       strangers: fleet.strangers(plan.way, plan.target),
       soakedMs: this.#soakedMs(),
+      balancerOutdatedMs: Math.max(0, ...fleet.former.map(({ untilMs }) => untilMs - time.nowMs)),
       canary: plan.canary ? fleet.canary() : null,
     };
   }
@@ -193,7 +194,7 @@ export class SimulatedWorld implements World {
       };
     });
     const writers = fleet.strangers(plan.way, plan.target).length;
-    return { atMs: nowMs, nodes, serving, writers, request };
+    return { atMs: nowMs, nodes, serving, writers, request, former: fleet.former.map(({ knows }) => knows) };
   }
 }
 

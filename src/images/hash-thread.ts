@@ -1,5 +1,6 @@
 // Runs in a thread of its own: hashes the pieces of many uploads at once, or checks their signatures. See stream-hashes.ts, which is the other side.
 import { type MessagePort, parentPort } from "node:worker_threads";
+import { countSpentBytes } from "../core/spent-buffers.ts";
 import { type BegunWork, beginWork, type StreamWork } from "./stream-work.ts";
 
 /** `piece`: shared memory, of which the first `length` bytes count; it is given back by its number. */
@@ -30,6 +31,8 @@ function serve(port: MessagePort): void {
     if (order.do === "update") {
       work?.update(order.piece.subarray(0, order.length));
       port.postMessage({ stream, free: order.number } satisfies HashReply);
+      // What came with this message keeps the piece alive, until this thread's own collector has run.
+      countSpentBytes(order.piece.length);
       return;
     }
     streams.delete(stream);

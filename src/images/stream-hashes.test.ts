@@ -113,6 +113,40 @@ test("hashes: the data goes on in its order, in few pieces of memory that nobody
   }
 });
 
+test("hashes: streams one after the other, ended or given up, are in the same memory", async () => {
+  const chunk = randomBytes(65_536);
+  const memory = new Set<ArrayBufferLike>();
+  for (let n = 0; n < 40; n++) {
+    const onPiece = (piece: Buffer) => {
+      memory.add(piece.buffer);
+      returnPiece(piece);
+    };
+    const stream = new StreamHashes(both, { onPiece });
+    for (let at = 0; at < 40; at++) await stream.add(chunk);
+    if (n % 2 === 0) await stream.digests();
+    else stream.discard();
+  }
+  assert(memory.size <= 40, `${memory.size} pieces of memory for forty streams of ten`);
+});
+
+test("hashes: what a slow client sent goes on though it is little", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const passed: Buffer[] = [];
+  const stream = new StreamHashes(both, { onPiece: (piece) => passed.push(piece) });
+  const [first, second] = [randomBytes(262_145), randomBytes(10)];
+  await stream.add(first);
+  const before = passed.length;
+  await stream.add(second);
+  t.mock.timers.tick(9_999);
+  assert.equal(passed.length, before);
+  t.mock.timers.tick(1);
+  assert(Buffer.concat(passed).equals(Buffer.concat([first, second])));
+  t.mock.timers.reset();
+  await stream.add(second);
+  assert.deepEqual(await stream.digests(), expected([first, second, second]));
+  assert(Buffer.concat(passed).equals(Buffer.concat([first, second, second])));
+});
+
 test("hashes: pieces that nobody gives back hold up nothing", async () => {
   const chunks = Array.from({ length: 40 }, () => randomBytes(524_288));
   const passed: Buffer[] = [];

@@ -8,14 +8,16 @@ import { lendPiece, returnPiece } from "../core/lent-pieces.ts";
 import { ownModule } from "../core/package-files.ts";
 import { type HashAlgorithm, openSslName } from "./hash-algorithms.ts";
 import type { HashOrder, HashReply } from "./hash-thread.ts";
+import { keepPiece, takePiece } from "./piece-memory.ts";
 import { beginWork, type Signature, type StreamWork, valid } from "./stream-work.ts";
 
-const pieceBytes = 262_144;
 /**
  * Under way at once: one is filled while others are hashed; with 2 MB a thread that has to wait for a processor holds up the other one less: on
  * busy processors MD5 and SHA-512 together were a fifth to a third faster than with 1 MB.
  */
 const piecesMax = 8;
+/** A client that sends this little: what it sent goes on all the same, for a connection to a store would be ended as one that says nothing. */
+const fillingMsMax = 10_000;
 /** Up to here, two milliseconds at most, no thread is asked. */
 const inlineBytesMax = 262_144;
 
@@ -118,11 +120,11 @@ type OpenLane = { readonly thread: HashThread; readonly stream: number };
 class ThreadedHashes {
   readonly #lanes: readonly OpenLane[];
   readonly #onPiece: StreamHashesOptions["onPiece"];
-  readonly #free: Piece[] = [];
   /** Those that threads still read, by number. One that only its borrower has is garbage where it is not given back. */
   readonly #hashing = new Map<number, Piece>();
   readonly #made = new Map<Lane, string>();
   #filling: Piece | undefined;
+  #fillingTimer: NodeJS.Timeout | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
   #results: PromiseWithResolvers<Results> | undefined;
   #failure: Error | undefined;
@@ -134,7 +136,11 @@ class ThreadedHashes {
       const thread = HashThread.shared(lane);
       const stream = thread.open({
         reply: (reply) => this.#onReply(lane, reply),
-        fail: (error) => this.#fail(error),
+        fail: (error) => {
+          this.#fail(error);
+          // What that thread was given it will never have read.
+          this.#close();
+        },
       });
       thread.order({ stream, do: "begin", work });
       return { thread, stream };
@@ -158,9 +164,7 @@ class ThreadedHashes {
     if (this.#filling) this.#post();
     this.#results = Promise.withResolvers();
     for (const { thread, stream } of this.#lanes) thread.order({ stream, do: "end" });
-    return this.#results.promise.finally(() => {
-      for (const { thread, stream } of this.#lanes) thread.close(stream);
-    });
+    return this.#results.promise.finally(() => this.#close());
   }
 
   discard(): void {
@@ -169,7 +173,7 @@ class ThreadedHashes {
 
   async #freePiece(): Promise<Piece> {
     while (!this.#failure) {
-      if (this.#hashing.size < piecesMax) return this.#free.pop() ?? this.#newPiece();
+      if (this.#hashing.size < piecesMax) return this.#newPiece();
       this.#waiting = Promise.withResolvers();
       await this.#waiting.promise;
     }
@@ -177,12 +181,13 @@ class ThreadedHashes {
   }
 
   #newPiece(): Piece {
-    const bytes = Buffer.from(new SharedArrayBuffer(pieceBytes));
-    return { number: ++this.#piecesMade, bytes, used: 0, readers: 0, lent: false };
+    if (this.#onPiece) this.#fillingTimer = setTimeout(() => this.#post(), fillingMsMax).unref();
+    return { number: ++this.#piecesMade, bytes: takePiece(), used: 0, readers: 0, lent: false };
   }
 
   #post(): void {
     const piece = this.#filling;
+    clearTimeout(this.#fillingTimer);
     this.#filling = undefined;
     if (!piece) return;
     const { number, bytes, used } = piece;
@@ -204,7 +209,8 @@ class ThreadedHashes {
     piece.readers -= 1;
     if (piece.readers > 0) return;
     this.#hashing.delete(piece.number);
-    this.#reuse(piece);
+    this.#keep(piece);
+    if (this.#failure && this.#hashing.size === 0) this.#close();
     this.#waiting?.resolve();
   }
 
@@ -214,25 +220,29 @@ class ThreadedHashes {
     const filled = piece.bytes.subarray(0, piece.used);
     lendPiece(filled, () => {
       piece.lent = false;
-      this.#reuse(piece);
+      this.#keep(piece);
     });
     this.#onPiece(filled);
   }
 
-  #reuse(piece: Piece): void {
-    if (piece.readers > 0 || piece.lent) return;
-    piece.used = 0;
-    this.#free.push(piece);
+  #keep(piece: Piece): void {
+    if (piece.readers === 0 && !piece.lent) keepPiece(piece.bytes);
+  }
+
+  #close(): void {
+    for (const { thread, stream } of this.#lanes) thread.close(stream);
   }
 
   /** Where one thread ended, the others need not go on. */
   #fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
-    for (const { thread, stream } of this.#lanes) {
-      thread.order({ stream, do: "forget" });
-      thread.close(stream);
-    }
+    clearTimeout(this.#fillingTimer);
+    if (this.#filling) keepPiece(this.#filling.bytes);
+    this.#filling = undefined;
+    for (const { thread, stream } of this.#lanes) thread.order({ stream, do: "forget" });
+    // Else once the threads have read what they were given.
+    if (this.#hashing.size === 0) this.#close();
     this.#waiting?.resolve();
     this.#results?.reject(error);
   }

@@ -1,5 +1,6 @@
 // One worker as its supervisor sees it: a child process that inherits the listening socket, and what it has reported.
 import { type ChildProcess, fork } from "node:child_process";
+import { getHeapStatistics } from "node:v8";
 import { ServiceError } from "../core/errors.ts";
 import type { FromWorker, StartMessage, ToWorker, WorkerMetrics, WorkerReport } from "./worker-protocol.ts";
 
@@ -14,12 +15,15 @@ const mallocArenas = "2";
 /**
  * The heap of V8, which by default has room for four times what is needed before it is cleared, and 100 MB for what was just made: a worker that
  * had created some thousand images had 100 MB of nothing resident. Below 2 GB it grows by half of that, and is no slower (`bench against-reference`).
+ * A small machine's own limit stays.
  */
-const heapOptions: readonly string[] = ["--max-semi-space-size=8", "--max-old-space-size=2000"];
+const heapMbMax = Math.min(2_000, Math.floor(getHeapStatistics().heap_size_limit / 1_048_576));
+const heapOptions: readonly string[] = ["--max-semi-space-size=8", `--max-old-space-size=${heapMbMax}`];
 
 /** How the runtime of a worker is started: as this process was, its heap as above where the operator says nothing of it (NODE_OPTIONS). */
 export function runtimeOptions(execArgv: readonly string[], nodeOptions = ""): readonly string[] {
   const said = nodeOptions.replaceAll("_", "-");
+  if (said.includes("--max-heap-size")) return execArgv;
   const unsaid = heapOptions.filter((option) => !said.includes(option.slice(0, option.indexOf("="))));
   // Of two that say the same the last one counts.
   return [...unsaid, ...execArgv];

@@ -2,7 +2,8 @@
 // its request is signed with. Nothing is visible before the parts are completed, and who aborts them fences the writer.
 import { createHash } from "node:crypto";
 import { isServiceError, ServiceError } from "../../core/errors.ts";
-import { returnPiece } from "../../core/lent-pieces.ts";
+import { isLent, returnPiece } from "../../core/lent-pieces.ts";
+import { countSpentBytes } from "../../core/spent-buffers.ts";
 import { elements, type S3Client } from "./s3-client.ts";
 
 export type Target = { readonly bucket: string; readonly key: string; readonly signal: AbortSignal };
@@ -70,9 +71,11 @@ async function* partsOf(source: AsyncIterable<Buffer>, partBytes: number): Async
   let count = 0;
   for await (const chunk of source) {
     if (chunk.length === 0) continue;
-    chunks.push(chunk);
+    // A part is held for long, and its connection may be left in the midst of it: what is lent is not for that.
+    chunks.push(isLent(chunk) ? Buffer.from(chunk) : chunk);
     bytes += chunk.length;
     hash.update(chunk);
+    returnPiece(chunk);
     if (bytes < partBytes * (1 + Math.floor(count / partsOfOneSize))) continue;
     yield { chunks, bytes, sha256: hash.digest("hex") };
     count += 1;
@@ -95,7 +98,7 @@ async function sendPart(
     if (isServiceError(error, "stores.blob_not_found")) throw takenAway(key);
     throw error;
   });
-  chunks.forEach(returnPiece);
+  for (const chunk of chunks) countSpentBytes(chunk.length);
   if (headers.etag) return { number, etag: headers.etag };
   throw new ServiceError("stores.unavailable", "S3 took a part without confirming it.", {
     facts: { bucket, key, number },

@@ -57,6 +57,14 @@ test("http client: it gives up after some attempts, on silence too, and at once 
   await assert.rejects(asked, (error) => error === reason);
 });
 
+test("http client: a stream that is refused early is not sent to its end, whether or not the connection is kept", async () => {
+  await using web = await serve((_request, response) => response.writeHead(413).end());
+  async function* endless() {
+    for (;;) yield Buffer.alloc(65_536);
+  }
+  assert.equal((await web.client.send({ method: "PUT", url: web.url }, endless())).status, 413);
+});
+
 test("http client: a stream is sent once, its own failure comes through, and an early refusal ends it", async () => {
   await using web = await serve(async (request, response, attempt) => {
     if (attempt === 2) {

@@ -109,19 +109,22 @@ export class HttpClient {
       ...(signal ? { signal } : {}),
     });
     outgoing.setTimeout(this.#silentMsMax, () => outgoing.destroy(new Error(`silent for ${this.#silentMsMax} ms`)));
+    let isAnswered = false;
     const answered = new Promise<HttpReply>((resolve, reject) => {
       outgoing.on("error", reject);
       outgoing.on("response", (response) => {
         // Heard by whoever reads; nobody does where the reply is thrown away.
         response.on("error", () => undefined);
+        isAnswered = true;
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
       });
     });
     answered.catch(() => undefined);
     try {
       for await (const chunk of atHand ?? sourceOf(body)) {
-        // An answer before the end is a refusal: no more is sent.
         if (outgoing.destroyed || outgoing.writableEnded) break;
+        // An answer before the end is a refusal, and no more is sent, but for what a length was announced of.
+        if (isAnswered && !atHand) break;
         // What is at hand may have to be sent again.
         const sent = atHand ? undefined : (error?: Error | null) => void (error || returnPiece(chunk));
         if (!outgoing.write(chunk, sent)) await Promise.race([once(outgoing, "drain"), answered]);

@@ -206,10 +206,19 @@ export async function glanceAnswers({ name, url }: GlanceSetup, gone: () => bool
   );
 }
 
+/**
+ * How long its service script waits (`--retry=TERM/30/KILL/5`), and with reason: its parent has been seen to outlive its workers after a TERM, waiting
+ * for nothing, until it was killed.
+ */
+const stopMsMax = 30_000;
+
 /** Safe to call twice. TERM is passed on to the workers by the parent itself; nobody passes on KILL. */
 async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL", ended: Promise<unknown>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const { pid } = child;
   child.ref();
-  process.kill(signal === "SIGKILL" ? -child.pid : child.pid, signal);
+  process.kill(signal === "SIGKILL" ? -pid : pid, signal);
+  const late = setTimeout(() => process.kill(-pid, "SIGKILL"), stopMsMax);
   await ended;
+  clearTimeout(late);
 }

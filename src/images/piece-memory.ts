@@ -2,12 +2,13 @@
 // large it is, and each thread that ever saw it keeps it alive until its own collector has run.
 import { countSpentBytes } from "../core/spent-buffers.ts";
 
-export const pieceBytes = 262_144;
+const pieceBytes = 262_144;
 /** 64 MB, of some twenty uploads at full speed. */
 const spareMax = 256;
 
 const spare: Buffer[] = [];
 
+/** A quarter of a megabyte, with whatever was in it last. */
 export function takePiece(): Buffer {
   return spare.pop() ?? Buffer.from(new SharedArrayBuffer(pieceBytes));
 }

@@ -17,8 +17,8 @@ export const fuzz: Bench = {
       seed,
       mistakesMax: 50,
       progress: (done) => progress(`${done} of ${cases}`),
+      tell: (mistake) => progress(`SEED=${seed}, ${mistake}`),
     });
-    for (const mistake of mistakes) progress(`SEED=${seed}, ${mistake}`);
     return [
       { what: "requests sent", value: sent, unit: "", bound: { atLeast: cases } },
       { what: "requests a second", value: (sent * 1_000) / (performance.now() - begun), unit: "requests/s" },

@@ -16,6 +16,8 @@ export type FuzzOptions = {
   /** After so many the run ends: one bug is often the cause of many. */
   readonly mistakesMax: number;
   progress?(done: number): void;
+  /** Called with each mistake at once: a long run need not end for the first one to be read. */
+  tell?(mistake: string): void;
 };
 
 export type FuzzResult = {
@@ -32,7 +34,7 @@ export type FuzzResult = {
 /** Drafts that are made at once: enough to keep making them cheap, few enough for memory. */
 const batch = 1_000;
 
-export async function fuzz({ cases, seed, mistakesMax, progress }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz({ cases, seed, mistakesMax, progress, tell }: FuzzOptions): Promise<FuzzResult> {
   await using service = await startFuzzedService();
   const { nodes, db } = service;
   const newest = nodes.at(-1);
@@ -48,6 +50,10 @@ export async function fuzz({ cases, seed, mistakesMax, progress }: FuzzOptions):
   const statuses = new Map<number, number>();
   const reached = new Set<string>();
   const mistakes: string[] = [];
+  const count = (mistake: string) => {
+    mistakes.push(mistake);
+    tell?.(mistake);
+  };
   using client = new Client();
   let sentCount = 0;
   while (sentCount < cases && mistakes.length < mistakesMax) {
@@ -67,7 +73,7 @@ export async function fuzz({ cases, seed, mistakesMax, progress }: FuzzOptions):
       } catch (error) {
         mistake = String(error);
       }
-      if (mistake !== null) mistakes.push(`case ${sentCount} as ${node.release}: ${shown(sent)}\n  ${mistake}`);
+      if (mistake !== null) count(`case ${sentCount} as ${node.release}: ${shown(sent)}\n  ${mistake}`);
       if (mistakes.length >= mistakesMax) break;
     }
     progress?.(sentCount);
@@ -75,10 +81,10 @@ export async function fuzz({ cases, seed, mistakesMax, progress }: FuzzOptions):
   const through = () => nodes.every(({ transfers }) => transfers.snapshot().length === 0);
   await eventually("imports are through", through, { msMax: 120_000 });
   await service.startAgain();
-  mistakes.push(...(await wrongStates(service)));
+  for (const mistake of await wrongStates(service)) count(mistake);
   const after = await kept.snapshot();
   if (!isDeepStrictEqual(after, before))
-    mistakes.push(`what another project keeps was changed, from ${JSON.stringify(before)} to ${JSON.stringify(after)}`);
+    count(`what another project keeps was changed, from ${JSON.stringify(before)} to ${JSON.stringify(after)}`);
   const described = nodes.flatMap(({ description }) =>
     Object.entries(description.paths).flatMap(([path, calls]) =>
       Object.keys(calls).map((method) => `${method.toUpperCase()} ${path}`),

@@ -64,6 +64,8 @@ const longest = [
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;
+/** Of what a file that died wrote. */
+const stderrCharactersMax = 4_000;
 const memoryBytesMin = 4 * 2 ** 30;
 /** What a test may say when it skips itself without failing the run. */
 const honestSkip = /^this machine /;
@@ -198,10 +200,19 @@ async function tests(
 ): Promise<boolean> {
   let failed = false;
   const skipped: string[] = [];
+  const died = new Map<string, string>();
+  const wrote = new Map<string, string>();
   const events = run({ files: [...files], concurrency, timeout: fileMinutesMax * 60_000, signal: interrupted.signal });
   events.on("test:fail", (event) => {
     // A test marked as todo may fail.
     if (event.todo === undefined || event.todo === false) failed = true;
+    const end = endOfProcess(event.details.error);
+    if (end && event.file) died.set(event.file, end);
+  });
+  events.on("test:stderr", ({ file, message }) => {
+    // As it was given to `run`, while a failure names the whole path.
+    const path = resolve(file);
+    wrote.set(path, ((wrote.get(path) ?? "") + message).slice(-stderrCharactersMax));
   });
   events.on("test:pass", ({ name, skip, file }) => {
     if (skip === undefined || skip === false) return;
@@ -210,6 +221,20 @@ async function tests(
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
   await finished(report);
+  for (const [file, end] of died)
+    process.stdout.write(`✖ ${file} ${end}; the last it wrote:\n${wrote.get(file) ?? "nothing\n"}`);
   for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
   return !failed && skipped.length === 0 && !interrupted.signal.aborted;
+}
+
+/** Of a file whose process ended before its tests had, which node's report calls no more than failed; undefined of all others. */
+function endOfProcess(error: object): string | undefined {
+  const { failureType, exitCode, signal } = error as {
+    failureType?: string;
+    exitCode?: number | null;
+    signal?: string | null;
+  };
+  if (failureType !== "testCodeFailure") return undefined;
+  if (signal) return `was ended by ${signal}`;
+  return exitCode ? `ended with exit code ${exitCode}` : undefined;
 }

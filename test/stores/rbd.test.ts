@@ -147,6 +147,13 @@ test("rbd store: an image that is removed while it is read ends in an error, nev
   await close();
 });
 
+test("rbd store: the native code that its threads use stays loaded when they have ended", async () => {
+  const { store, close } = await openStore();
+  await assert.rejects(store.size(store.locationFor("none")), hasCode("stores.blob_not_found"));
+  await close();
+  assert.match(await readFile("/proc/self/maps", "utf8"), /koffi\.node/);
+});
+
 test("rbd store: with thin provisioning zeros take no room", async () => {
   const { store, close } = await openStore({ thin: true });
   const id = randomUUID();

@@ -66,11 +66,18 @@ export class CephConnection {
 
   #connected(): Promise<Connected> {
     if (this.#connecting) return this.#connecting;
-    const connecting = this.#threads.order("connect", this.#access).then((made) => ({ ...made, pools: new Map() }));
+    const connecting = this.#connect();
     this.#connecting = connecting;
     connecting.catch(() => {
       if (this.#connecting === connecting) this.#connecting = null;
     });
     return connecting;
+  }
+
+  async #connect(): Promise<Connected> {
+    // Node.js unloads a native module with the last thread that has it, where the main thread has not: code that may still be needed by what the
+    // end of a thread sets off. Here it stays.
+    await import("koffi");
+    return { ...(await this.#threads.order("connect", this.#access)), pools: new Map() };
   }
 }

@@ -184,7 +184,13 @@ if (!port) throw new TypeError("this file is the body of a worker thread");
 const reply = (message: Reply, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
 
 let handlers: Handlers | undefined;
-port.on("message", ({ name, given }: Request) => {
+port.on("message", (request: Request | null) => {
+  if (request === null) {
+    // The last thing that keeps the thread.
+    port.close();
+    return;
+  }
+  const { name, given } = request;
   try {
     handlers ??= handlersOf(loadCeph());
     const gives = (handlers[name] as (given: unknown) => unknown)(given);

@@ -70,8 +70,13 @@ class Thread {
     this.#worker.postMessage(order.request, order.moved);
   }
 
+  /** By itself, when it has carried out what it was ordered: a thread that is cut off in the midst of native code can take the process with it. */
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    const { promise: exited, resolve } = Promise.withResolvers<unknown>();
+    this.#worker.once("exit", resolve);
+    this.#worker.ref();
+    this.#worker.postMessage(null);
+    await exited;
   }
 }
 

@@ -196,3 +196,21 @@ test("stores: the list has what clients need, the details are for whom the polic
   const { services: refusing } = several({ stores, policy: { allows: (rule) => rule !== "stores_info_detail" } });
   assert.throws(() => refusing.stores.detail(alice), withCode("images.forbidden"));
 });
+
+test("stores: a node of before that has one store neither reads nor deletes what a newer node put into another one", async () => {
+  const { fixture, stores, upload } = several({ ids: ["fast", "slow"] });
+  const [fast] = stores;
+  assert(fast);
+  const older = fixture.node({ release: "queens", store: fast.store });
+  const [there, here] = [await upload("slow"), await upload()];
+  await assert.rejects(older.data.download(alice, there, { signal: never }), withCode("stores.foreign"));
+  await assert.rejects(older.images.remove(alice, there), withCode("stores.foreign"));
+  assert.equal(fixture.database.live(there)?.status, "active");
+  assert.deepEqual(
+    await read(older, alice, here),
+    data,
+    "what is in its own is not foreign, whatever it is called there",
+  );
+  await older.images.remove(alice, here);
+  assert.deepEqual(keysOf(stores), [[], [there]]);
+});

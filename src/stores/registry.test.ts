@@ -28,7 +28,16 @@ test("registry: a location's store is the one it names, by the key of any releas
   assert.equal(of(at("")), undefined);
 });
 
-test("registry: without several stores names in metadata mean nothing, and none are written", () => {
+test("registry: a store that a location names and this node has not is elsewhere, also for a node without several stores", () => {
+  for (const { storeElsewhere } of [registry(), registry({ stores: [fast], key: null })]) {
+    assert.equal(storeElsewhere(at("memory://slow/1", { store: "slow" })), "slow");
+    assert.equal(storeElsewhere(at("memory://slow/1", { backend: "slow" })), "slow");
+    assert.equal(storeElsewhere(at("memory://slow/1")), undefined);
+    assert.equal(storeElsewhere(at("memory://fast/1", { store: "slow" })), undefined, "its URL is of a store of ours");
+  }
+});
+
+test("registry: without several stores names in metadata find none, and none are written", () => {
   const single = registry({ stores: [fast], key: null });
   assert.equal(single.multiStore, false);
   assert.equal(single.of(at("memory://fast/1", { store: "cheap" })), fast);

@@ -73,7 +73,8 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
     idIn,
     of,
     storeElsewhere({ url, metadata }) {
-      if (key === null || idIn(metadata) !== undefined || ownerOf(url)) return undefined;
+      if (idIn(metadata) !== undefined || ownerOf(url)) return undefined;
+      // A node without several stores has none by any name, while others of its fleet may write to theirs.
       return keys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && id !== "");
     },
     ownerOf,

@@ -5,8 +5,11 @@ import type { Kept } from "./projects.ts";
 import type { Draft } from "./requests.ts";
 import type { FuzzedNode } from "./service.ts";
 
-/** Refusals of requests that are no call: a path nobody has, another method, nothing to choose from; and of who may not even ask. */
-const noCall: readonly number[] = [300, 302, 400, 401, 403, 404, 405, 431, 501];
+/**
+ * Refusals of requests that are no call: a path nobody has, another method, nothing to choose from; of who may not even ask; and, where an empty
+ * text made two slashes of one, of the call that the path without it is (415: no PATCH of an image).
+ */
+const noCall: readonly number[] = [300, 302, 400, 401, 403, 404, 405, 415, 431, 501];
 /** What a text in a path may be for the call to be the one that was meant. */
 const unchanged = /^[^/\\?#%\s]+$/;
 

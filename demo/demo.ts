@@ -35,6 +35,8 @@ export type DemoOptions = {
   keep: boolean;
   /** Traffic before the rollout: not counted, and then counted as the window that the rollout is compared with. Absent: only the latter, for 7 s. */
   before?: { readonly warmUpMs: number; readonly controlMs: number };
+  /** The rollout takes only what the processor leaves; for hand-overs (see startRollout). */
+  aside?: boolean;
   /** Before there is traffic. */
   begin?: (fleet: RunningFleet) => Promise<void>;
   /** While the fleet still stands, and all else is over. */
@@ -142,7 +144,7 @@ async function withFleet(
     }
     recorder.window = "rollout";
     state.activity = `rollout to ${to}`;
-    const upgraded = await roll(fleet, state, slow);
+    const upgraded = await roll(fleet, state, { slow, aside: options.aside });
     recorder.window = "after";
     state.activity = "traffic on the upgraded fleet";
     for (const started = performance.now(); recorder.requests < requestsMin; await sleep(100))
@@ -150,7 +152,7 @@ async function withFleet(
     state.activity = "letting transfers end";
     await slow.stop();
     signal.throwIfAborted();
-    const rollout = await contractLater(fleet, state, { slow, upgraded });
+    const rollout = await contractLater(fleet, state, { slow, upgraded, aside: options.aside });
     await stopTraffic();
     const checked = await checkImages({
       origin,
@@ -189,11 +191,11 @@ async function withFleet(
 async function contractLater(
   fleet: RunningFleet,
   state: DemoState,
-  { slow, upgraded }: { slow: SlowTransfers; upgraded: DemoOutcome["rollout"] },
+  { upgraded, ...options }: RollOptions & { upgraded: DemoOutcome["rollout"] },
 ): Promise<DemoOutcome["rollout"]> {
   if (!state.events.some(isPending) || upgraded.code !== exitCodes.paused) return upgraded;
   state.activity = "contract, which was left pending";
-  return { ...(await roll(fleet, state, slow)), seconds: upgraded.seconds };
+  return { ...(await roll(fleet, state, options)), seconds: upgraded.seconds };
 }
 
 function isPending(event: JournalEvent): boolean {
@@ -221,11 +223,18 @@ function beginTraffic(options: {
   return { actors, stopTraffic, slow };
 }
 
-async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers): Promise<DemoOutcome["rollout"]> {
+type RollOptions = { readonly slow: SlowTransfers; readonly aside: boolean | undefined };
+
+async function roll(
+  fleet: RunningFleet,
+  state: DemoState,
+  { slow, aside = false }: RollOptions,
+): Promise<DemoOutcome["rollout"]> {
   const started = performance.now();
   const process = startRollout(fleet.file, {
     cwd: fleet.folder,
     env: fleet.env,
+    aside,
     onEvent: (event) => {
       state.events.push(event);
       if (!isStop(event) && !isHandOver(event)) return;

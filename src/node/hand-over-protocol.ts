@@ -30,6 +30,11 @@ export type TakeOver = {
   readonly bindHost: string;
   /** A service manager keeps the socket open too. */
   readonly inherited: boolean;
+  /**
+   * The new process is in the idle class of the scheduler until it has said that it is ready; where the old one is gone by then, it sees to that
+   * itself. Old packages do not say it, and do not know it.
+   */
+  readonly idle?: boolean;
 };
 
 export type ToSuccessor =

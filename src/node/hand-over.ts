@@ -7,6 +7,7 @@ import { splitCommand } from "../core/command-line.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import { writeHandOverNote } from "../core/hand-over-note.ts";
 import type { Logger } from "../core/logger.ts";
+import { canLeaveIdleClass } from "./idle-class.ts";
 import { isFree, type ListenSocket } from "./listen-socket.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { NodeRegistry } from "./registry.ts";
@@ -114,7 +115,7 @@ export class HandOver {
     let successor: Successor | null = null;
     manager.reloading();
     try {
-      successor = this.#start(this.#view().socket);
+      successor = this.#start(this.#view().socket, await canLeaveIdleClass());
       this.#note("under way", successor);
       await this.#lead(successor);
     } catch (error) {
@@ -149,7 +150,7 @@ export class HandOver {
       this.#judged = this.#judge(socket);
       await this.#judged;
       if (!this.#lost) return;
-      const start = (held: ListenSocket) => this.#start(held);
+      const start = (held: ListenSocket) => this.#start(held, false);
       const signal = AbortSignal.any([this.#over.signal, this.#cut.signal]);
       successor = await revive({ socket, settings, start, logger: this.#logger() }, signal);
       if (!successor) return;
@@ -171,7 +172,7 @@ export class HandOver {
     await manager.delivered();
   }
 
-  #start(socket: ListenSocket): Successor {
+  #start(socket: ListenSocket, idle: boolean): Successor {
     const { settings, bindHost, manager } = this.#view();
     const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     const [program, ...args] = settings.handOverCommand === null ? own : splitCommand(settings.handOverCommand);
@@ -182,6 +183,7 @@ export class HandOver {
       socketFd,
       about: { pid: process.pid, host, port, bindHost, inherited },
       environment: manager.environment,
+      idle,
       onCut: () => this.#cut.abort(),
     });
   }

@@ -10,6 +10,7 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from "./hand-over-protocol.ts";
+import { leaveIdleClass, ownSession } from "./idle-class.ts";
 import { heldSocket, type ListenSocket } from "./listen-socket.ts";
 
 /** It speaks right after it has started us. */
@@ -19,6 +20,8 @@ export class Predecessor {
   readonly pid: number;
   readonly #about: TakeOver;
   readonly #lost: Promise<void>;
+  /** Resolves when it is lost, and this process has the class that it would have given it. Never rejects: slow is better than nobody. */
+  readonly #alone: Promise<void>;
   readonly #mayServe = Promise.withResolvers<void>();
   #handlers: { readonly reload: () => void; readonly leave: () => void } | null = null;
   readonly #early: ("reload" | "leave")[] = [];
@@ -55,6 +58,9 @@ export class Predecessor {
     this.#about = about;
     this.pid = about.pid;
     this.#lost = lost;
+    this.#alone = lost
+      .then(async () => (about.idle ? await leaveIdleClass(await ownSession()) : undefined))
+      .catch(() => undefined);
   }
 
   /** Its socket, which is ours from now on. Throws config.invalid where the configuration names another address. */
@@ -70,7 +76,7 @@ export class Predecessor {
   /** Says that all but listening is done. Resolves when we are to serve: because it says so, or because it is gone. */
   async permission(): Promise<void> {
     this.#send({ did: "ready" });
-    await Promise.race([this.#mayServe.promise, this.#lost]);
+    await Promise.race([this.#mayServe.promise, this.#alone]);
   }
 
   /** From now on it only finishes what it has. Reloads and stops that reach it are handed to us. */

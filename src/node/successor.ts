@@ -1,7 +1,7 @@
 // The process that is to take over, as the supervisor that started it sees it. hand-over-protocol.ts draws what is said.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
-import { ServiceError } from "../core/errors.ts";
+import { errorText, ServiceError } from "../core/errors.ts";
 import {
   handOverFormat,
   handOverVariable,
@@ -9,6 +9,7 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from "./hand-over-protocol.ts";
+import { IdleProcess } from "./idle-class.ts";
 
 export type SuccessorOptions = {
   /** Program and arguments. */
@@ -17,6 +18,8 @@ export type SuccessorOptions = {
   readonly about: Pick<TakeOver, "pid" | "host" | "port" | "bindHost" | "inherited">;
   /** What the service manager gave us for this process alone, and now for that one. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Another process serves while this one starts, and is not to be kept from it. */
+  readonly idle: boolean;
   /** It asks to give up at once what this process still finishes. */
   readonly onCut: () => void;
 };
@@ -30,6 +33,7 @@ export class Successor {
   readonly #ready = Promise.withResolvers<void>();
   readonly #serving = Promise.withResolvers<void>();
   readonly #gone = Promise.withResolvers<{ readonly how: string; readonly inOrder: boolean }>();
+  readonly #idle: IdleProcess | null;
 
   constructor(options: SuccessorOptions) {
     this.#options = options;
@@ -40,15 +44,17 @@ export class Successor {
       detached: true,
       env: { ...process.env, ...options.environment, [handOverVariable]: String(handOverFormat) },
     });
+    this.#idle = options.idle && this.#child.pid !== undefined ? new IdleProcess(this.#child.pid) : null;
     for (const stage of [this.#ready, this.#serving]) stage.promise.catch(() => undefined);
     this.#child.on("message", (message: ToPredecessor) => this.#hear(message));
     this.#child.once("error", (error) => this.#fail(`${program} cannot be started: ${error.message}`));
     this.#child.once("exit", (code, signal) => {
       const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
       this.#fail(`it ended ${how}; what it wrote before says why`);
+      this.#idle?.end().catch(() => undefined);
       this.#gone.resolve({ how, inOrder: code === 0 });
     });
-    this.send({ do: "take-over", format: handOverFormat, ...options.about });
+    this.send({ do: "take-over", format: handOverFormat, ...options.about, idle: this.#idle !== null });
   }
 
   get pid(): number | null {
@@ -99,7 +105,8 @@ export class Successor {
   #hear(message: ToPredecessor): void {
     switch (message.did) {
       case "ready":
-        this.#ready.resolve();
+        // Whoever serves is not kept waiting by anybody.
+        Promise.resolve(this.#idle?.end()).then(this.#ready.resolve, (error) => this.#fail(errorText(error)));
         break;
       case "serving":
         this.#serving.resolve();

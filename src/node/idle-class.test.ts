@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { canLeaveIdleClass, IdleProcess, leaveIdleClass, ownSession } from "./idle-class.ts";
+import { schedulingPolicies } from "./testing/scheduling-policies.ts";
+
+/** Has a process and a thread of its own as soon as it is told to. */
+const family = `
+process.once("message", () => {
+  const { Worker } = require("node:worker_threads");
+  new Worker("setInterval(() => 0, 1e6); require('node:worker_threads').parentPort.postMessage(0)", { eval: true }).once("message", () => {
+    const child = require("node:child_process").spawn(process.execPath, ["-e", "console.log(0); setInterval(() => 0, 1e6)"]);
+    child.stdout.once("data", () => process.send(child.pid));
+  });
+});
+process.send("up");
+`;
+
+async function start(context: TestContext): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ["-e", family], {
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    detached: true,
+  });
+  context.after(() => {
+    try {
+      process.kill(-(child.pid ?? 0), "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  });
+  await once(child, "message");
+  return child;
+}
+
+test("idle class: what a process starts is in it too, and all of it has the usual one again", async (context) => {
+  if (!(await canLeaveIdleClass())) return context.skip("this machine lets nobody out of the idle class");
+  const child = await start(context);
+  const pid = child.pid ?? 0;
+  const idle = new IdleProcess(pid);
+  while (schedulingPolicies(pid).includes(0)) await new Promise(setImmediate);
+  child.send("go on");
+  const [grandchild] = (await once(child, "message")) as [number];
+  assert.deepEqual(schedulingPolicies(pid, grandchild), [5]);
+  await idle.end();
+  await idle.end();
+  assert.deepEqual(schedulingPolicies(pid, grandchild), [0]);
+});
+
+test("idle class: a process that ended before is no mistake", async (context) => {
+  const child = await start(context);
+  const idle = new IdleProcess(child.pid ?? 0);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await idle.end();
+});
+
+test("idle class: of a session without such threads nothing is changed", async () => {
+  await leaveIdleClass(await ownSession());
+});

@@ -75,7 +75,8 @@ async function measured(choice: Omit<Claim, "ratioMax"> & { readonly seed: numbe
 
 /**
  * Each node here has a session of its own, which Linux by default schedules as a group, and within it alone a process that starts would give way to
- * the others. Services of systemd are in control groups, to which that does not apply: old and new process are in the same one. As it was at the end.
+ * the others. Services are in control groups, which that leaves alone wherever systemd has them scheduled by group: old and new process are in the same
+ * one. In the end it is as it was.
  */
 async function withoutAutogroups(progress: (line: string) => void): Promise<AsyncDisposable> {
   const file = "/proc/sys/kernel/sched_autogroup_enabled";

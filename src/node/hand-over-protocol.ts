@@ -31,8 +31,8 @@ export type TakeOver = {
   /** A service manager keeps the socket open too. */
   readonly inherited: boolean;
   /**
-   * The new process is in the idle class of the scheduler until it has said that it is ready; where the old one is gone by then, it sees to that
-   * itself. Old packages do not say it, and do not know it.
+   * The old process has put the new one into the idle class of the scheduler, and takes it out when it has said that it is ready, or took too long; the
+   * new one sees to it too. Old packages do not say it, and do not know it.
    */
   readonly idle?: boolean;
 };

@@ -41,6 +41,8 @@ export class HandOver {
   /** Resolves when no process of ours listens any more. */
   readonly #left = Promise.withResolvers<void>();
   readonly #over = new AbortController();
+  /** What failed once may have failed for this. */
+  #mayStartIdle = true;
   /** Nobody serves the node. */
   #lost = false;
   #toldToLeave = false;
@@ -115,11 +117,12 @@ export class HandOver {
     let successor: Successor | null = null;
     manager.reloading();
     try {
-      successor = this.#start(this.#view().socket, await canLeaveIdleClass());
+      successor = this.#start(this.#view().socket, this.#mayStartIdle && (await canLeaveIdleClass()));
       this.#note("under way", successor);
       await this.#lead(successor);
     } catch (error) {
       const why = errorText(error);
+      this.#mayStartIdle = false;
       await successor?.kill();
       // The note first: who reads of the end in the log finds it there, and a note that is asked for next is another one.
       this.#note("failed", successor, why);

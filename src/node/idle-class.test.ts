@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { canLeaveIdleClass, IdleProcess, leaveIdleClass, ownSession } from "./idle-class.ts";
+import { canLeaveIdleClass, IdleProcess } from "./idle-class.ts";
 import { schedulingPolicies } from "./testing/scheduling-policies.ts";
 
 /** Has a process and a thread of its own as soon as it is told to. */
@@ -53,8 +53,4 @@ test("idle class: a process that ended before is no mistake", async (context) =>
   child.kill("SIGKILL");
   await once(child, "exit");
   await idle.end();
-});
-
-test("idle class: of a session without such threads nothing is changed", async () => {
-  await leaveIdleClass(await ownSession());
 });

@@ -5,8 +5,8 @@
 // still, and of a single thread. Threads and processes inherit the class from whoever starts them.
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
-import { getPriority } from "node:os";
 import { promisify } from "node:util";
+import { errorText } from "../core/errors.ts";
 
 const run = promisify(execFile);
 
@@ -15,21 +15,17 @@ const policies = { other: 0, idle: 5 } as const;
 const idleMsMax = 5_000;
 /** A thread that is started while its process is changed may be missed; it is found by the next pass. */
 const passesMax = 10;
-/** Bit of CAP_SYS_NICE, see capabilities(7). */
-const mayChangeAny = 1n << 23n;
 
-/** Whether a process of this user that is put into the idle class can be taken out of it again: as root, or by the limit on niceness (LimitNICE=). */
+/**
+ * Whether a process of this one that is put into the idle class can be taken out of it again, which wants CAP_SYS_NICE of the machine's own or a limit on
+ * niceness that allows it (LimitNICE=). Tried, because whether a capability counts for it cannot be read in a container.
+ */
 export async function canLeaveIdleClass(): Promise<boolean> {
   try {
-    const [status, limits, stat] = await Promise.all(
-      ["status", "limits", "stat"].map((name) => readFile(`/proc/self/${name}`, "utf8")),
-    );
     // Whoever gave this process another class meant the next one, too.
-    if (policyIn(stat ?? "") !== policies.other) return false;
-    const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1] ?? "0"}`);
-    const limit = /^Max nice priority\s+(\S+)/m.exec(limits ?? "")?.[1] ?? "0";
-    const reachable = limit === "unlimited" || Number(limit) >= 20 - getPriority();
-    return (capabilities & mayChangeAny) !== 0n || reachable;
+    if (policyIn(await readFile("/proc/self/stat", "utf8")) !== policies.other) return false;
+    await run("chrt", ["--idle", "0", "chrt", "--other", "0", "true"]);
+    return true;
   } catch {
     return false;
   }
@@ -40,33 +36,31 @@ export class IdleProcess {
   readonly #pid: number;
   readonly #begun: Promise<void>;
   readonly #late: NodeJS.Timeout;
-  #ended: Promise<void> | null = null;
 
-  /** `pid`: leads a session of its own. It stays in its class where the system has no `chrt`. */
+  /** `pid`: leads a session of its own. */
   constructor(pid: number) {
     this.#pid = pid;
     this.#begun = setClass("idle", pid).catch(() => undefined);
     this.#late = setTimeout(() => void this.end().catch(() => undefined), idleMsMax).unref();
   }
 
-  /** In the usual class again, with all that it has started; no harm where it is gone. Safe to call twice. Throws an Error where something stays. */
-  end(): Promise<void> {
+  /** In the usual class again, with all that it has started; no harm where it is gone, or is asked again. Throws an Error where something stays. */
+  async end(): Promise<void> {
     clearTimeout(this.#late);
-    this.#ended ??= this.#begun.then(() => leaveIdleClass(this.#pid));
-    return this.#ended;
+    await this.#begun;
+    await leaveIdleClass(this.#pid);
   }
 }
 
 /** All processes of a session. Throws an Error where one cannot be taken out. */
 export async function leaveIdleClass(session: number): Promise<void> {
-  let failure: unknown;
+  let why = "";
   for (let pass = 0; pass < passesMax; pass++) {
     const idle = await idleProcesses(session);
     if (idle.length === 0) return;
-    const outcomes = await Promise.allSettled(idle.map((pid) => setClass("other", pid)));
-    failure = outcomes.find(({ status }) => status === "rejected");
+    for (const pid of idle) await setClass("other", pid).catch((error: unknown) => (why = errorText(error)));
   }
-  throw new Error("it could not be taken out of the scheduler's idle class", { cause: failure });
+  throw new Error(`it could not be taken out of the scheduler's idle class: ${why}`);
 }
 
 /** Of the process itself. */
@@ -78,26 +72,34 @@ async function setClass(name: keyof typeof policies, pid: number): Promise<void>
   await run("chrt", [`--${name}`, "--all-tasks", "--pid", "0", String(pid)]);
 }
 
+/** One after the other: a machine may have more processes than this one may have open files. */
 async function idleProcesses(session: number): Promise<readonly number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const idle = await Promise.all(
-    pids.map(async (pid) => {
-      const fields = fieldsIn(await readFile(`/proc/${pid}/stat`, "utf8").catch(gone));
-      return Number(fields[3]) === session && (await hasIdleThread(pid)) ? pid : [];
-    }),
-  );
-  return idle.flat();
+  const idle: number[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await whileThere(readFile(`/proc/${name}/stat`, "utf8"));
+    if (stat && Number(fieldsIn(stat)[3]) === session && (await hasIdleThread(name))) idle.push(Number(name));
+  }
+  return idle;
 }
 
-async function hasIdleThread(pid: number): Promise<boolean> {
-  const folder = `/proc/${pid}/task`;
-  const threads = await readdir(folder).catch(() => []);
-  const stats = await Promise.all(threads.map((id) => readFile(`${folder}/${id}/stat`, "utf8").catch(gone)));
-  return stats.some((stat) => policyIn(stat) === policies.idle);
+async function hasIdleThread(pid: string): Promise<boolean> {
+  for (const id of (await whileThere(readdir(`/proc/${pid}/task`))) ?? []) {
+    const stat = await whileThere(readFile(`/proc/${pid}/task/${id}/stat`, "utf8"));
+    if (stat && policyIn(stat) === policies.idle) return true;
+  }
+  return false;
 }
 
-/** What has ended meanwhile is nobody's concern. */
-const gone = () => "";
+/** Undefined of what has ended meanwhile. */
+async function whileThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
 
 function policyIn(stat: string): number {
   return Number(fieldsIn(stat)[38]);

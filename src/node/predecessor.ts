@@ -20,8 +20,6 @@ export class Predecessor {
   readonly pid: number;
   readonly #about: TakeOver;
   readonly #lost: Promise<void>;
-  /** Resolves when it is lost, and this process has the class that it would have given it. Never rejects: slow is better than nobody. */
-  readonly #alone: Promise<void>;
   readonly #mayServe = Promise.withResolvers<void>();
   #handlers: { readonly reload: () => void; readonly leave: () => void } | null = null;
   readonly #early: ("reload" | "leave")[] = [];
@@ -58,9 +56,8 @@ export class Predecessor {
     this.#about = about;
     this.pid = about.pid;
     this.#lost = lost;
-    this.#alone = lost
-      .then(async () => (about.idle ? await leaveIdleClass(await ownSession()) : undefined))
-      .catch(() => undefined);
+    // Nobody serves from then on, and nobody else changes it.
+    lost.then(() => this.#leaveIdleClass()).catch(() => undefined);
   }
 
   /** Its socket, which is ours from now on. Throws config.invalid where the configuration names another address. */
@@ -76,7 +73,11 @@ export class Predecessor {
   /** Says that all but listening is done. Resolves when we are to serve: because it says so, or because it is gone. */
   async permission(): Promise<void> {
     this.#send({ did: "ready" });
-    await Promise.race([this.#mayServe.promise, this.#alone]);
+    const told = await Promise.race([this.#mayServe.promise.then(() => true), this.#lost.then(() => false)]);
+    await this.#leaveIdleClass().catch((error: unknown) => {
+      // With nobody else to serve, slow is better than not at all.
+      if (told) throw error;
+    });
   }
 
   /** From now on it only finishes what it has. Reloads and stops that reach it are handed to us. */
@@ -110,6 +111,11 @@ export class Predecessor {
     } catch {
       // It has ended already.
     }
+  }
+
+  /** Also where the old process has seen to it: `handover_command` may have given us a session that it does not know. Throws an Error where it cannot. */
+  async #leaveIdleClass(): Promise<void> {
+    if (this.#about.idle) await leaveIdleClass(await ownSession());
   }
 
   #hear(message: Exclude<ToSuccessor, TakeOver>): void {

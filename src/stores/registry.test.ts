@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryStore } from "./memory/memory-store.ts";
 import { createStoreRegistry, type NamedStore, type RegistryOptions } from "./registry.ts";
+import type { Store } from "./store.ts";
 
 const named = (id: string, weight = 0): NamedStore => ({
   id,
@@ -14,6 +15,14 @@ const fast = named("fast", 1);
 const cheap = named("cheap", 7);
 const registry = (changes: Partial<RegistryOptions> = {}) =>
   createStoreRegistry({ stores: [fast, cheap], defaultId: "fast", key: "store", weighed: true, ...changes });
+/** One that also reaches what is not its own, as those with accounts and buckets do. */
+const wide: NamedStore = {
+  ...fast,
+  store: Object.create(fast.store, {
+    properties: { value: { schemes: ["memory"], writable: true, shown: {} } satisfies Store["properties"] },
+    owns: { value: (url: string) => fast.store.owns(url) },
+  }),
+};
 const at = (url: string, metadata: Record<string, unknown> = {}) => ({ url, metadata });
 
 test("registry: a location's store is the one it names, by the key of any release, else the one its URL is of", () => {
@@ -35,6 +44,8 @@ test("registry: a store that a location names and this node has not is elsewhere
     assert.equal(storeElsewhere(at("memory://slow/1")), undefined);
     assert.equal(storeElsewhere(at("memory://fast/1", { store: "slow" })), undefined, "its URL is of a store of ours");
   }
+  const { storeElsewhere } = registry({ stores: [wide], key: null });
+  assert.equal(storeElsewhere(at("memory://slow/1", { store: "slow" })), undefined, "the one store may reach it");
 });
 
 test("registry: without several stores names in metadata find none, and none are written", () => {

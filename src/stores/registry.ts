@@ -74,7 +74,9 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
     of,
     storeElsewhere({ url, metadata }) {
       if (idIn(metadata) !== undefined || ownerOf(url)) return undefined;
-      // A node without several stores has none by any name, while others of its fleet may write to theirs.
+      // A node without several stores has none by any name. What its own can reach in other places is its own; for the rest others of its fleet have
+      // the stores that they write to.
+      if (key === null && !forUrl(url)?.store.properties.confined) return undefined;
       return keys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && id !== "");
     },
     ownerOf,

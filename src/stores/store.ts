@@ -27,6 +27,8 @@ export interface Store {
     readonly schemes: readonly string[];
     /** False: it only gives data that is there already. */
     readonly writable: boolean;
+    /** It reads and removes nothing but what `owns` says is its own, and only nodes name locations of its schemes. */
+    readonly confined?: true;
     /** What admins are shown of it, under the reference's names; never a secret. */
     readonly shown: Readonly<Record<string, string | number | boolean>>;
   };

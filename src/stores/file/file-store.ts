@@ -62,6 +62,7 @@ class FileStore implements Store {
     this.properties = {
       schemes: ["file", "filesystem"],
       writable: true,
+      confined: true,
       shown: {
         data_dir: paths.dataDirectory,
         chunk_size: options.readBytes,

@@ -4,7 +4,7 @@ import { ServiceError } from "../../core/errors.ts";
 import type { ByteRange, PutOptions, Store } from "../store.ts";
 
 export class MemoryStore implements Store {
-  readonly properties = { schemes: ["memory"], writable: true, shown: {} } as const;
+  readonly properties: Store["properties"] = { schemes: ["memory"], writable: true, confined: true, shown: {} };
   readonly #blobs = new Map<string, Buffer>();
   /** Puts under way by key, each with what fences it. */
   readonly #puts = new Map<string, Set<AbortController>>();

@@ -62,6 +62,9 @@ function listParameters({ visibilityFilters, hiding, multihash }: Capabilities):
   ];
 }
 
+/** The data is in a store that this node has not: refused, or asked of a node that has it. */
+const elsewhere = [501, 502] as const;
+
 export function imageOperations(capabilities: Capabilities): Operations {
   const sizes = capabilities.imageSizeHeader ? [sizeHeader] : [];
   return {
@@ -87,13 +90,13 @@ export function imageOperations(capabilities: Capabilities): Operations {
         "application/openstack-images-v2.0-json-patch": ref("older_patch"),
       },
       answers: { 200: ref("image") },
-      errors: [409, 413, 415],
+      errors: [409, 413, 415, 501],
     },
     "DELETE /images/:imageId": {
       id: "deleteImage",
       summary: "Deletes an image and its data.",
       answers: { 204: null },
-      errors: [409],
+      errors: [409, ...elsewhere],
     },
     "GET /images/:imageId/file": {
       id: "downloadImage",
@@ -107,7 +110,7 @@ export function imageOperations(capabilities: Capabilities): Operations {
         204: null,
         206: data,
       },
-      errors: [416],
+      errors: [416, ...elsewhere],
     },
     "PUT /images/:imageId/file": {
       id: "uploadImage",
@@ -182,7 +185,7 @@ export function imageOperations(capabilities: Capabilities): Operations {
       headers: [storeHeader],
       body: json(ref("import_body")),
       answers: { 202: null },
-      errors: [409, 413, 502],
+      errors: [409, 413, ...elsewhere],
     },
     "GET /images/:imageId/tasks": {
       id: "listImageTasks",

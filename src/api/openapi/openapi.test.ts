@@ -89,7 +89,8 @@ test("openapi: it says where it was asked for", async () => {
 
 test("openapi: answers are what the description says, good ones and refusals", async () => {
   const stores = namedStores(["a", "b"]);
-  await using api = await startApi({ flavor: "fakeauth", release: newestRelease.id, stores });
+  const images = { showLocations: true };
+  await using api = await startApi({ flavor: "fakeauth", release: newestRelease.id, stores, images });
   const contract = new Contract(await descriptionOf(api));
   const root = "root:ops:admin";
   let last = "";
@@ -152,6 +153,20 @@ test("openapi: answers are what the description says, good ones and refusals", a
     await call("DELETE", image, [id], { accept, expect: 404, token: "u:far:member" });
     await call("POST", "/v2/images", [], { accept, expect: 400, body: "[" });
   }
+  // Nodes beside this one have stores that it has not.
+  const far = { url: "memory://far/1", metadata: { store: "far" }, status: "active" };
+  api.fixture.database.write(id, { locations: [far, { ...far, url: "memory://far/2" }] });
+  await call("GET", `${image}/file`, [id], { expect: 501 });
+  await call("PATCH", image, [id], {
+    type: "application/openstack-images-v2.1-json-patch",
+    body: [{ op: "remove", path: "/locations/0" }],
+    expect: 501,
+  });
+  await call("POST", `${image}/import`, [id], {
+    body: { method: { name: "copy-image" }, stores: ["b"] },
+    expect: 501,
+  });
+  await call("DELETE", image, [id], { expect: 501 });
 });
 
 type Call = {

@@ -1,7 +1,7 @@
 // Claim: requests of a whole rollout take hardly longer than before it: their p99 is within 1.1x (nodes drain, MariaDB behind HAProxy) and
 // within 1.25x (hand-over, where two processes share the machine), and none waits for 500 ms. Fleet, database, balancer, rollout and
-// clients share one machine, so that rounds differ: what counts is the median of their ratios. Of a hand-over the rollout itself, which would run
-// elsewhere, takes only what the processor leaves.
+// clients share one machine, so that rounds differ: what counts is the median of their ratios. The rollout itself, which would run elsewhere, takes
+// only what the processor leaves.
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,8 +63,7 @@ export const rolloutLatency: Bench = {
 async function measured(choice: Omit<Claim, "ratioMax"> & { readonly seed: number }) {
   const folder = await mkdtemp(join(tmpdir(), "perennial-bench-"));
   const range = { from: "newton", to: "ocata" } as const;
-  const aside = choice.strategy === "handover";
-  const options: DemoOptions = { ...range, ...choice, folder, nodes: 3, keep: false, before, aside };
+  const options: DemoOptions = { ...range, ...choice, folder, nodes: 3, keep: false, before, aside: true };
   const { recorder, rollout } = await runDemo(options, initialState(range), new AbortController().signal);
   if (rollout.code !== 0 || recorder.failed > 0)
     throw new Error(

@@ -35,7 +35,7 @@ export type DemoOptions = {
   keep: boolean;
   /** Traffic before the rollout: not counted, and then counted as the window that the rollout is compared with. Absent: only the latter, for 7 s. */
   before?: { readonly warmUpMs: number; readonly controlMs: number };
-  /** The rollout takes only what the processor leaves; for hand-overs (see startRollout). */
+  /** The rollout takes only what the processor leaves, as if it ran elsewhere. */
   aside?: boolean;
   /** Before there is traffic. */
   begin?: (fleet: RunningFleet) => Promise<void>;

@@ -15,8 +15,7 @@ export type RolloutProcess = {
 
 /**
  * `onEvent` sees each entry of the journal once it is on disk. A line that is no entry is an error of the rollout's and is kept in stderr.
- * `until`: it ends after this phase. `aside`: it takes only what the processor leaves, as if it ran on another machine; not where it starts nodes
- * itself, which would do so, too.
+ * `until`: it ends after this phase. `aside`: it takes only what the processor leaves, as if it ran on another machine.
  */
 export function startRollout(
   fleetFile: string,

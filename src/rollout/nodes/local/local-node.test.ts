@@ -1,6 +1,6 @@
 // The local driver against real processes: what every node driver promises, and what is special about pid files.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { appendFile, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
@@ -95,23 +95,41 @@ test("local nodes: a stop that may not have been sent is told as unsure, and sen
   }
 });
 
+/** As a process of its own, which is killed then. `wrapper`: what it is started with. */
+async function startedByAnother(fleetNode: LocalNodeAt, ...wrapper: readonly string[]): Promise<void> {
+  const script = `const { createLocalNode } = await import(${JSON.stringify(new URL("local-node.ts", import.meta.url).href)});
+    const { systemClock } = await import(${JSON.stringify(new URL("../../../core/clock.ts", import.meta.url).href)});
+    const node = createLocalNode(${JSON.stringify(fleetNode)}, systemClock);
+    await node.start(new AbortController().signal); console.log("started"); setInterval(() => {}, 1000);`;
+  const [program = "", ...args] = [...wrapper, process.execPath, "--input-type=module", "-e", script];
+  const rollout = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(rollout.stdout, "data");
+  rollout.kill("SIGKILL");
+  await once(rollout, "exit");
+}
+
 test("local nodes: the node outlives the process that started it", async () => {
   const { fleetNode, driver, url, clean } = await make();
   try {
-    const script = `const { createLocalNode } = await import(${JSON.stringify(new URL("local-node.ts", import.meta.url).href)});
-      const { systemClock } = await import(${JSON.stringify(new URL("../../../core/clock.ts", import.meta.url).href)});
-      const node = createLocalNode(${JSON.stringify(fleetNode)}, systemClock);
-      await node.start(new AbortController().signal); console.log("started"); setInterval(() => {}, 1000);`;
-    const rollout = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await once(rollout.stdout, "data");
-    rollout.kill("SIGKILL");
-    await once(rollout, "exit");
+    await startedByAnother(fleetNode);
     await eventually("healthy", async () => (await fetch(`${url}/healthcheck`)).ok);
     assert.equal((await driver.observe(signal)).process, "running");
     await driver.stop(signal);
     await eventually("gone", async () => (await driver.observe(signal)).process === "gone");
+  } finally {
+    await clean();
+  }
+});
+
+test("local nodes: a rollout in the idle class of the scheduler starts nodes in the usual one", async (context) => {
+  if (spawnSync("chrt", ["--idle", "0", "chrt", "--other", "0", "true"]).status !== 0)
+    return context.skip("this machine lets nobody out of the idle class");
+  const { fleetNode, driver, clean } = await make();
+  try {
+    await startedByAnother(fleetNode, "chrt", "--idle", "0");
+    const { pid } = await driver.observe(signal);
+    const { stdout } = spawnSync("chrt", ["--all-tasks", "--pid", String(pid)], { encoding: "utf8" });
+    assert.deepEqual([...new Set(stdout.match(/SCHED_\w+/g))], ["SCHED_OTHER"]);
   } finally {
     await clean();
   }

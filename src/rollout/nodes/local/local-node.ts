@@ -32,8 +32,11 @@ const handOverMsMax = 3_600_000;
 /** From the end of a child to the event of it; a busy event loop takes its time. */
 const collectMsMax = 2_000;
 
-/** The shell notes its own process id before it becomes the node: at no moment does a node run that nobody can find. */
-const launchScript = `echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"`;
+/**
+ * The shell notes its own process id before it becomes the node: at no moment does a node run that nobody can find. Into the usual class of the
+ * scheduler first: a rollout may have been begun in the idle one (`chrt --idle 0 glance-rollout`), in which its nodes would serve ever after.
+ */
+const launchScript = `echo "$$" > "$0.new" && mv "$0.new" "$0" && { chrt --other --pid 0 "$$" 2>/dev/null || :; } && exec "$@"`;
 
 /** `sent`: false between noting the signal and having sent it. */
 type StopMark = { readonly id: string; readonly atMs: number; readonly sent: boolean };

@@ -3,7 +3,8 @@ import { errorText, isServiceError } from "../core/errors.ts";
 import type { RolloutSampleRepository } from "../db/repositories/rollout-sample-repository.ts";
 import type { JournalStore } from "../rollout/journal-store.ts";
 import { type PastRollout, readHistory } from "../rollout/rollout-history.ts";
-import { type ReadSamples, readSamples } from "../rollout/samples/sample-store.ts";
+import type { SampleSeries } from "../rollout/samples/sample.ts";
+import { readSamples } from "../rollout/samples/sample-store.ts";
 import type { RolloutRecord } from "./timeline.ts";
 
 export type RolloutSources = {
@@ -15,7 +16,11 @@ export type RolloutSources = {
   readonly samples: () => Promise<Pick<RolloutSampleRepository, "read">>;
 };
 
-export type ReadRollout = { readonly record: RolloutRecord; readonly past: PastRollout; readonly samples: ReadSamples };
+export type ReadRollout = {
+  readonly record: RolloutRecord;
+  readonly past: PastRollout;
+  readonly samples: SampleSeries;
+};
 
 /** The newest one where none is named; undefined where there is none of that name. */
 export async function readRollout(sources: RolloutSources, rolloutId?: string): Promise<ReadRollout | undefined> {
@@ -23,7 +28,7 @@ export async function readRollout(sources: RolloutSources, rolloutId?: string): 
   const past = (await readHistory(folder, fleet, journals, rolloutId)).at(-1);
   if (!past) return undefined;
   const notes = [...notesOf(past)];
-  let samples: ReadSamples = { fleet: [], nodes: [], last: 0 };
+  let samples: SampleSeries = { fleet: [], nodes: [] };
   try {
     samples = await readSamples(await sources.samples(), past.rolloutId);
   } catch (error) {

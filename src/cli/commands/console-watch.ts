@@ -10,7 +10,7 @@ import type { DatabaseView } from "../../rollout/database-view.ts";
 import type { Fleet } from "../../rollout/fleet.ts";
 import { FleetWorld } from "../../rollout/fleet-world.ts";
 import { JournalTail } from "../../rollout/journal-tail.ts";
-import { readSamples } from "../../rollout/samples/sample-store.ts";
+import { readFleetSamples } from "../../rollout/samples/sample-store.ts";
 import { wireRollout } from "./rollout-parts.ts";
 
 const lookEveryMs = 1_000;
@@ -81,7 +81,7 @@ class SampleTail {
     if (rollout !== this.#rollout) this.#last = 0;
     this.#rollout = rollout;
     try {
-      const { fleet, last } = await readSamples(await this.#database.sampleStore(signal), rollout, this.#last);
+      const { fleet, last } = await readFleetSamples(await this.#database.sampleStore(signal), rollout, this.#last);
       // Meanwhile another rollout may be the one that is shown.
       if (this.#desk.head.rollout !== rollout) return;
       this.#last = last;

@@ -6,7 +6,7 @@ import { ensureTables } from "../../db/schema/own-tables.ts";
 import { rolloutTables } from "../../db/schema/rollout-tables.ts";
 import { testOnDatabases } from "../../db/testing/databases.ts";
 import type { FleetSample, NodeSample } from "./sample.ts";
-import { nodesKept, openSampleWriter, readSamples, thinning } from "./sample-store.ts";
+import { nodesKept, openSampleWriter, readFleetSamples, readSamples, thinning } from "./sample-store.ts";
 import { readFleetSample, readNodeSamples, writeFleetSample, writeNodeSamples } from "./sample-text.ts";
 
 const fleetAt = (atMs: number): FleetSample => ({
@@ -47,7 +47,8 @@ testOnDatabases("samples: kept, read on from any number, and thinned to multiple
   const all = await readSamples(store, "r");
   assert.deepEqual(all.fleet, [10, 20, 30, 40].map(fleetAt));
   assert.deepEqual(all.nodes[1]?.read(), many, "a body of several parts");
-  assert.deepEqual([all.last, (await readSamples(store, "r", 3)).fleet.length], [4, 1]);
+  assert.deepEqual(await readFleetSamples(store, "r", 3), { fleet: [fleetAt(40)], last: 4 });
+  assert.deepEqual(await readFleetSamples(store, "r", 4), { fleet: [], last: 4 });
   await assert.rejects(store.add("r", "fleet", { seq: 4, atMs: 1, body: "" }), { code: "db.duplicate" });
   await store.thin("r", "fleet", 3, 2);
   assert.deepEqual(
@@ -56,6 +57,27 @@ testOnDatabases("samples: kept, read on from any number, and thinned to multiple
   );
   assert.equal((await store.read("another", "fleet")).length, 1);
 });
+
+testOnDatabases(
+  "samples: one that is written while they are read comes with the next reading",
+  "newton",
+  async ({ db }) => {
+    await ensureTables(db, rolloutTables);
+    const store = createRolloutSampleRepository(db);
+    const writer = await openSampleWriter(store, "raced");
+    await writer.add(fleetAt(10), [node("n1")]);
+    const racing = {
+      read: async (...asked: Parameters<typeof store.read>) => {
+        const found = await store.read(...asked);
+        await writer.add(fleetAt(20), [node("n1")]);
+        return found;
+      },
+    };
+    const first = await readFleetSamples(racing, "raced", 0);
+    const next = await readFleetSamples(store, "raced", first.last);
+    assert.deepEqual([...first.fleet, ...next.fleet], [10, 20].map(fleetAt));
+  },
+);
 
 test("samples: a day keeps few, the newest all, and the older ones the further apart", () => {
   const kept = nodesKept(1_000);

@@ -45,22 +45,28 @@ export function thinning(seq: number, kept: number): readonly { readonly upTo: n
   return rules;
 }
 
-export type ReadSamples = SampleSeries & {
-  /** To go on from: the highest number that was read. */
-  readonly last: number;
-};
-
-/** Those after number `after`, oldest first. */
+/** All of a rollout's, oldest first. */
 export async function readSamples(
   store: Pick<RolloutSampleRepository, "read">,
   rolloutId: string,
-  after = 0,
-): Promise<ReadSamples> {
+): Promise<SampleSeries> {
+  const { fleet } = await readFleetSamples(store, rolloutId, 0);
+  const nodes = await store.read(rolloutId, "nodes");
+  return { fleet, nodes: nodes.map(({ atMs, body }) => ({ atMs, read: () => readNodeSamples(body) })) };
+}
+
+/**
+ * Those of the fleet as a whole after number `after`, oldest first, and the number to go on from. Not from one of the nodes' samples: of one that is
+ * written between the two readings the fleet's part would never be read.
+ */
+export async function readFleetSamples(
+  store: Pick<RolloutSampleRepository, "read">,
+  rolloutId: string,
+  after: number,
+): Promise<{ readonly fleet: readonly FleetSample[]; readonly last: number }> {
   const fleet = await store.read(rolloutId, "fleet", after);
-  const nodes = await store.read(rolloutId, "nodes", after);
   return {
     fleet: fleet.flatMap(({ atMs, body }) => readFleetSample(atMs, body) ?? []),
-    nodes: nodes.map(({ atMs, body }) => ({ atMs, read: () => readNodeSamples(body) })),
-    last: Math.max(after, fleet.at(-1)?.seq ?? 0, nodes.at(-1)?.seq ?? 0),
+    last: fleet.at(-1)?.seq ?? after,
   };
 }

@@ -1,8 +1,7 @@
 // Claim: requests of a whole rollout take hardly longer than before it: their p99 is within 1.1x (nodes drain, MariaDB behind HAProxy) and
 // within 1.25x (hand-over, where two processes share the machine), and none waits for 500 ms. Fleet, database, balancer, rollout and
-// clients share one machine, so that rounds differ: what counts is the median of their ratios. The rollout itself, which would run elsewhere, takes
-// only what the processor leaves.
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+// clients share one machine, so that rounds differ: what counts is the median of their ratios.
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DemoOptions, initialState, runDemo } from "../demo/demo.ts";
@@ -25,7 +24,6 @@ export const rolloutLatency: Bench = {
   async run({ scale, progress }) {
     const rounds = Math.max(1, Math.round(roundsAll * scale));
     const figures: Figure[] = [];
-    await using _ = await withoutAutogroups(progress);
     for (const { ratioMax, ...claim } of claims) {
       const [ratios, p99s, worst]: [number[], number[], number[]] = [[], [], []];
       for (let seed = 1; seed <= rounds; seed++) {
@@ -63,28 +61,11 @@ export const rolloutLatency: Bench = {
 async function measured(choice: Omit<Claim, "ratioMax"> & { readonly seed: number }) {
   const folder = await mkdtemp(join(tmpdir(), "perennial-bench-"));
   const range = { from: "newton", to: "ocata" } as const;
-  const options: DemoOptions = { ...range, ...choice, folder, nodes: 3, keep: false, before, aside: true };
+  const options: DemoOptions = { ...range, ...choice, folder, nodes: 3, keep: false, before };
   const { recorder, rollout } = await runDemo(options, initialState(range), new AbortController().signal);
   if (rollout.code !== 0 || recorder.failed > 0)
     throw new Error(
       `the rollout ended with ${rollout.code}, and ${recorder.failed} requests failed: ${rollout.stderr}`,
     );
   return { control: recorder.latency("control"), rollout: recorder.latency("rollout") };
-}
-
-/**
- * Each node here has a session of its own, which Linux by default schedules as a group, and within it alone a process that starts would give way to
- * the others. Services are in control groups, which that leaves alone wherever systemd has them scheduled by group: old and new process are in the same
- * one. In the end it is as it was.
- */
-async function withoutAutogroups(progress: (line: string) => void): Promise<AsyncDisposable> {
-  const file = "/proc/sys/kernel/sched_autogroup_enabled";
-  const was = await readFile(file, "utf8").catch(() => "0");
-  if (was.trim() === "0") return { [Symbol.asyncDispose]: async () => undefined };
-  try {
-    await writeFile(file, "0");
-  } catch {
-    progress(`${file} stays on (only root may change it): a hand-over is felt more than under systemd`);
-  }
-  return { [Symbol.asyncDispose]: () => writeFile(file, was).catch(() => undefined) };
 }

@@ -35,8 +35,6 @@ export type DemoOptions = {
   keep: boolean;
   /** Traffic before the rollout: not counted, and then counted as the window that the rollout is compared with. Absent: only the latter, for 7 s. */
   before?: { readonly warmUpMs: number; readonly controlMs: number };
-  /** The rollout takes only what the processor leaves, as if it ran elsewhere. */
-  aside?: boolean;
   /** Before there is traffic. */
   begin?: (fleet: RunningFleet) => Promise<void>;
   /** While the fleet still stands, and all else is over. */
@@ -144,7 +142,7 @@ async function withFleet(
     }
     recorder.window = "rollout";
     state.activity = `rollout to ${to}`;
-    const upgraded = await roll(fleet, state, { slow, aside: options.aside });
+    const upgraded = await roll(fleet, state, slow);
     recorder.window = "after";
     state.activity = "traffic on the upgraded fleet";
     for (const started = performance.now(); recorder.requests < requestsMin; await sleep(100))
@@ -152,7 +150,7 @@ async function withFleet(
     state.activity = "letting transfers end";
     await slow.stop();
     signal.throwIfAborted();
-    const rollout = await contractLater(fleet, state, { slow, upgraded, aside: options.aside });
+    const rollout = await contractLater(fleet, state, { slow, upgraded });
     await stopTraffic();
     const checked = await checkImages({
       origin,
@@ -191,11 +189,11 @@ async function withFleet(
 async function contractLater(
   fleet: RunningFleet,
   state: DemoState,
-  { upgraded, ...options }: RollOptions & { upgraded: DemoOutcome["rollout"] },
+  { slow, upgraded }: { slow: SlowTransfers; upgraded: DemoOutcome["rollout"] },
 ): Promise<DemoOutcome["rollout"]> {
   if (!state.events.some(isPending) || upgraded.code !== exitCodes.paused) return upgraded;
   state.activity = "contract, which was left pending";
-  return { ...(await roll(fleet, state, options)), seconds: upgraded.seconds };
+  return { ...(await roll(fleet, state, slow)), seconds: upgraded.seconds };
 }
 
 function isPending(event: JournalEvent): boolean {
@@ -223,18 +221,11 @@ function beginTraffic(options: {
   return { actors, stopTraffic, slow };
 }
 
-type RollOptions = { readonly slow: SlowTransfers; readonly aside: boolean | undefined };
-
-async function roll(
-  fleet: RunningFleet,
-  state: DemoState,
-  { slow, aside = false }: RollOptions,
-): Promise<DemoOutcome["rollout"]> {
+async function roll(fleet: RunningFleet, state: DemoState, slow: SlowTransfers): Promise<DemoOutcome["rollout"]> {
   const started = performance.now();
   const process = startRollout(fleet.file, {
     cwd: fleet.folder,
     env: fleet.env,
-    aside,
     onEvent: (event) => {
       state.events.push(event);
       if (!isStop(event) && !isHandOver(event)) return;

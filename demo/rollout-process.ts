@@ -15,33 +15,15 @@ export type RolloutProcess = {
 
 /**
  * `onEvent` sees each entry of the journal once it is on disk. A line that is no entry is an error of the rollout's and is kept in stderr.
- * `until`: it ends after this phase. `aside`: it takes only what the processor leaves, as if it ran on another machine.
+ * `until`: it ends after this phase.
  */
 export function startRollout(
   fleetFile: string,
-  options: {
-    onEvent?: (event: JournalEvent) => void;
-    cwd: string;
-    until?: Until;
-    env?: NodeJS.ProcessEnv;
-    aside?: boolean;
-  },
+  options: { onEvent?: (event: JournalEvent) => void; cwd: string; until?: Until; env?: NodeJS.ProcessEnv },
 ): RolloutProcess {
   const [program, script] = binary("glance-rollout");
   const until = options.until === undefined ? [] : ["--until", options.until];
-  const aside = options.aside ? ["chrt", "--idle", "0"] : [];
-  const [first = program, ...rest] = [
-    ...aside,
-    program,
-    script,
-    "run",
-    "--fleet",
-    fleetFile,
-    "--yes",
-    "--json",
-    ...until,
-  ];
-  const child = spawn(first, rest, {
+  const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json", ...until], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: options.cwd,
     env: options.env ?? process.env,

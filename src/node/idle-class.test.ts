@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { eventually } from "../../test/servers/eventually.ts";
 import { canLeaveIdleClass, IdleProcess } from "./idle-class.ts";
 import { schedulingPolicies } from "./testing/scheduling-policies.ts";
 
@@ -38,7 +39,7 @@ test("idle class: what a process starts is in it too, and all of it has the usua
   const child = await start(context);
   const pid = child.pid ?? 0;
   const idle = new IdleProcess(pid);
-  while (schedulingPolicies(pid).includes(0)) await new Promise(setImmediate);
+  await eventually("all of it is idle", () => !schedulingPolicies(pid).includes(0), { everyMs: 1 });
   child.send("go on");
   const [grandchild] = (await once(child, "message")) as [number];
   assert.deepEqual(schedulingPolicies(pid, grandchild), [5]);

@@ -1,5 +1,6 @@
-// The idle class of Linux's scheduler (sched(7)), for a process that is to take over: while it starts it has what the processor leaves, and
-// whoever serves is never kept from running by it. Without this the p99 of requests doubles while a node hands over, on a machine that both share.
+// The idle class of Linux's scheduler (sched(7)), for a process that is to take over: while it starts it has what the processor leaves by whoever is
+// scheduled in the same group, as the processes of one unit of systemd are. Where each session is a group of its own (autogroup, see sched(7)) it
+// gives way to nobody, for it leads one.
 //
 // Programs of util-linux change the class, for Node.js only knows `nice`, with which a waking thread may have to wait for some milliseconds
 // still, and of a single thread. Threads and processes inherit the class from whoever starts them.

@@ -5,11 +5,10 @@ import type { Kept } from "./projects.ts";
 import type { Draft } from "./requests.ts";
 import type { FuzzedNode } from "./service.ts";
 
-/**
- * Refusals of requests that are no call: a path nobody has, another method, nothing to choose from; of who may not even ask; and, where an empty
- * text made two slashes of one, of the call that the path without it is (415: no PATCH of an image).
- */
-const noCall: readonly number[] = [300, 302, 400, 401, 403, 404, 405, 415, 431, 501];
+/** Refusals of requests that are no call: a path nobody has, another method, nothing to choose from; and of who may not even ask. */
+const noCall: readonly number[] = [300, 302, 400, 401, 403, 404, 405, 431, 501];
+/** Where an empty text makes two slashes, which count as one, the path may be another call's, with refusals of its own. */
+const doubledSlash = /^[^?]*\/\//;
 /** What a text in a path may be for the call to be the one that was meant. */
 const unchanged = /^[^/\\?#%\s]+$/;
 
@@ -28,7 +27,7 @@ export class Judge {
   mistake(draft: Draft, sent: Sent, answer: Received, caller: { readonly trusted: boolean }): string | null {
     // The client left; what became of its data is looked at in the end.
     if (answer.status === 0) return null;
-    return this.#failure(answer) ?? this.#leak(sent, answer, caller) ?? this.#form(draft, answer);
+    return this.#failure(answer) ?? this.#leak(sent, answer, caller) ?? this.#form(draft, sent, answer);
   }
 
   #failure({ status, body }: Received): string | null {
@@ -43,7 +42,7 @@ export class Judge {
     return leaked === undefined ? null : `tells of another project's ${leaked}: ${told.slice(0, 500)}`;
   }
 
-  #form(draft: Draft, answer: Received): string | null {
+  #form(draft: Draft, sent: Sent, answer: Received): string | null {
     const { status, headers } = answer;
     // What is there for everybody answers whatever the method.
     if (!draft.path.startsWith("/v2/") && draft.method !== "GET") return null;
@@ -53,8 +52,8 @@ export class Judge {
       draft.params.every((text) => unchanged.test(text) && text !== "." && text !== "..");
     const given = { status, contentType, body: answer.body };
     const mistake = this.#contracts[draft.node]?.mistake(draft.method, draft.path, given) ?? null;
-    if (mistake !== null && (isCall || !noCall.includes(status)))
-      return `${mistake}: ${status} ${answer.body.slice(0, 300)}`;
+    const isRefusal = noCall.includes(status) || (status === 415 && doubledSlash.test(sent.path));
+    if (mistake !== null && (isCall || !isRefusal)) return `${mistake}: ${status} ${answer.body.slice(0, 300)}`;
     if (status === 405 && !headers.allow) return "405 without Allow";
     if (status === 401 && !headers["www-authenticate"]) return "401 without WWW-Authenticate";
     if (status >= 400) return refusalMistake(answer, contentType, draft.method);

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { FormatInspection } from "../src/formats/inspection.ts";
 import { refusalOf, virtualBytesOf } from "../src/formats/judge.ts";
@@ -107,4 +108,16 @@ test("content: a service that inspects what is uploaded takes it, with the size 
     const bytes = virtualBytesOf(inspection, content.format);
     assert.equal(bytes, content.format === "raw" ? 400_000 : Math.round(400_000 / clusterBytes) * 2 * clusterBytes);
   }
+});
+
+test("content: while its checksum is computed the event loop turns, for it times other requests", async () => {
+  const content = rawContent(4, "raw", 8 * 1_048_576);
+  let computing = true;
+  const checksum = contentMd5(content).finally(() => {
+    computing = false;
+  });
+  let turns = 0;
+  for (; computing; turns++) await eventLoopTurn();
+  await checksum;
+  assert(turns >= content.sizeBytes / clusterBytes, `${turns} turns`);
 });

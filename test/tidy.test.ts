@@ -32,6 +32,7 @@ const mayImport: Record<string, readonly string[]> = {
     "console",
   ],
 };
+const valuesOfHttp = /^import (?!type\b)[^;]*? from "node:http";/m;
 const rooms = Object.keys(mayImport).join("|");
 
 for (const file of readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))) {
@@ -41,6 +42,8 @@ for (const file of readdirSync("src", { recursive: true, encoding: "utf8" }).fil
     assert(mayImport[room], `${room} is not a room of ARCHITECTURE.md`);
     for (const [, target = ""] of text.matchAll(new RegExp(`from "(?:\\.\\.?/)+(${rooms})/`, "g")))
       assert(target === room || mayImport[room].includes(target), `${room} must not import ${target}`);
+    if (file !== "core/node-http.ts" && !/\.test\.ts$|\/testing\//.test(file))
+      assert(!valuesOfHttp.test(text), "core/node-http.ts gives what node:http exports, at less cost");
     assert(!/\b(TODO|FIXME|XXX)\b/.test(text), "leftover marker of unfinished work");
     const lines = text.split("\n").length;
     assert(lines <= 400, `${lines} lines: look for a second noun`);

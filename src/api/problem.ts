@@ -1,7 +1,7 @@
 // What an error looks like to a client: status, text, and the headers that belong to it. The body's form follows Accept, in the shapes
 // clients have parsed since WebOb made them.
-import { STATUS_CODES } from "node:http";
 import { isServiceError } from "../core/errors.ts";
+import { STATUS_CODES } from "../core/node-http.ts";
 import { statusByCode } from "./error-status.ts";
 
 export type Problem = {

@@ -1,11 +1,12 @@
 // The Images API v2 as a Fastify instance that does not listen yet: Fastify routes, everything else (bodies, answers, errors) is done
 // here and beside, because clients depend on details that frameworks decide differently.
-import { type IncomingMessage, METHODS } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { CacheService } from "../cache/cache-service.ts";
 import { ServiceError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { METHODS } from "../core/node-http.ts";
 import { isStorable } from "../core/storable-text.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { ImageSettings } from "../images/settings.ts";

@@ -2,9 +2,10 @@
 // and connections to the database are opened when they are first needed. Of a rollout, which starts every node anew, clients would see that
 // as a stall at each node. So an API serves some requests of its own first, as nobody's client: they read, or are refused.
 import { randomUUID } from "node:crypto";
-import { Agent, request, type Server } from "node:http";
+import type { Server } from "node:http";
 import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
+import { Agent, request } from "../core/node-http.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { requestIdHeader } from "./request-id.ts";

@@ -1,8 +1,9 @@
 // Calls a node's cache management over HTTP, and Keystone for a token where only a name and a password were given.
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { errorText } from "../core/errors.ts";
+import { request as httpRequest } from "../core/node-http.ts";
 import { ClientFailure, messageOf } from "./client-failure.ts";
 
 export type Answer = { readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: string };

@@ -16,7 +16,7 @@ import { openKeystoneLimits } from "../identity/keystone/limits.ts";
 import { openIdentity } from "../identity/open-identity.ts";
 import { openOperatorRules } from "../identity/policy/open-policy.ts";
 import { planNotifier } from "../images/notifications/notifier.ts";
-import { readPropertySchemas } from "../images/property-schemas.ts";
+import { checkPropertySchemas } from "../images/property-schemas.ts";
 import { readImageSettings } from "../images/settings.ts";
 import { listenOptions } from "../node/config.ts";
 import { readNodeSettings } from "../node/node-settings.ts";
@@ -28,7 +28,7 @@ import { planStores } from "./wire-stores.ts";
 export function checkConfig(config: Config): void {
   const { release } = readNodeSettings(config);
   const { capabilities } = releaseOf(release);
-  readPropertySchemas(config.files, capabilities);
+  checkPropertySchemas(config.files, capabilities);
   planNotifier(config);
   const { unifiedLimits } = readImageSettings(config, capabilities);
   if (unifiedLimits) openKeystoneLimits(config, { clock: systemClock, logger: silentLogger });

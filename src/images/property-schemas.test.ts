@@ -5,14 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
-import { readPropertySchemas } from "./property-schemas.ts";
+import { checkPropertySchemas, readPropertySchemas } from "./property-schemas.ts";
 import { alice, Fixture, patch, withCode } from "./testing/fixture.ts";
 
 function schemasOf(text: string, release: ReleaseId = "2026.1") {
   const folder = mkdtempSync(join(tmpdir(), "perennial-schema-image-"));
   try {
     writeFileSync(join(folder, "schema-image.json"), text);
-    return readPropertySchemas([join(folder, "glance-api.conf")], releaseOf(release).capabilities) ?? assert.fail();
+    const files = [join(folder, "glance-api.conf")];
+    const { capabilities } = releaseOf(release);
+    checkPropertySchemas(files, capabilities);
+    return readPropertySchemas(files, capabilities) ?? assert.fail();
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -75,6 +78,7 @@ test("schema-image.json: a file that cannot be meant is refused with its name", 
     ['{"a": "string"}', /says of a is no object/],
     ['{"a": {"type": "text"}}', /no JSON Schema/],
     ['{"a": {"pattern": "("}}', /no JSON Schema/],
+    ['{"a": {"maxLength": "3"}}', /says of a is no JSON Schema: .*maxLength/],
     ['{"properties": [], "required": ["a"]}', /"properties" is no object/],
     ['{"properties": {}, "required": [1]}', /no list of names/],
   ] as const) {

@@ -1,14 +1,9 @@
 // Where a worker's requests go: to its own service, or, once another process serves the node, on to that one. A process that has handed
 // over thereby touches the database only for what it had begun before, so that its release's columns can go as soon as that is done.
-import {
-  request as ask,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { request as ask } from "../core/node-http.ts";
 
 /** What concerns one connection alone. */
 const hopHeaders = /^(connection|keep-alive|proxy-connection|upgrade)$/i;

@@ -4,9 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Ajv } from "ajv";
 import { stringify } from "yaml";
 import { ServiceError } from "../core/errors.ts";
 import { loadFleet } from "./fleet.ts";
+import { fleetSchema } from "./fleet-schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "perennial-fleet-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -235,4 +237,9 @@ for (const [title, change, expected] of wrong) {
 
 test("a fleet file that is not there is named", () => {
   assert.throws(() => loadFleet(join(folder, "absent.yaml")), /absent\.yaml: cannot be read/);
+});
+
+test("fleet: what it is read against is a JSON Schema itself, which reading takes for granted", () => {
+  const ajv = new Ajv({ discriminator: true });
+  assert.equal(ajv.validateSchema(fleetSchema), true, ajv.errorsText());
 });

@@ -74,7 +74,15 @@ type FleetText = {
   gates: { synthetic: boolean; token?: string; deadline_seconds: number; canary?: CanaryText };
 };
 
-const ajv = new Ajv({ discriminator: true, verbose: true, useDefaults: true, allErrors: true });
+/** The schema is ours, and a test holds it to JSON Schema's own, whose compilation would take a tenth of the start of a command. */
+const ajv = new Ajv({
+  discriminator: true,
+  verbose: true,
+  useDefaults: true,
+  allErrors: true,
+  validateSchema: false,
+  code: { optimize: false },
+});
 const validate = ajv.compile<FleetText>(fleetSchema);
 
 /** Reads and checks the file. Relative paths in it are relative to it. Throws rollout.fleet_invalid, in one line. */

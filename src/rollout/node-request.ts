@@ -1,5 +1,6 @@
 // One HTTP request to one node, past the balancer, on a connection of its own.
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
+import { request as httpRequest } from "../core/node-http.ts";
 import { splitAddress } from "./balancers/builtin/balancer-settings.ts";
 
 export type NodeAnswer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer };

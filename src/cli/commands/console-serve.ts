@@ -5,7 +5,6 @@ import { InvalidArgumentError, Option } from "commander";
 import { LiveDesk } from "../../console/live-desk.ts";
 import { findPage } from "../../console/page-folder.ts";
 import { isLoopback, tokenCharactersMin } from "../../console/security.ts";
-import { createConsoleServer, listen } from "../../console/server.ts";
 import { systemClock } from "../../core/clock.ts";
 import { errorText, ServiceError } from "../../core/errors.ts";
 import { packageRoot } from "../../core/package-files.ts";
@@ -74,6 +73,8 @@ export async function openConsole(
   const { host, port } = options.listen;
   const token = readToken(options, options.listen);
   const page = await findPage(packageRoot, systemClock);
+  // Not with the command, most uses of which have no console: a rollout starts beside nodes that serve.
+  const { createConsoleServer, listen } = await import("../../console/server.ts");
   const stop = new AbortController();
   const database = databaseOf(fleet);
   const desk = new LiveDesk({ fleet, control: token !== undefined, clock: systemClock });

@@ -1,11 +1,12 @@
 // Fetches a URL as a stream. Every hop is asked of the filter, names are resolved once and connected to by the address that was looked at, so
 // that a name cannot lead elsewhere between the look and the connection.
 import { lookup as resolve } from "node:dns/promises";
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
+import { request as requestHttp } from "../../core/node-http.ts";
 import type { UriFilter } from "./uri-filter.ts";
 
 const redirectsMax = 5;

@@ -1,18 +1,13 @@
 // What the stores behind HTTP have in common: connections that are kept, silence that ends, and requests that are made again where the
 // other side or the way to it failed. Bodies are either at hand, and can be sent again, or a stream, and are sent once.
 import { once } from "node:events";
-import {
-  Agent,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  request as requestHttp,
-} from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { request as requestHttps, Agent as SecureAgent } from "node:https";
 import type { LookupFunction } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText, isServiceError, ServiceError } from "../../core/errors.ts";
 import { returnPiece } from "../../core/lent-pieces.ts";
+import { Agent, request as requestHttp } from "../../core/node-http.ts";
 
 export type HttpReply = {
   readonly status: number;

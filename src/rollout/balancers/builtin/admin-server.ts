@@ -2,9 +2,10 @@
 //   GET /servers                          every server: state, health, requests under way, what it answered, latency
 //   PUT /servers/NAME  {"state":"drain"}  ready, drain or maint; answers the server as it then is
 import { unlinkSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { errorText, ServiceError } from "../../../core/errors.ts";
+import { createServer } from "../../../core/node-http.ts";
 import type { RotationState } from "../../snapshot.ts";
 import { isRotationState } from "./state-file.ts";
 import type { Upstream } from "./upstream.ts";

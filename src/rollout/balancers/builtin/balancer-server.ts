@@ -1,9 +1,10 @@
 // The embedded balancer: an HTTP balancer for one machine, run as a process of its own so that it lives on when a rollout dies.
 // Its server states are set through the admin socket and kept in a file, so that they outlive the process too.
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { errorText, ServiceError } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
+import { createServer } from "../../../core/node-http.ts";
 import { listenAdmin } from "./admin-server.ts";
 import { type BalancerSettings, splitAddress } from "./balancer-settings.ts";
 import { HealthChecker } from "./health-checker.ts";

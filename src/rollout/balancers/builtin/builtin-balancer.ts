@@ -1,6 +1,6 @@
 // The balancer driver `builtin`: talks to the embedded balancer's process through its admin socket.
-import { request as httpRequest } from "node:http";
 import { errorText, ServiceError } from "../../../core/errors.ts";
+import { request as httpRequest } from "../../../core/node-http.ts";
 import type { RotationState, RotationView } from "../../snapshot.ts";
 import type { Balancer } from "../balancer.ts";
 import type { BuiltinAt } from "../balancer-schemas.ts";

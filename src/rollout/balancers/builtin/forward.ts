@@ -1,7 +1,8 @@
 // Forwards one request to one server and streams the answer back, both ways at the pace of the slower side. It says what became of the
 // attempt, so that its caller can try another server as long as nothing of the request can have been acted upon.
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
+import { request as httpRequest } from "../../../core/node-http.ts";
 import { requestHeaders, responseHeaders } from "./forwarded-headers.ts";
 import type { Upstream } from "./upstream.ts";
 

@@ -1,6 +1,6 @@
 // One server behind the embedded balancer: its state, its health, what it has under way, and what it has answered so far.
-import { Agent } from "node:http";
 import { build, type Histogram } from "hdr-histogram-js";
+import { Agent } from "../../../core/node-http.ts";
 import type { RotationState } from "../../snapshot.ts";
 import { splitAddress } from "./balancer-settings.ts";
 

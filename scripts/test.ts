@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -64,6 +64,8 @@ const longest = [
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;
+/** What the limits of a run's time are to be kept by. */
+const slowestTold = 12;
 /** Of what a file that died wrote. */
 const stderrCharactersMax = 4_000;
 const memoryBytesMin = 4 * 2 ** 30;
@@ -218,11 +220,17 @@ async function tests(
     if (skip === undefined || skip === false) return;
     if (!honestSkip.test(String(skip))) skipped.push(`${name} (${file}): ${skip}`);
   });
+  const seconds = new Map<string, number>();
+  events.on("test:summary", ({ file, duration_ms }) => {
+    if (file !== undefined) seconds.set(relative("", file), duration_ms / 1_000);
+  });
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
   await finished(report);
   for (const [file, end] of died)
     process.stdout.write(`✖ ${file} ${end}; the last it wrote:\n${wrote.get(file) ?? "nothing\n"}`);
+  const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, slowestTold);
+  process.stdout.write(`the slowest files: ${slowest.map(([file, s]) => `${file} ${s.toFixed(0)} s`).join(", ")}\n`);
   for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
   return !failed && skipped.length === 0 && !interrupted.signal.aborted;
 }

@@ -18,6 +18,10 @@ import { testDialects } from "../../testing/databases.ts";
 const skip = !testDialects.includes("sqlite");
 const neighbourFile = fileURLToPath(new URL("../../testing/sqlite-neighbour.ts", import.meta.url));
 
+const turns = 20;
+/** A few where it looks each millisecond, from a hundred to six hundred where it looked ever more seldom. */
+const writtenPerTurnMax = 75;
+
 type Neighbour = { readonly process: ChildProcess; exec(sql: string): Promise<string> };
 
 async function withDatabase(
@@ -146,6 +150,41 @@ test("sqlite: transactions of many processes and tasks lose nothing", { skip }, 
       });
     await Promise.all(others.flatMap((to) => Array.from({ length: 15 }, () => add(to))));
     assert.deepEqual(await db.query("select n from t"), [{ n: 45 }]);
+  });
+});
+
+test("sqlite: whoever comes with one change gets a turn soon, though two others write without a pause", {
+  skip,
+}, async () => {
+  await withDatabase(async ({ db, another }) => {
+    const others = [db, await another()];
+    let written = 0;
+    let stopped = false;
+    const warm = Promise.withResolvers<void>();
+    const busy = others.flatMap((other) =>
+      [1, 2].map(async () => {
+        while (!stopped) {
+          await other.transaction(async (tx) => {
+            for (let n = 0; n < 10; n++) await tx.run("insert into t (n) values (?)", [n]);
+          });
+          if (++written === 20) warm.resolve();
+        }
+      }),
+    );
+    try {
+      const late = await another();
+      await late.run("insert into t (n) values (0)");
+      await warm.promise;
+      const before = written;
+      for (let turn = 0; turn < turns; turn++) await late.run("insert into t (n) values (?)", [turn]);
+      assert(
+        written - before <= turns * writtenPerTurnMax,
+        `${written - before} transactions came before ${turns} turns`,
+      );
+    } finally {
+      stopped = true;
+      await Promise.all(busy);
+    }
   });
 });
 

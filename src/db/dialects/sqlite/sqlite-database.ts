@@ -14,7 +14,7 @@ import { SqliteThread } from "./sqlite-thread.ts";
 import { Turnstile } from "./turnstile.ts";
 
 const readersMax = 4;
-/** Longer waits for other processes are pauses of the retry wrapper, which are fairer than SQLite's own. */
+/** Longer waits for other processes are pauses of the retry wrapper. */
 const busyMsMax = 2_000;
 /** Schema changes pace themselves. */
 const sessionBusyMsMax = 200;

@@ -12,6 +12,9 @@ import {
   type ThreadSettings,
 } from "./sqlite-protocol.ts";
 
+const busyLookMs = 1;
+/** Nobody wakes who waits at it. */
+const never = new Int32Array(new SharedArrayBuffer(4));
 /** Statements kept prepared; the service has far fewer, apart from lists of ids of every length. */
 const preparedMax = 400;
 
@@ -32,6 +35,7 @@ function open(): Sqlite.Database {
   if (settings.role === "reader") db.pragma("query_only = on");
   // Lets schema changes edit sqlite_schema, which SQLite documents for what ALTER TABLE lacks.
   if (settings.role === "session") db.unsafeMode(true);
+  db.pragma("busy_timeout = 0");
   return db;
 }
 
@@ -64,6 +68,23 @@ function carryOut(db: Sqlite.Database, [, operation, sql, params]: Request): Que
   return 0;
 }
 
+/**
+ * Waits for a busy file, as the busy timeout would, but looks each millisecond: SQLite's own looks become as rare as each tenth of a second, and
+ * whoever looks so seldom at a file that others write to without a pause finds it taken for minutes.
+ */
+function carryOutOnceFree(db: Sqlite.Database, request: Request): QueryResult | number | null {
+  const lateMs = performance.now() + settings.busyMsMax;
+  for (;;) {
+    try {
+      return carryOut(db, request);
+    } catch (error) {
+      if (!(error instanceof Sqlite.SqliteError) || error.code !== "SQLITE_BUSY" || performance.now() > lateMs)
+        throw error;
+      Atomics.wait(never, 0, 0, busyLookMs);
+    }
+  }
+}
+
 function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: "UNKNOWN", message: String(error) };
   return { code: "code" in error ? String(error.code) : error.name, message: error.message };
@@ -80,7 +101,7 @@ try {
         db.close();
         port.close();
       }
-      reply([id, null, operation === "close" ? null : carryOut(db, request)]);
+      reply([id, null, operation === "close" ? null : carryOutOnceFree(db, request)]);
     } catch (error) {
       reply([id, failureOf(error)]);
     }

@@ -43,7 +43,7 @@ const wholeProcess = ["test/*/**/*.test.ts"];
 const notWholeProcess = [
   "test/servers/**",
   "test/compat/mixed/{foreign-store,seeds}.test.ts",
-  "test/takeover/whole.test.ts",
+  "test/takeover/{half-way,whole}.test.ts",
   "test/upgrade/versions/**",
 ];
 const matrices = [
@@ -61,6 +61,7 @@ const matrices = [
 const longest = [
   "test/upgrade/kill/rollout-killed.test.ts",
   "test/upgrade/pairs/each-to-the-next.test.ts",
+  "test/takeover/half-way.test.ts",
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;

@@ -1,8 +1,9 @@
 // `npm test` and its relatives: node scripts/test.ts unit | standard | full
 //   unit      the rooms' own tests that need no server, start no command, take no database through all releases and try no whole matrix,
 //             on SQLite; within a minute
-//   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and all whole-process tests with a sample of their matrices
-//   full      those of the whole-process tests that have matrices, with all of them, but for the bad release and the rollback that standard has
+//   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and the whole-process tests but for the take-overs of a running
+//             Glance, with a sample of their matrices
+//   full      the take-overs, and those of the whole-process tests that have matrices, with all of them, but for the bad release and the rollback that standard has
 // All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -65,7 +66,7 @@ const longest = [
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;
-/** What the limits of a run's time are to be kept by. */
+/** How many of the slowest files are named, to see what makes a run long. */
 const slowestTold = 12;
 /** Of what a file that died wrote. */
 const stderrCharactersMax = 4_000;
@@ -196,12 +197,16 @@ function inGroups(files: readonly string[]): readonly string[] {
   return groups.map((group) => group.path);
 }
 
-/** Runs `files`, `concurrency` at a time, and prints node's own report. A file that hangs is ended after `fileMinutesMax`, and has failed. */
+/** Runs `files`, `concurrency` at a time, and prints node's own report, and which of them took longest. A file that hangs is ended after `fileMinutesMax`, and has failed. */
 async function tests(
   files: readonly string[],
   { concurrency, fileMinutesMax }: { concurrency: number; fileMinutesMax: number },
 ): Promise<boolean> {
   let failed = false;
+  const seconds = new Map<string, number>();
+  // A file that died has no summary, but has failed as a whole.
+  const note = (file: string, ms: number) =>
+    seconds.set(relative("", file), Math.max(ms / 1_000, seconds.get(relative("", file)) ?? 0));
   const skipped: string[] = [];
   const died = new Map<string, string>();
   const wrote = new Map<string, string>();
@@ -209,6 +214,7 @@ async function tests(
   events.on("test:fail", (event) => {
     // A test marked as todo may fail.
     if (event.todo === undefined || event.todo === false) failed = true;
+    if (event.file) note(event.file, event.details.duration_ms);
     const end = endOfProcess(event.details.error);
     if (end && event.file) died.set(event.file, end);
   });
@@ -221,9 +227,8 @@ async function tests(
     if (skip === undefined || skip === false) return;
     if (!honestSkip.test(String(skip))) skipped.push(`${name} (${file}): ${skip}`);
   });
-  const seconds = new Map<string, number>();
   events.on("test:summary", ({ file, duration_ms }) => {
-    if (file !== undefined) seconds.set(relative("", file), duration_ms / 1_000);
+    if (file !== undefined) note(file, duration_ms);
   });
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });

@@ -23,8 +23,8 @@ const fileName = "schema-image.json";
 const ajvOptions = { strict: false, validateFormats: false, unicodeRegExp: false } as const;
 
 /**
- * null where there is no file. Throws config.invalid, naming the file. That each schema is a JSON Schema is taken for granted, for
- * `checkPropertySchemas` has seen to it: the schema of JSON Schema itself takes 40 ms to compile, as often as a process starts.
+ * null where there is no file. Throws config.invalid, naming the file. That each schema is a JSON Schema in each detail is taken for
+ * granted, for `checkPropertySchemas` sees to it when a node starts or reloads: JSON Schema's own schema takes 40 ms to compile, in each worker too.
  */
 export function readPropertySchemas(
   configFiles: readonly string[],

@@ -81,7 +81,6 @@ const ajv = new Ajv({
   useDefaults: true,
   allErrors: true,
   validateSchema: false,
-  code: { optimize: false },
 });
 const validate = ajv.compile<FleetText>(fleetSchema);
 

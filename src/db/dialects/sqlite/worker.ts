@@ -12,7 +12,10 @@ import {
   type ThreadSettings,
 } from "./sqlite-protocol.ts";
 
-const busyLookMs = 1;
+/** Transactions of the service are over in milliseconds, those of a schema change in seconds: for these nobody has to look as often. */
+const briefMs = 200;
+const briefLookMs = 1;
+const longLookMs = 5;
 /** Nobody wakes who waits at it. */
 const never = new Int32Array(new SharedArrayBuffer(4));
 /** Statements kept prepared; the service has far fewer, apart from lists of ids of every length. */
@@ -69,20 +72,25 @@ function carryOut(db: Sqlite.Database, [, operation, sql, params]: Request): Que
 }
 
 /**
- * Waits for a busy file, as the busy timeout would, but looks each millisecond: SQLite's own looks become as rare as each tenth of a second, and
- * whoever looks so seldom at a file that others write to without a pause finds it taken for minutes.
+ * Waits for a busy file, as the busy timeout would, but looks often: SQLite's own looks become as rare as each tenth of a second, and whoever looks
+ * so seldom at a file that others write to without a pause may find it taken for minutes.
  */
 function carryOutOnceFree(db: Sqlite.Database, request: Request): QueryResult | number | null {
-  const lateMs = performance.now() + settings.busyMsMax;
+  const beganMs = performance.now();
   for (;;) {
     try {
       return carryOut(db, request);
     } catch (error) {
-      if (!(error instanceof Sqlite.SqliteError) || error.code !== "SQLITE_BUSY" || performance.now() > lateMs)
-        throw error;
-      Atomics.wait(never, 0, 0, busyLookMs);
+      const waitedMs = performance.now() - beganMs;
+      if (!isBusy(error) || waitedMs > settings.busyMsMax) throw error;
+      Atomics.wait(never, 0, 0, waitedMs < briefMs ? briefLookMs : longLookMs);
     }
   }
+}
+
+/** What SQLite's own wait goes on for; a snapshot that is too old (SQLITE_BUSY_SNAPSHOT) stays so. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_BUSY(_RECOVERY)?$/.test(error.code);
 }
 
 function failureOf(error: unknown): Failure {

@@ -1,6 +1,6 @@
-import { get } from "../../../core/node-http.ts";
 // Asks every server's /healthcheck again and again. A server is down after `fall` failed checks in a row and up after `rise` passed ones;
 // one that refuses a connection is down at once, which the forwarding tells us.
+import { get } from "../../../core/node-http.ts";
 import type { Upstream } from "./upstream.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 

@@ -1,4 +1,4 @@
-// A wrong policy or property protection is a wrong configuration: refused before the node starts or reloads.
+// A wrong policy, property protection or schema of properties is a wrong configuration: refused before the node starts or reloads.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,5 +48,13 @@ test("configuration: a broken policy, or protection, is refused with its file an
   assert.throws(
     () => check(t, protection, { "p.conf": "[a]\ncreate = @\n" }),
     refused(/p\.conf, line 1: .*lacks read/),
+  );
+});
+
+test("configuration: a schema-image.json that is no JSON Schema is refused with its name and the property's", (t) => {
+  check(t, "", { "schema-image.json": '{"a": {"minLength": 1}}' });
+  assert.throws(
+    () => check(t, "", { "schema-image.json": '{"a": {"minLength": -1}}' }),
+    refused(/schema-image\.json cannot be used: what it says of a is no JSON Schema: .*minLength/),
   );
 });

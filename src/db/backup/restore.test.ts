@@ -15,6 +15,7 @@ import { restoreMarkerTable } from "../schema/restore-marker.ts";
 import { addMember, fillNewton, idOf } from "../schema/testing/rows.ts";
 import { shapeOf } from "../schema/testing/shape.ts";
 import { type TestDatabase, testDialects, withTestDatabase } from "../testing/databases.ts";
+import { nodeRow } from "../testing/nodes.ts";
 import { backUp } from "./back-up.ts";
 import { manifestName, readBackup } from "./manifest.ts";
 import { type RestoreOptions, restore } from "./restore.ts";
@@ -34,17 +35,6 @@ const into = (target: Pick<TestDatabase, "db" | "url">, file: string, more: Part
     signal: new AbortController().signal,
     ...more,
   });
-
-const nodeRow = {
-  name: "n1",
-  address: "10.0.0.1:9292",
-  release: "newton",
-  packageVersion: "0.1.0",
-  pid: 1,
-  state: "serving",
-  transfers: { uploads: 0, downloads: 0, bytesLeft: null, etaSeconds: null },
-  p99Ms: null,
-} as const;
 
 for (const dialect of testDialects) {
   for (const [state, count] of Object.entries(states))
@@ -70,7 +60,7 @@ for (const dialect of testDialects) {
   test(`${dialect}: nodes and uploads of the backup's time are no longer at work after a restore`, () =>
     withTestDatabase(dialect, "newton", async ({ db, url }) => {
       await fillNewton(db, 2);
-      await createNodeRepository(db).claim(nodeRow, undefined);
+      await createNodeRepository(db).claim(nodeRow("n1"), undefined);
       await db.run("UPDATE images SET status = 'saving' WHERE id = ?", [idOf(0)]);
       await db.run(
         `INSERT INTO perennial_uploads (image_id, lease_id, node, url, started_at, expires_at) VALUES (?, 'l', 'n1', 'file:///x', ${db.dialect.nowSql}, ${db.dialect.nowPlusSecondsSql})`,
@@ -119,7 +109,7 @@ for (const dialect of testDialects) {
         assert.deepEqual(await fingerprint(db), before);
         assert.deepEqual(await databaseReadiness(db, releaseOf("newton")), { ready: true });
       };
-      await createNodeRepository(db).claim(nodeRow, undefined);
+      await createNodeRepository(db).claim(nodeRow("n1"), undefined);
       await refused(/nodes are alive: n1 .*stop them/);
       await createNodeRepository(db).remove("n1");
       const lock = await db.acquireLock("perennial-schema", 0);

@@ -4,25 +4,15 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
-import { createNodeRepository, type NodeRow } from "../repositories/node-repository.ts";
+import { createNodeRepository } from "../repositories/node-repository.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
+import { nodeRow } from "../testing/nodes.ts";
 import { contract } from "./contract.ts";
 import { olderNodes } from "./contract-blockers.ts";
 import type { EngineEvent } from "./engine-run.ts";
 
 const ocata = releaseOf("ocata");
 const hour = 3_600;
-
-const node = (name: string): NodeRow => ({
-  name,
-  address: "10.0.0.1:9292",
-  release: "newton",
-  packageVersion: "0.1.0",
-  pid: 1,
-  state: "serving",
-  transfers: { uploads: 0, downloads: 0, bytesLeft: null, etaSeconds: null },
-  p99Ms: null,
-});
 
 /** As if the database's clock were set by so much after the node's last heartbeat. */
 async function setClock(db: Database, seconds: number): Promise<void> {
@@ -37,8 +27,8 @@ for (const dialect of testDialects) {
         const name = `n${hoursApart}`;
         mock.timers.enable({ apis: ["Date"], now: Date.now() + hoursApart * hour * 1_000 });
         try {
-          await nodes.claim(node(name), undefined);
-          assert.equal(await nodes.beat(node(name)), true);
+          await nodes.claim(nodeRow(name), undefined);
+          assert.equal(await nodes.beat(nodeRow(name)), true);
         } finally {
           mock.timers.reset();
         }
@@ -53,11 +43,11 @@ for (const dialect of testDialects) {
     test(`clock: the database's is set by ${seconds / hour} hours, and contract sees who lives by the next heartbeat (${dialect})`, () =>
       withTestDatabase(dialect, "expanded", async ({ db, another }) => {
         const nodes = createNodeRepository(await another());
-        await nodes.claim(node("n1"), undefined);
+        await nodes.claim(nodeRow("n1"), undefined);
         await setClock(db, seconds);
         // It lives, and beats while contract watches.
         const on = (event: EngineEvent) => {
-          if (event.event === "warning" && /really gone: n1/.test(event.text)) void nodes.beat(node("n1"));
+          if (event.event === "warning" && /really gone: n1/.test(event.text)) void nodes.beat(nodeRow("n1"));
         };
         await assert.rejects(contract({ db, target: ocata, on, nodeWatchMs: 60_000 }), {
           code: "schema.contract_refused",

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
-import { createNodeRepository, type NodeRow } from "../repositories/node-repository.ts";
+import { createNodeRepository } from "../repositories/node-repository.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
+import { nodeRow } from "../testing/nodes.ts";
 import { contract } from "./contract.ts";
 import { type EngineEvent, withEngineLock } from "./engine-run.ts";
 import { expand } from "./expand.ts";
@@ -18,18 +19,6 @@ import { shapeOf } from "./testing/shape.ts";
 const newton = releaseOf("newton");
 const ocata = releaseOf("ocata");
 
-const node = (name: string, changes: Partial<NodeRow> = {}): NodeRow => ({
-  name,
-  address: "10.0.0.1:9292",
-  release: "newton",
-  packageVersion: "0.1.0",
-  pid: 1,
-  state: "serving",
-  transfers: { uploads: 0, downloads: 0, bytesLeft: null, etaSeconds: null },
-  p99Ms: null,
-  ...changes,
-});
-
 async function age(db: Database, name: string, seconds: number): Promise<void> {
   await db.run(`UPDATE perennial_nodes SET heartbeat_at = ${db.dialect.nowPlusSecondsSql} WHERE name = ?`, [
     -seconds,
@@ -42,9 +31,9 @@ for (const dialect of testDialects) {
     withTestDatabase(dialect, "expanded", async ({ db }) => {
       const nodes = createNodeRepository(db);
       const before = await shapeOf(db);
-      await nodes.claim(node("n1"), undefined);
-      await nodes.claim(node("n2", { state: "draining" }), undefined);
-      await nodes.claim(node("n3", { release: "ocata" }), undefined);
+      await nodes.claim(nodeRow("n1"), undefined);
+      await nodes.claim(nodeRow("n2", { state: "draining" }), undefined);
+      await nodes.claim(nodeRow("n3", { release: "ocata" }), undefined);
       const refused = { code: "schema.contract_refused", message: /n1 \(newton, serving.*n2 \(newton, draining/ };
       await assert.rejects(contract({ db, target: ocata }), refused);
       await assert.rejects(sync({ db, target: ocata }), { code: "schema.contract_refused", message: /n1.*n2.*n3/ });

@@ -2,9 +2,10 @@
 // anything is touched; after its first step there is no way back, and running it again goes on.
 import { ServiceError } from "../../core/errors.ts";
 import type { Release } from "../../releases/catalogue.ts";
-import { stepsOf } from "../releases/steps.ts";
+import { expandStepsOf, stepsOf } from "../releases/steps.ts";
 import { glanceText, olderGlances, unknownConnections } from "./contract-blockers.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
+import type { LiveSchema } from "./live-schema.ts";
 import { hasPendingData, requireExpanded } from "./migrate.ts";
 import { OlderNodes } from "./older-nodes.ts";
 import { indexRemovals, indexSteps } from "./own-indexes.ts";
@@ -65,6 +66,7 @@ async function makeSure(run: EngineRun, standing: Standing, open: readonly Relea
   for (const release of open) if (!(await contractHasBegun(run.db, release, schema))) untouched.push(release);
   let rows = 0;
   if (untouched.length > 0) {
+    requireSteps(run, untouched, schema);
     if (await hasPendingData(run, standing))
       throw new ServiceError(
         "schema.out_of_order",
@@ -90,6 +92,17 @@ async function makeSure(run: EngineRun, standing: Standing, open: readonly Relea
   for (const text of await unknownConnections(run.db)) run.on({ event: "warning", text });
   await mark(progress, open, contractBegun);
   return rows;
+}
+
+/** The revision says that they are expanded; what is missing all the same would never come once they are contracted. */
+function requireSteps(run: EngineRun, untouched: readonly Release[], schema: LiveSchema): void {
+  const missing = untouched.flatMap(expandStepsOf).find((step) => !step.mixedFleetOnly && !step.isApplied(schema));
+  if (missing)
+    throw new ServiceError(
+      "schema.out_of_order",
+      `Database contraction did not run. Of the expansion "${missing.name}" is missing. Run "glance-manage db expand" once more`,
+      { facts: { due: "expand", target: run.target.id } },
+    );
 }
 
 async function mark(progress: ProgressStore, releases: readonly Release[], cursor: string): Promise<void> {

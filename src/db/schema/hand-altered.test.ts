@@ -114,6 +114,8 @@ for (const dialect of testDialects) {
       assert.equal((await check(db, ocata)).due, "expand");
       assert.equal((await migrate({ db, target: ocata })).complete, true);
       assert.equal((await check(db, ocata)).due, "expand");
+      const missing = /"add index visibility_image_idx on images" is missing. Run "glance-manage db expand"/;
+      await assert.rejects(contract({ db, target: ocata }), { code: "schema.out_of_order", message: missing });
       await goOn(db);
       assert((await readLiveSchema(db)).hasIndex("images", "visibility_image_idx"));
     }));

@@ -2,19 +2,24 @@
 // Death here is an exception out of the listener, which leaves the database as a kill does; real kills are in test/upgrade/kill.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { releaseOf } from "../../releases/catalogue.ts";
+import { newestRelease, releaseOf } from "../../releases/catalogue.ts";
 import type { Database } from "../database.ts";
+import { createNodeRepository } from "../repositories/node-repository.ts";
 import { testDialects, withTestDatabase } from "../testing/databases.ts";
+import { nodeRow } from "../testing/nodes.ts";
 import { contract } from "./contract.ts";
 import type { EngineEvent, EngineOptions } from "./engine-run.ts";
 import { expand } from "./expand.ts";
 import { migrate } from "./migrate.ts";
+import { databaseReadiness } from "./readiness.ts";
+import { revert } from "./revert.ts";
 import { sync } from "./sync.ts";
-import { fillNewton, heads, migratedRows, visibilityById } from "./testing/rows.ts";
+import { addMember, fillNewton, heads, idOf, migratedRows, visibilityById } from "./testing/rows.ts";
 import { shapeOf } from "./testing/shape.ts";
 
 const ocata = releaseOf("ocata");
 const newton = releaseOf("newton");
+const newestExpanded = [newestRelease.heads.expanded];
 const rows = 120;
 /** Small batches, so that there are several. */
 const backfill = { batchRows: 25, batchRowsMax: 25 };
@@ -47,6 +52,18 @@ async function dieEverywhere(
       assert(died.length < 200, "each run gets further than the one before");
     }
   }
+}
+
+type Work = Parameters<Database["transaction"]>[0];
+
+/** `db`, with another way to run a transaction. */
+function withTransactions(db: Database, transaction: (work: Work) => Promise<unknown>): Database {
+  return new Proxy(db, {
+    get(target, name) {
+      if (name === "transaction") return transaction;
+      return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
+    },
+  });
 }
 
 function placeOf(event: EngineEvent): string | null {
@@ -90,6 +107,47 @@ for (const dialect of testDialects) {
       assert.deepEqual(await endOfPhase(db), fresh);
     }));
 
+  test(`resume: members added while a revert lay half-way share their images, should it go on forward (${dialect})`, () =>
+    withTestDatabase(dialect, "newton", async ({ db }) => {
+      await fillNewton(db, 10);
+      for (const act of [expand, migrate]) await act({ db, target: ocata });
+      let hasDied = false;
+      const dieWithoutTrigger = (event: EngineEvent) => {
+        if (event.event !== "step" || event.status !== "applied" || !/perennial_insert_member/.test(event.step)) return;
+        hasDied = true;
+        throw new Death();
+      };
+      await assert.rejects(revert({ db, target: newton, on: dieWithoutTrigger }), Death);
+      assert(hasDied);
+      await addMember(db, idOf(1));
+      for (const act of [expand, migrate, contract]) await act({ db, target: ocata });
+      assert.deepEqual(await visibilityById(db), { ...migratedRows(10), [idOf(1)]: "shared" });
+    }));
+
+  test(`revert: a newer node that starts in the midst of it is seen, or finds the database not ready (${dialect})`, () =>
+    withTestDatabase(dialect, "newton", async ({ db }) => {
+      for (const act of [expand, migrate]) await act({ db, target: newestRelease });
+      const nodes = createNodeRepository(db);
+      let isClaimed = false;
+      // It registers after the revert looked for nodes, and before the first revision goes.
+      const claimedLate = withTransactions(db, async (work) => {
+        if (!isClaimed) await nodes.claim(nodeRow("late", { release: newestRelease.id }), undefined);
+        isClaimed = true;
+        return db.transaction(work);
+      });
+      const shape = await shapeOf(db);
+      await assert.rejects(revert({ db: claimedLate, target: newton }), {
+        code: "schema.contract_refused",
+        message: /nodes newer than newton are alive: late/,
+      });
+      assert.deepEqual([await heads(db), await shapeOf(db)], [newestExpanded, shape], "nothing is gone");
+      await nodes.markStopped("late");
+      const readiness: ReturnType<typeof databaseReadiness>[] = [];
+      await revert({ db, target: newton, on: () => readiness.push(databaseReadiness(db, newestRelease)) });
+      assert(readiness.length > 0);
+      for (const one of await Promise.all(readiness)) assert.equal(!one.ready && one.due, "expand");
+    }));
+
   test(`resume: a data migration that dies after every batch repeats none (${dialect})`, () =>
     withTestDatabase(dialect, "newton", async ({ db }) => {
       await fillNewton(db, rows);
@@ -97,15 +155,10 @@ for (const dialect of testDialects) {
       let batches = 0;
       let migrated = 0;
       for (let done = false; !done; ) {
-        const dying = new Proxy(db, {
-          get(target, name) {
-            if (name !== "transaction") return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
-            return async (work: Parameters<Database["transaction"]>[0]) => {
-              await target.transaction(work);
-              batches++;
-              throw new Death();
-            };
-          },
+        const dying = withTransactions(db, async (work) => {
+          await db.transaction(work);
+          batches++;
+          throw new Death();
         });
         try {
           await migrate({ db: dying, target: ocata, backfill });

@@ -11,7 +11,7 @@ import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run
 import type { LiveSchema } from "./live-schema.ts";
 import { indexRemovals, indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
-import { headsFor, levelsOf, readStanding, releaseAt, type Standing, stamp } from "./revisions.ts";
+import { headsFor, readStanding, releaseAt, type Standing, stamp } from "./revisions.ts";
 import { runSteps, type Walk } from "./run-steps.ts";
 import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun } from "./standing-facts.ts";
@@ -93,6 +93,10 @@ async function refuseWayBack(
         `the contract to ${release.id} has begun, so there is no way back: restore the backup, or go on with "glance-manage db contract"`,
         { facts: { due: "contract", target: run.target.id } },
       );
+  await refuseNewerNodes(run, going);
+}
+
+async function refuseNewerNodes(run: EngineRun, going: readonly Release[]): Promise<void> {
   const newer = (await liveNodes(run.db)).filter((node) => going.some((release) => isAtLeast(node.release, release)));
   if (newer.length > 0)
     throw new ServiceError(
@@ -139,6 +143,10 @@ function wouldLose(run: EngineRun, losses: readonly RevertLoss[]): ServiceError 
   );
 }
 
+/**
+ * A release's revision goes before anything of it does: killed in between, contract finds expand due and not a release that is only
+ * half there, and newer nodes do not start on what is going.
+ */
 async function takeBack(
   run: EngineRun,
   standing: Standing,
@@ -149,21 +157,19 @@ async function takeBack(
     let { heads } = standing;
     const expandLevel = Math.max(standing.contractLevel, run.target.level);
     for (const release of going) {
-      const { expand, migrate, columnsComing } = stepsOf(release.id);
-      for (const { undo, name } of migrate) {
+      const { migrate, columnsComing } = stepsOf(release.id);
+      for (const { undo } of migrate) {
         if (undo) await runBackfill(run, release.id, undo, progress, defaultBackfillLimits);
         if (undo) await progress.remove(undo.name);
-        await progress.remove(name);
       }
+      heads = await lower(run, standing, release, going);
+      // Due again should this run end half-way: older nodes write on, and the triggers that told the new columns go first.
+      for (const { name } of migrate) await progress.save(name, { cursor: null, rowsDone: 0, finished: false });
       const live = await executor.introspect();
       const ours = columnsComing.flatMap(([table, column]) => indexRemovals(live, table, column));
-      await runSteps(run, executor, "revert", release.id, ours);
-      for (const { expand: revision, level } of [...levelsOf(release)].reverse()) {
-        const walks = (expand[revision] ?? []).map(backward).reverse();
-        if (walks.length > 0) await runSteps(run, executor, "revert", release.id, walks);
-        heads = headsFor(standing.contractLevel, Math.max(level - 1, standing.contractLevel));
-        await stamp(run.db, heads);
-      }
+      const walks = expandStepsOf(release).map(backward).reverse();
+      await runSteps(run, executor, "revert", release.id, [...ours, ...walks]);
+      for (const { name } of migrate) await progress.remove(name);
     }
     await runSteps(
       run,
@@ -174,6 +180,26 @@ async function takeBack(
     );
     return { outcome: going.length > 0 ? "reverted" : "up_to_date", heads };
   });
+}
+
+/** Nodes register before they look whether they may start: so either they see the lower revision, or we see them. Returns the heads. */
+async function lower(
+  run: EngineRun,
+  standing: Standing,
+  release: Release,
+  going: readonly Release[],
+): Promise<readonly string[]> {
+  const { contractLevel, expandLevel } = standing;
+  const headsAt = (level: number) => headsFor(contractLevel, Math.min(level, expandLevel));
+  const heads = headsAt(release.level - release.revisions.length);
+  await stamp(run.db, heads);
+  try {
+    await refuseNewerNodes(run, going);
+  } catch (error) {
+    await stamp(run.db, headsAt(release.level));
+    throw error;
+  }
+  return heads;
 }
 
 function backward(step: ExpandStep): Walk {

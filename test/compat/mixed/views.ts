@@ -1,6 +1,7 @@
 // What clients can look at, asked of both kinds of nodes: an image by everybody who may or may not see it, its data, members and tasks, and lists.
-import type { Asked, Caller } from "./exchange.ts";
-import type { World } from "./world.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type Asked, ask, type Caller } from "./exchange.ts";
+import { json, type World } from "./world.ts";
 
 const get = (caller: Caller, path: string, headers?: Asked["headers"]): Asked => ({
   caller,
@@ -35,8 +36,38 @@ export async function compareWholeImage(world: World, imageId: string): Promise<
 export async function compareList(world: World): Promise<void> {
   const { caller, query } = { caller: world.pick(["ann", "bob", "ops"] as const), query: world.pick(listQueries) };
   const { body } = await world.bothSay(get(caller, `/v2/images?${query}`));
-  const { next } = body as { next?: string };
-  if (next !== undefined) await world.bothSay(get(caller, next));
+  const { next, images } = body as ImageList;
+  if (next === undefined) return;
+  if (hasEmptyKey(images.at(-1), query)) await followsIn(world, caller, query, { next, after: images });
+  else await world.bothSay(get(caller, next));
+}
+
+type ImageList = { readonly next?: string; readonly images: readonly Readonly<Record<string, unknown>>[] };
+
+/** Whether a key of the order is empty in this image: behind such a marker Glance confuses none with "" and 0 (docs/mixed-fleet.md). */
+function hasEmptyKey(image: ImageList["images"][number] | undefined, query: string): boolean {
+  const asked = new URLSearchParams(query);
+  const sort = asked.get("sort")?.split(",") ?? [];
+  const keys = [...asked.getAll("sort_key"), ...sort.map((key) => key.split(":")[0] ?? "")];
+  return keys.some((key) => image?.[key] === null || image?.[key] === "" || image?.[key] === 0);
+}
+
+/** Our second page is what follows in our whole list. */
+async function followsIn(
+  world: World,
+  caller: Caller,
+  query: string,
+  { next, after }: { next: string; after: ImageList["images"] },
+): Promise<void> {
+  const listed = async (path: string) =>
+    (json(await ask(world.fleet, "ours", get(caller, path))) as unknown as ImageList).images.map((image) => image.id);
+  const [page, whole] = await Promise.all([
+    listed(next),
+    listed(`/v2/images?${query.replace(/limit=\d+/, "limit=1000")}`),
+  ]);
+  const expected = whole.slice(after.length, 2 * after.length);
+  if (!isDeepStrictEqual(page, expected))
+    world.mistakes.push(`ours: ${next} has ${page.join(", ")}, and what follows is ${expected.join(", ")}`);
 }
 
 const listQueries = [

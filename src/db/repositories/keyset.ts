@@ -3,6 +3,14 @@ import type { SqlCondition, SqlValue } from "../database.ts";
 
 export type KeysetTerm = { readonly column: string; readonly direction: "asc" | "desc"; readonly value: SqlValue };
 
+/**
+ * The columns of an order by one key, as the reference has it for tasks and metadata definitions: ties come by age, and so does a list by
+ * `id`.
+ */
+export function keysOfOrder<Key extends string>(key: Key): readonly (Key | "created_at" | "id")[] {
+  return key === "created_at" || key === "id" ? ["created_at", "id"] : [key, "created_at", "id"];
+}
+
 /** Rows behind the one that has these values in the columns of the order. The last column is never NULL and never twice the same. */
 export function behindRow(terms: readonly KeysetTerm[]): SqlCondition {
   const params: SqlValue[] = [];

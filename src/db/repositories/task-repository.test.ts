@@ -82,6 +82,13 @@ testOnDatabases("tasks: pages by key, in either direction and by what may be NUL
         `${key} ${direction}`,
       );
     }
+  // As in the reference: what is equal by its key comes by age.
+  const ages = new Map(ids.map((id, n) => [id, Math.floor(n / 2)]));
+  for (const key of ["status", "type", "id"] as const) {
+    const pending = await tasks.list(query({ sort: { key, direction: "asc" }, status: "pending" }));
+    const listed = pending.map(({ id }) => ages.get(id));
+    assert.deepEqual(listed, [1, 2, 2, 3], key);
+  }
   const finished = await tasks.list(query({ status: "success" }));
   assert.deepEqual(finished.map(({ id }) => id).sort(), ids.slice(0, 3).sort());
   await assert.rejects(tasks.list(query({ viewer: project("bob"), marker: ids[0] ?? "" })), (error) =>

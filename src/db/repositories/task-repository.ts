@@ -4,7 +4,7 @@ import { ServiceError } from "../../core/errors.ts";
 import type { Viewer } from "../../images/ports.ts";
 import type { TaskQuery, TaskRepository, TaskSortKey } from "../../images/tasks/task.ts";
 import type { Database, SqlCondition, SqlValue } from "../database.ts";
-import { behindRow } from "./keyset.ts";
+import { behindRow, keysOfOrder } from "./keyset.ts";
 import {
   insertTask,
   ownerValue,
@@ -58,7 +58,7 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
       throw new ServiceError("images.bad_query", `The marker ${marker} is no task that can be seen.`, {
         facts: { taskId: marker },
       });
-    const keys: readonly TaskSortKey[] = sort.key === "id" ? ["id"] : [sort.key, "id"];
+    const keys: readonly TaskSortKey[] = keysOfOrder(sort.key);
     const behind = behindRow(keys.map((key) => ({ column: `t.${key}`, direction: sort.direction, value: row[key] })));
     return { sql: ` and ${behind.sql}`, params: behind.params };
   }
@@ -83,7 +83,7 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
 
     async list(query) {
       await forgetExpired(query.viewer);
-      const { key, direction } = query.sort;
+      const { direction } = query.sort;
       const behind = await behindMarker(query);
       const seen = seenBy(query.viewer);
       const conditions = ["t.deleted = false", "(t.expires_at is null or t.expires_at > ?)"];
@@ -93,9 +93,10 @@ export function createTaskRepository(db: Database, columns: TaskColumns, clock: 
           conditions.push(`t.${column} = ?`);
           params.push(value);
         }
-      const nulls = mayBeNull.has(key) ? dialect.nullsLowest[direction] : "";
+      const nulls = (key: TaskSortKey) => (mayBeNull.has(key) ? dialect.nullsLowest[direction] : "");
+      const order = keysOfOrder(query.sort.key).map((key) => `t.${key} ${direction}${nulls(key)}`);
       const rows = await db.query(
-        `select ${taskStubSelect} from tasks t where ${conditions.join(" and ")}${seen.sql}${behind.sql} order by t.${key} ${direction}${nulls}, t.id ${direction} limit ${Math.trunc(query.limit)}`,
+        `select ${taskStubSelect} from tasks t where ${conditions.join(" and ")}${seen.sql}${behind.sql} order by ${order.join(", ")} limit ${Math.trunc(query.limit)}`,
         [...params, ...seen.params, ...behind.params],
       );
       return rows.map((row) => readTaskStub(row, dialect));

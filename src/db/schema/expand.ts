@@ -14,6 +14,7 @@ import { forward, runSteps, type Walk } from "./run-steps.ts";
 import { refreshStatistics, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun, createProgressName, openReleases } from "./standing-facts.ts";
 import type { ExpandStep } from "./step.ts";
+import { finishKilledRevert } from "./taking-back.ts";
 
 export type ExpandResult = {
   /** `finished`: the target's contract is done, so there is nothing to expand for. */
@@ -49,6 +50,7 @@ export async function expandUnderLock(run: EngineRun, options: { mixedFleet: boo
       standing = await reach(run, standing, { contractLevel: 0, expandLevel: 0 });
       await progress.save(createProgressName, { cursor: null, rowsDone: 0, finished: true });
     }
+    await finishKilledRevert(run, executor, progress, before.expandLevel);
     for (const release of openReleases(standing, run.target)) {
       const open = !(await contractHasBegun(run.db, release, await executor.introspect()));
       for (const { expand: revision, level } of levelsOf(release)) {

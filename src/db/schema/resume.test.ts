@@ -107,21 +107,43 @@ for (const dialect of testDialects) {
       assert.deepEqual(await endOfPhase(db), fresh);
     }));
 
-  test(`resume: members added while a revert lay half-way share their images, should it go on forward (${dialect})`, () =>
+  test(`resume: what old nodes write while a revert lies half-way counts, should it go on forward (${dialect})`, () =>
     withTestDatabase(dialect, "newton", async ({ db }) => {
       await fillNewton(db, 10);
       for (const act of [expand, migrate]) await act({ db, target: ocata });
       let hasDied = false;
-      const dieWithoutTrigger = (event: EngineEvent) => {
-        if (event.event !== "step" || event.status !== "applied" || !/perennial_insert_member/.test(event.step)) return;
+      const dieWithoutTriggers = (event: EngineEvent) => {
+        if (event.event !== "step" || event.status !== "applied" || !/ insert_visibility/.test(event.step)) return;
         hasDied = true;
         throw new Death();
       };
-      await assert.rejects(revert({ db, target: newton, on: dieWithoutTrigger }), Death);
+      await assert.rejects(revert({ db, target: newton, on: dieWithoutTriggers }), Death);
       assert(hasDied);
       await addMember(db, idOf(1));
+      await db.run("UPDATE images SET is_public = FALSE WHERE id = ?", [idOf(5)]);
+      const written = { ...migratedRows(10), [idOf(1)]: "shared", [idOf(5)]: "private" };
+      for (const act of [expand, migrate]) await act({ db, target: ocata });
+      assert.deepEqual(await visibilityById(db), written);
+      // Its owner takes it back: nothing of what lay half-way is done to it again.
+      await db.run("UPDATE images SET visibility = 'private' WHERE id = ?", [idOf(1)]);
+      assert.equal((await migrate({ db, target: ocata })).outcome, "up_to_date");
+      await contract({ db, target: ocata });
+      assert.deepEqual(await visibilityById(db), { ...written, [idOf(1)]: "private" });
+    }));
+
+  test(`resume: a revert that died is over where another tool expanded since (${dialect})`, () =>
+    withTestDatabase(dialect, "newton", async ({ db }) => {
+      await fillNewton(db, 10);
+      for (const act of [expand, migrate]) await act({ db, target: ocata });
+      const dieAtOnce = () => {
+        throw new Death();
+      };
+      await assert.rejects(revert({ db, target: newton, on: dieAtOnce }), Death);
+      assert.deepEqual(await heads(db), ["mitaka02"]);
+      await db.run("UPDATE alembic_version SET version_num = 'ocata_expand01'");
+      await db.run("UPDATE images SET visibility = 'community' WHERE id = ?", [idOf(1)]);
       for (const act of [expand, migrate, contract]) await act({ db, target: ocata });
-      assert.deepEqual(await visibilityById(db), { ...migratedRows(10), [idOf(1)]: "shared" });
+      assert.deepEqual(await visibilityById(db), { ...migratedRows(10), [idOf(1)]: "community" });
     }));
 
   test(`revert: a newer node that starts in the midst of it is seen, or finds the database not ready (${dialect})`, () =>

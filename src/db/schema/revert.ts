@@ -9,13 +9,13 @@ import { runBackfill } from "./backfill-runner.ts";
 import { liveNodes } from "./contract-blockers.ts";
 import { type EngineOptions, type EngineRun, withEngineLock } from "./engine-run.ts";
 import type { LiveSchema } from "./live-schema.ts";
-import { indexRemovals, indexSteps } from "./own-indexes.ts";
+import { indexSteps } from "./own-indexes.ts";
 import { DatabaseProgress } from "./progress-store.ts";
 import { headsFor, readStanding, releaseAt, type Standing, stamp } from "./revisions.ts";
-import { runSteps, type Walk } from "./run-steps.ts";
+import { runSteps } from "./run-steps.ts";
 import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun } from "./standing-facts.ts";
-import type { ExpandStep } from "./step.ts";
+import { beginTakingBack, finishTakingBack } from "./taking-back.ts";
 
 export type RevertLoss = {
   readonly release: string;
@@ -35,8 +35,9 @@ export type RevertResult = {
 const examplesMax = 5;
 
 /**
- * Back to `target`. Throws schema.out_of_order after contract has begun, schema.contract_refused while newer nodes are alive, and
- * schema.would_lose, with nothing changed, where rows say what the target cannot express and `acceptLosses` is not set.
+ * Back to `target`. Throws with nothing changed schema.out_of_order after contract has begun, schema.contract_refused while newer nodes are
+ * alive, and schema.would_lose where rows say what the target cannot express and `acceptLosses` is not set. A newer node that registers
+ * under way ends it, too, before the next release goes: what went until then is back whole.
  */
 export function revert(options: EngineOptions & { acceptLosses?: boolean }): Promise<RevertResult> {
   return withEngineLock(options, async (run) => {
@@ -157,19 +158,13 @@ async function takeBack(
     let { heads } = standing;
     const expandLevel = Math.max(standing.contractLevel, run.target.level);
     for (const release of going) {
-      const { migrate, columnsComing } = stepsOf(release.id);
-      for (const { undo } of migrate) {
+      for (const { undo } of stepsOf(release.id).migrate) {
         if (undo) await runBackfill(run, release.id, undo, progress, defaultBackfillLimits);
         if (undo) await progress.remove(undo.name);
       }
       heads = await lower(run, standing, release, going);
-      // Due again should this run end half-way: older nodes write on, and the triggers that told the new columns go first.
-      for (const { name } of migrate) await progress.save(name, { cursor: null, rowsDone: 0, finished: false });
-      const live = await executor.introspect();
-      const ours = columnsComing.flatMap(([table, column]) => indexRemovals(live, table, column));
-      const walks = expandStepsOf(release).map(backward).reverse();
-      await runSteps(run, executor, "revert", release.id, [...ours, ...walks]);
-      for (const { name } of migrate) await progress.remove(name);
+      await beginTakingBack(progress, release);
+      await finishTakingBack(run, executor, progress, release);
     }
     await runSteps(
       run,
@@ -182,7 +177,10 @@ async function takeBack(
   });
 }
 
-/** Nodes register before they look whether they may start: so either they see the lower revision, or we see them. Returns the heads. */
+/**
+ * Nodes register before they look whether they may start: so either they see the lower revision, or we see them. Not so one that is reloaded
+ * to a newer release: it shows its older one for as long as a process of that is left. Returns the heads.
+ */
 async function lower(
   run: EngineRun,
   standing: Standing,
@@ -200,8 +198,4 @@ async function lower(
     throw error;
   }
   return heads;
-}
-
-function backward(step: ExpandStep): Walk {
-  return { name: `take back: ${step.name}`, changes: step.revert, isDone: (schema) => step.isReverted(schema) };
 }

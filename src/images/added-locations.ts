@@ -1,6 +1,6 @@
 // Locations that clients add: which ones they may, what is noted about them, and whether there is data, and how much.
 import { ServiceError } from "../core/errors.ts";
-import { schemeOf } from "../stores/registry.ts";
+import { schemeOf, storeKeys } from "../stores/registry.ts";
 import type { Image, ImageLocation } from "./image.ts";
 import { mebibytes, requireWithinLimits } from "./project-limits.ts";
 import type { ImageServicesDeps } from "./services.ts";
@@ -29,6 +29,20 @@ export function addableLocation(
     throw invalid("the data there is another image's");
   const noted = stores.idIn(given.metadata) === undefined ? stores.metadataFor(store) : {};
   return { url: given.url, metadata: { ...given.metadata, ...noted }, status: "active" };
+}
+
+/** Other metadata for a location that stays. It goes on saying which store the data is in, where that names none of ours. */
+export function otherMetadata(
+  { stores }: Pick<Deps, "stores">,
+  location: ImageLocation,
+  metadata: ImageLocation["metadata"],
+): ImageLocation["metadata"] {
+  if (stores.idIn(metadata) !== undefined) return metadata;
+  const noted = storeKeys.flatMap((key) =>
+    typeof location.metadata[key] === "string" ? [[key, location.metadata[key]]] : [],
+  );
+  const store = noted.length > 0 ? undefined : stores.of(location);
+  return { ...metadata, ...Object.fromEntries(noted), ...(store && stores.metadataFor(store)) };
 }
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;

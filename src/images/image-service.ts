@@ -15,7 +15,7 @@ import {
   viewerOf,
   visibleImage,
 } from "./access.ts";
-import { addableLocation } from "./added-locations.ts";
+import { addableLocation, otherMetadata } from "./added-locations.ts";
 import { withAdoptedLocations } from "./adopted-locations.ts";
 import { parseTag } from "./attributes.ts";
 import { removedElsewhere } from "./foreign-data.ts";
@@ -114,6 +114,7 @@ export function createImageService(deps: ImageServicesDeps): ImageService {
         requireLocationPolicy: (rule) =>
           (rule === "delete_image_location" ? requireMutable : requireAllowed)(deps, rule, caller, image, what),
         addableLocation: (given) => addableLocation(deps, image.id, given),
+        otherMetadata: (location, metadata) => otherMetadata(deps, location, metadata),
       });
       // Not before the change was found to fit, as beside the reference; but before anything is fetched or written for a stranger.
       requireOwn(deps, caller, image, what);

@@ -78,6 +78,17 @@ test("locations: a list in the place of none activates too; without formats noth
   assert.equal((await patch(bare.id, ...formatted, all)).status, "active");
 });
 
+test("locations: other metadata leaves them in their stores", async () => {
+  const { place, patch, id } = await ready();
+  const url = await place(0, "a");
+  const { locations } = await patch(id, add(url));
+  const noted = locations[0]?.metadata;
+  assert.equal(typeof noted?.store, "string");
+  const replaced = (metadata: unknown) => patch(id, { op: "replace", path: ["locations"], value: [{ url, metadata }] });
+  assert.deepEqual((await replaced({})).locations[0]?.metadata, noted);
+  assert.deepEqual((await replaced({ zone: "z", store: "nobody's" })).locations[0]?.metadata, { zone: "z", ...noted });
+});
+
 test("locations: what is refused leaves the image as it was", async () => {
   const { fixture, images, place, patch, id } = await ready({ locationsMax: 2 });
   const [one, two, other] = [await place(0, "a"), await place(1, "a"), await place(1, "b")];

@@ -56,14 +56,21 @@ export type LocationsInWork = {
   readonly validation: ValidationData;
 };
 
+type Noting = {
+  /** Makes a location of what is given, or throws. */
+  addable(given: Given): ImageLocation;
+  /** For a location that stays. */
+  otherMetadata(location: ImageLocation, metadata: ImageLocation["metadata"]): ImageLocation["metadata"];
+};
+
 /**
- * How the change leaves them. `addable` makes a location of what is given, or throws.
+ * How the change leaves them.
  * Throws images.status_conflict, images.forbidden, images.bad_patch (place), images.invalid.
  */
 export function applyLocationChange(
   work: LocationsInWork,
   change: LocationChange,
-  addable: (given: Given) => ImageLocation,
+  { addable, otherMetadata }: Noting,
 ): LocationsInWork {
   const { status, locations } = work;
   if (change.op === "replace" && change.given.length === 0)
@@ -87,17 +94,13 @@ export function applyLocationChange(
   const replaced = change.given.map(({ url, metadata }) => {
     const location = byUrl.get(url);
     if (!location) throw invalid("it must hold the same locations, with other metadata");
-    return { ...location, metadata };
+    return { ...location, metadata: otherMetadata(location, metadata) };
   });
   if (replaced.length !== locations.length) throw invalid("it must hold the same locations, with other metadata");
   return { ...work, locations: replaced };
 }
 
-function withAdded(
-  work: LocationsInWork,
-  given: readonly Given[],
-  addable: (given: Given) => ImageLocation,
-): LocationsInWork {
+function withAdded(work: LocationsInWork, given: readonly Given[], addable: Noting["addable"]): LocationsInWork {
   let { locations, validation } = work;
   for (const one of given) {
     if (locations.some(({ url }) => url === one.url)) throw invalid("a location is there already");

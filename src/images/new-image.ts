@@ -54,12 +54,13 @@ export function newImageDraft(caller: Caller, attributes: ImageAttributes, rules
     properties: Object.fromEntries(properties),
   };
   refuse([...refused]);
+  // Who may not is told so first, as by the reference, and not what else is wrong.
+  if (!rules.policy.decidesOwnership) requireOwner(caller, draft.owner);
+  requireAddAllowed(caller, draft, rules.policy);
   for (const [name] of properties)
     if (rules.protections && !rules.protections.allows("create", name, caller)) throw propertyProtected("create", name);
   requireTagQuota(draft.tags.length, rules.settings);
   requirePropertyQuota(properties.length, rules.settings);
-  if (!rules.policy.decidesOwnership) requireOwner(caller, draft.owner);
-  requireAddAllowed(caller, draft, rules.policy);
   return draft;
 }
 

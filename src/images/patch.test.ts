@@ -6,7 +6,7 @@ import { type ReleaseId, releaseOf } from "../releases/catalogue.ts";
 import { MemoryStore } from "../stores/memory/memory-store.ts";
 import { createStoreRegistry } from "../stores/registry.ts";
 import { forbidden } from "./access.ts";
-import { addableLocation } from "./added-locations.ts";
+import { addableLocation, otherMetadata } from "./added-locations.ts";
 import type { Image } from "./image.ts";
 import { applyPatch, checkPatch, type PatchOutcome } from "./patch.ts";
 import type { PatchOperation } from "./services.ts";
@@ -67,6 +67,7 @@ function apply(operations: readonly PatchOperation[], options: Options = {}): Pa
     },
     requireLocationPolicy() {},
     addableLocation: (given) => addableLocation({ stores }, image.id, given),
+    otherMetadata: (one, metadata) => otherMetadata({ stores }, one, metadata),
     isPropertyAllowed: () => true,
   });
 }

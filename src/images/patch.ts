@@ -75,6 +75,8 @@ export type ApplyRules = CheckRules & {
   requireLocationPolicy(rule: "set_image_location" | "delete_image_location"): void;
   /** Throws images.invalid where clients may not add such a location. */
   addableLocation(given: Omit<ImageLocation, "status">): ImageLocation;
+  /** What is noted for a location that stays and is given other metadata. */
+  otherMetadata(location: ImageLocation, metadata: ImageLocation["metadata"]): ImageLocation["metadata"];
 };
 
 /** What a PATCH makes of an image, before it is known what the data of added locations is. */
@@ -112,9 +114,10 @@ class PatchedImage {
     else if (change.of === "property") this.#applyProperty(change);
     else {
       this.#rules.requireLocationPolicy(change.op === "remove" ? "delete_image_location" : "set_image_location");
-      this.#work = applyLocationChange(this.#work, change, ({ url, metadata }) =>
-        this.#rules.addableLocation({ url, metadata }),
-      );
+      this.#work = applyLocationChange(this.#work, change, {
+        addable: ({ url, metadata }) => this.#rules.addableLocation({ url, metadata }),
+        otherMetadata: this.#rules.otherMetadata,
+      });
       requireFitting(this.#image, this.#image.status, this.#work.validation);
     }
   }

@@ -48,7 +48,7 @@ export type RegistryOptions = {
 };
 
 /** Rocky and Stein write the one, later releases the other; beside each other, nodes read both. */
-const keys = ["store", "backend"] as const;
+export const storeKeys = ["store", "backend"] as const;
 
 export function createStoreRegistry({ stores, defaultId, key, weighed }: RegistryOptions): StoreRegistry {
   const byId = new Map(stores.map((store) => [store.id, store]));
@@ -58,7 +58,7 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
 
   const idIn = (metadata: PlacedData["metadata"]): string | undefined => {
     if (key === null) return undefined;
-    return keys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && byId.has(id));
+    return storeKeys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && byId.has(id));
   };
   const ownerOf = (url: string) => stores.find(({ store }) => store.owns(url));
   const forUrl = (url: string) =>
@@ -77,7 +77,7 @@ export function createStoreRegistry({ stores, defaultId, key, weighed }: Registr
       // A node without several stores has none by any name. What its own can reach in other places is its own; for the rest others of its fleet have
       // the stores that they write to.
       if (key === null && !forUrl(url)?.store.properties.confined) return undefined;
-      return keys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && id !== "");
+      return storeKeys.map((name) => metadata[name]).find((id): id is string => typeof id === "string" && id !== "");
     },
     ownerOf,
     forUrl,

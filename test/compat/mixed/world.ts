@@ -17,6 +17,8 @@ export class World {
   readonly mistakes: string[] = [];
   /** How many requests of which kind of operation went well; one that never does proves nothing. */
   readonly done = new Map<string, number>();
+  /** Of the last attempt. */
+  answeredBy: Kind = "ours";
   readonly #random: () => number;
   readonly #comparison: Comparison;
 
@@ -55,6 +57,7 @@ export class World {
   /** Sent to a node of either kind, by chance; where it is refused also to the other kind, which has to refuse it likewise. */
   async attempt(what: string, asked: Asked): Promise<Answer> {
     const kind = this.pick(kinds);
+    this.answeredBy = kind;
     const answer = await ask(this.fleet, kind, asked);
     if (isOk(answer)) this.done.set(what, (this.done.get(what) ?? 0) + 1);
     else await this.#refusedBy(kind, asked, answer);

@@ -52,6 +52,8 @@ export type KillOptions = {
 
 const projects = ["red", "green", "blue"];
 const runsMax = 120;
+/** Of a rollout that ended otherwise than it should. */
+const eventsTold = 25;
 /** How a rollout ends that finds no database: it waits for a person, or could not begin. */
 const outageCodes: ReadonlySet<number> = new Set([exitCodes.paused, exitCodes.databaseUnavailable]);
 
@@ -146,7 +148,9 @@ async function runOnce(
     crashDatabase: () => !over && kills.database(),
     reloadBalancer: () => !over && kills.reload(),
   };
+  const course: string[] = [];
   const onEvent = (event: JournalEvent) => {
+    course.push(`${event.time} ${event.kind}: ${event.text}`);
     health.inHand = event.node ?? health.inHand;
     const boundary = boundaryOf(event);
     if (boundary === undefined) return;
@@ -163,7 +167,7 @@ async function runOnce(
   const lostDatabase = kills.outages > outagesBefore;
   assert(
     lostDatabase && outageCodes.has(code),
-    `the rollout ended with ${code} after ${kills.names.join(", ")}: ${stderr}`,
+    `the rollout ended with ${code} after ${kills.names.join(", ")}: ${stderr}\nlast:\n${course.slice(-eventsTold).join("\n")}`,
   );
   return false;
 }

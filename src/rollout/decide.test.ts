@@ -180,6 +180,20 @@ test("gate: a balancer that forgot its states let an unproven node in; out it go
   expectStep(look([node("n1", inside), ...two], { due: "contract" }), "drain n1");
   expectStep(look([node("n1", inside), node("n2")], { due: "contract" }), "probe n1");
 });
+test("gate: in rotation by the balancer's mistake while it starts, it is waited for, and not probed before it answers", () => {
+  const starting = { ...fresh, healthy: false, rotation: { state: "ready", up: false } } as const;
+  const down = node("n2", { ...installed, rotation: { state: "maint" } });
+  const seen = (processMs: number) =>
+    look([node("n1", { ...starting, processMs }), down, node("n3")], { due: "contract" });
+  const floor = { servingMin: 2 } as const;
+  assert.equal(decide({ ...plan, ...floor }, seen(100)).do, "start", "what costs nothing is done meanwhile");
+  const both = (processMs: number) =>
+    look([node("n1", { ...starting, processMs }), node("n2", { ...starting, processMs }), node("n3")], {
+      due: "contract",
+    });
+  expectStep(both(100), "wait n1", floor);
+  assert.match(expectStep(both(5_001), "pause n1", floor).why, /the balancer has it in rotation/);
+});
 
 test("contract: a live older node that is not of this fleet blocks it, at last with a pause", () => {
   const all = [done("n1"), done("n2")];

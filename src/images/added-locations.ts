@@ -31,13 +31,14 @@ export function addableLocation(
   return { url: given.url, metadata: { ...given.metadata, ...noted }, status: "active" };
 }
 
-/** Other metadata for a location that stays. It goes on saying which store the data is in, where that names none of ours. */
+/** Other metadata for a location that stays. With several stores it goes on saying which of ours the data is in. */
 export function otherMetadata(
   { stores }: Pick<Deps, "stores">,
   location: ImageLocation,
   metadata: ImageLocation["metadata"],
 ): ImageLocation["metadata"] {
-  if (stores.idIn(metadata) !== undefined) return metadata;
+  if (!stores.multiStore) return metadata;
+  if (stores.idIn(location.metadata) === undefined && stores.idIn(metadata) !== undefined) return metadata;
   const noted = storeKeys.flatMap((key) =>
     typeof location.metadata[key] === "string" ? [[key, location.metadata[key]]] : [],
   );

@@ -86,7 +86,8 @@ test("locations: other metadata leaves them in their stores", async () => {
   assert.equal(typeof noted?.store, "string");
   const replaced = (metadata: unknown) => patch(id, { op: "replace", path: ["locations"], value: [{ url, metadata }] });
   assert.deepEqual((await replaced({})).locations[0]?.metadata, noted);
-  assert.deepEqual((await replaced({ zone: "z", store: "nobody's" })).locations[0]?.metadata, { zone: "z", ...noted });
+  for (const store of ["nobody's", "cheap", "fast"])
+    assert.deepEqual((await replaced({ zone: "z", store })).locations[0]?.metadata, { zone: "z", ...noted });
 });
 
 test("locations: what is refused leaves the image as it was", async () => {

@@ -116,33 +116,32 @@ function decideNew(plan: Plan, seen: Snapshot, node: NodeView, serving: number):
       const free = plan.strategy !== "handover" && othersServing(serving, node) >= plan.servingMin;
       const why = "it is in rotation without having been probed";
       if (free) return { do: "drain", phase: "nodes", node: name, why };
-      return node.healthy ? { do: "probe", phase: "nodes", node: name, why } : decideStarting(plan, node);
+      if (node.healthy) return { do: "probe", phase: "nodes", node: name, why };
+      // By how long it was waited for, not by its process's age: after a hand-over that may be anything.
+      const starting = `${name} is in rotation and does not answer its health check yet`;
+      return patiently(plan.startMsMax, seen, { key: `start ${name}`, node: name, why: starting });
     }
     const why = node.healthy
       ? `the balancer does not yet see ${name} up`
       : `${name} is in rotation, but its health check fails`;
     return patiently(plan.healthMsMax, seen, { key: `up ${name}`, node: name, why });
   }
-  if (!node.healthy) return decideStarting(plan, node);
+  if (!node.healthy) {
+    const why = `${name} is starting`;
+    if (node.processMs <= plan.startMsMax) return { do: "wait", phase: "nodes", key: `start ${name}`, node: name, why };
+    return {
+      do: "pause",
+      phase: "nodes",
+      node: name,
+      why: `${name} runs, but its health check did not pass within ${seconds(plan.startMsMax)}; it is left out of rotation`,
+    };
+  }
   if (node.gate === "untested") return { do: "probe", phase: "nodes", node: name, why: "its health check passes" };
   return {
     do: "enable",
     phase: "nodes",
     node: name,
     why: node.gate === "passed" ? "it answers as it should" : "its health check passes",
-  };
-}
-
-/** Its process runs, and does not answer yet. */
-function decideStarting(plan: Plan, { name, processMs, rotation }: NodeView): Decision {
-  const why = `${name} is starting`;
-  if (processMs <= plan.startMsMax) return { do: "wait", phase: "nodes", key: `start ${name}`, node: name, why };
-  const left = rotation.state === "ready" ? "the balancer has it in rotation" : "it is left out of rotation";
-  return {
-    do: "pause",
-    phase: "nodes",
-    node: name,
-    why: `${name} runs, but its health check did not pass within ${seconds(plan.startMsMax)}; ${left}`,
   };
 }
 

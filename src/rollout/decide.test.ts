@@ -182,17 +182,22 @@ test("gate: a balancer that forgot its states let an unproven node in; out it go
 });
 test("gate: in rotation by the balancer's mistake while it starts, it is waited for, and not probed before it answers", () => {
   const starting = { ...fresh, healthy: false, rotation: { state: "ready", up: false } } as const;
-  const down = node("n2", { ...installed, rotation: { state: "maint" } });
-  const seen = (processMs: number) =>
-    look([node("n1", { ...starting, processMs }), down, node("n3")], { due: "contract" });
-  const floor = { servingMin: 2 } as const;
-  assert.equal(decide({ ...plan, ...floor }, seen(100)).do, "start", "what costs nothing is done meanwhile");
-  const both = (processMs: number) =>
-    look([node("n1", { ...starting, processMs }), node("n2", { ...starting, processMs }), node("n3")], {
-      due: "contract",
-    });
-  expectStep(both(100), "wait n1", floor);
-  assert.match(expectStep(both(5_001), "pause n1", floor).why, /the balancer has it in rotation/);
+  const seen = (waitedMs: number, processMs = 0) => {
+    const nodes = ["n1", "n2"].map((name) => node(name, { ...starting, processMs }));
+    const memory = {
+      servingMs: {},
+      judgedNodes: 0,
+      waits: { "start n1": waitedMs, "start n2": waitedMs },
+      failed: null,
+    };
+    return look([...nodes, node("n3")], { due: "contract", memory });
+  };
+  for (const strategy of ["drain", "handover"] as const) {
+    const floor = { servingMin: 2, strategy } as const;
+    expectStep(seen(100), "wait n1", floor);
+    expectStep(seen(100, 999_999), "wait n1", floor);
+    assert.match(expectStep(seen(5_001), "pause n1", floor).why, /n1 is in rotation and does not answer/);
+  }
 });
 
 test("contract: a live older node that is not of this fleet blocks it, at last with a pause", () => {

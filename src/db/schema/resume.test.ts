@@ -142,8 +142,15 @@ for (const dialect of testDialects) {
       assert.deepEqual(await heads(db), ["mitaka02"]);
       await db.run("UPDATE alembic_version SET version_num = 'ocata_expand01'");
       await db.run("UPDATE images SET visibility = 'community' WHERE id = ?", [idOf(1)]);
-      for (const act of [expand, migrate, contract]) await act({ db, target: ocata });
-      assert.deepEqual(await visibilityById(db), { ...migratedRows(10), [idOf(1)]: "community" });
+      // A member that came while no trigger told of it.
+      await addMember(db, idOf(2));
+      await db.run("UPDATE images SET visibility = 'private' WHERE id = ?", [idOf(2)]);
+      for (const act of [expand, migrate]) await act({ db, target: ocata });
+      const written = { ...migratedRows(10), [idOf(1)]: "community", [idOf(2)]: "shared" };
+      assert.deepEqual(await visibilityById(db), written);
+      await db.run("UPDATE images SET visibility = 'private' WHERE id = ?", [idOf(2)]);
+      for (const act of [migrate, contract]) await act({ db, target: ocata });
+      assert.deepEqual(await visibilityById(db), { ...written, [idOf(2)]: "private" });
     }));
 
   test(`revert: a newer node that starts in the midst of it is seen, or finds the database not ready (${dialect})`, () =>

@@ -15,7 +15,7 @@ import { headsFor, readStanding, releaseAt, type Standing, stamp } from "./revis
 import { runSteps } from "./run-steps.ts";
 import { readLiveSchema, withExecutor } from "./schema-tools.ts";
 import { contractHasBegun } from "./standing-facts.ts";
-import { beginTakingBack, finishTakingBack } from "./taking-back.ts";
+import { beginTakingBack, finishKilledRevert, finishTakingBack } from "./taking-back.ts";
 
 export type RevertLoss = {
   readonly release: string;
@@ -156,6 +156,7 @@ async function takeBack(
   const progress = await DatabaseProgress.open(run.db);
   return withExecutor(run.db, run.limits, async (executor) => {
     let { heads } = standing;
+    await finishKilledRevert(run, executor, progress, standing.expandLevel);
     const expandLevel = Math.max(standing.contractLevel, run.target.level);
     for (const release of going) {
       for (const { undo } of stepsOf(release.id).migrate) {

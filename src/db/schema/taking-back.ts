@@ -15,8 +15,8 @@ export async function beginTakingBack(progress: ProgressStore, release: Release)
 }
 
 /**
- * Takes the rest back of what a killed revert left half-way. Where the revision stands all the same, another tool expanded since: nothing is
- * half there then, and the note is forgotten.
+ * Takes the rest back of what a killed revert left half-way. Where the revision stands all the same, another tool expanded since: that is left
+ * as it is, and its data migrations are due once more, for nobody knows what was written while triggers were gone.
  */
 export async function finishKilledRevert(
   run: EngineRun,
@@ -27,8 +27,17 @@ export async function finishKilledRevert(
   for (const release of releases) {
     if ((await progress.find(noteName(release))) === undefined) continue;
     const isExpanded = expandLevel > release.level - release.revisions.length;
-    if (isExpanded) await progress.remove(noteName(release));
-    else await finishTakingBack(run, executor, progress, release);
+    if (isExpanded) {
+      for (const { name } of stepsOf(release.id).migrate)
+        await progress.save(name, { cursor: null, rowsDone: 0, finished: false });
+      await progress.remove(noteName(release));
+    } else {
+      run.on({
+        event: "warning",
+        text: `a revert from ${release.id} was killed half-way: the rest is taken back first`,
+      });
+      await finishTakingBack(run, executor, progress, release);
+    }
   }
 }
 

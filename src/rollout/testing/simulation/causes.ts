@@ -34,7 +34,7 @@ const causes: readonly Cause[] = [
       isBad(simulation) || happenedTo(simulation, node, "starts badly", "dies", "comes back as"),
   },
   {
-    says: /^(\S+) runs, but its health check did not pass/,
+    says: /^(\S+) (?:runs, but its health check did not pass|is in rotation and does not answer)/,
     cause: "unhealthy",
     isTrue: (simulation, node) => isBad(simulation) || happenedTo(simulation, node, "starts badly", "hangs"),
   },

@@ -27,6 +27,18 @@ test("batches: a problem with one node stops no other that is out, and nothing n
   const leaving = node("n2", { rotation: { state: "drain" }, process: "stopping" });
   expectStep(look([ill, leaving, node("n3")], due), "pause n1", change);
 });
+test("batches: on the way back one that could hand over does not go before a later one that is held by the floor", () => {
+  const change = { strategy: "handover", batches: [6] as [number], servingMin: 2 } as const;
+  const newer = { configRelease: "ocata", release: "ocata" } as const;
+  const starting = node("n2", { ...fresh, configRelease: "newton", release: "newton", healthy: false });
+  const nodes = [node("n1", { ...newer, handsOver: true }), starting, node("n3", newer)];
+  const due = { due: "revert" } as const;
+  const back = { ...change, way: "back", target: "newton" } as const;
+  assert.match(expectStep(look(nodes, due), "wait n2", back).why, /draining n3 would leave 1 serving/);
+  expectStep(look([nodes[0] ?? starting, node("n2"), node("n3", newer)], due), "drain n3", back);
+  const onTheWay = [node("n1"), node("n2", { ...fresh, healthy: false }), node("n3", { handsOver: true })];
+  expectStep(look(onTheWay, { due: "contract" }), "hand-over n3", change);
+});
 test("health: a node that was moved serves for a while before the next one goes, and before the contract", () => {
   const memory = { waits: {}, servingMs: { n1: 1_999 }, judgedNodes: 0, failed: null };
   const due = { due: "contract" } as const;

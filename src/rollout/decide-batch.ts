@@ -62,16 +62,19 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
   const waits: Extract<Decision, { do: "wait" }>[] = [];
   let pause: Decision | undefined;
   let comesBack = false;
+  // On the way back the last one goes first: none is moved while one behind it is held, say by the capacity floor.
+  let isHeld = false;
   // Asked once for all of them: a batch of thousands would otherwise look at the whole fleet for each of its nodes.
   const serving = seen.nodes.filter(isServing).length;
   let between: { readonly decision: Decision | undefined } | undefined;
   for (const node of inHand) {
     const isNext = !isBegun(plan, node);
-    if (isNext && pause) continue;
+    if (isNext && (pause || isHeld)) continue;
     if (isNext) between ??= { decision: decideBetween(plan, seen) };
     const decision = (isNext ? between?.decision : undefined) ?? decideNode(plan, seen, node, serving);
     if (decision.do === "wait") {
       waits.push(decision);
+      isHeld ||= isNext && plan.way === "back";
       // A node that finishes long transfers does so without us.
       comesBack ||= !isNext && node.process !== "stopping";
     } else if (decision.do !== "pause") return decision;

@@ -13,6 +13,8 @@ export type Session = { readonly host: SimulatedHost; readonly way: "forward" | 
 export type SessionEnd = (RunEnd | { readonly end: "refused"; readonly why: string }) & {
   /** The fleet as it was when the run looked last. */
   readonly truth: Truth | null;
+  /** Of the lease that it held; null: it held none. */
+  readonly fence: number | null;
 };
 
 const fleetName = "simulated";
@@ -57,7 +59,7 @@ async function runIn(simulation: Simulation, session: Session, run: ActiveRun): 
   } catch (error) {
     if (!isServiceError(error)) throw simulation.fail(error);
     simulation.tell(() => `  ${told} is refused: ${error.message}`);
-    return { end: "refused", why: error.message, truth: null };
+    return { end: "refused", why: error.message, truth: null, fence: null };
   }
 }
 
@@ -111,7 +113,7 @@ async function roll(
         if (database.request?.do === "abort") database.request = null;
       });
     }
-    return { ...end, truth: world.truth };
+    return { ...end, truth: world.truth, fence: lease.held.fence };
   } finally {
     await journal.close();
   }

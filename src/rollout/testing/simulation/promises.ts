@@ -16,6 +16,7 @@ export class Broken extends Error {}
 export type NodeTruth = {
   readonly serves: boolean;
   readonly release: ReleaseId | null;
+  readonly configRelease: ReleaseId;
   readonly state: RotationState;
   /** null: it is not stopping. */
   readonly stoppingMs: number | null;
@@ -99,8 +100,8 @@ export class Promises {
         // Where nobody serves nobody shows what fits, and the node's own start guard has to say it.
         if (node.process === null && truth.serving > 0)
           keep(
-            this.#database.fits(node.configRelease),
-            `start ${node.name}: the schema does not fit ${node.configRelease}`,
+            this.#database.fits(was.configRelease),
+            `start ${node.name}: the schema does not fit ${was.configRelease}`,
           );
         return;
       case "enable":

@@ -178,7 +178,7 @@ export class SimulatedWorld implements World {
     const { nowMs } = time;
     let serving = 0;
     const nodes = fleet.nodes.map((node): NodeTruth => {
-      const { process, state, index } = node;
+      const { process, state, index, configRelease } = node;
       const serves = node.serves(nowMs);
       if (!serves) this.#servingSinceMs.delete(index);
       else {
@@ -188,6 +188,7 @@ export class SimulatedWorld implements World {
       return {
         serves,
         release: process?.release ?? null,
+        configRelease,
         state,
         stoppingMs: process && process.stoppingSinceMs !== null ? nowMs - process.stoppingSinceMs : null,
         seenServingMs: nowMs - (this.#servingSinceMs.get(index) ?? nowMs),

@@ -1,6 +1,7 @@
 // What the decision core promises of batches, and of what lies between them: health, the balancer, the soak, the canary.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { NodeView } from "./snapshot.ts";
 import { done, expectStep, fresh, installed, look, node, two } from "./testing/decision-scene.ts";
 
 test("batches: so many nodes are moved at once, the last size goes for all that follow, and the floor holds", () => {
@@ -26,6 +27,24 @@ test("batches: a problem with one node stops no other that is out, and nothing n
   expectStep(look([ill, done("n2"), node("n3")], due), "pause n1", change);
   const leaving = node("n2", { rotation: { state: "drain" }, process: "stopping" });
   expectStep(look([ill, leaving, node("n3")], due), "pause n1", change);
+});
+test("batches: one that is waited for too long is so also while another one is waited for", () => {
+  const starting = { ...fresh, healthy: false, rotation: { state: "ready", up: false } } as const;
+  const unwell = { ...done("n1"), healthy: false };
+  const change = { batches: [3] as [number], servingMin: 2 };
+  const seen = (first: NodeView, waits: Record<string, number>) =>
+    look([first, node("n2", starting), node("n3")], {
+      due: "contract",
+      memory: { waits, servingMs: {}, judgedNodes: 0, failed: null },
+    });
+  for (const [first, key] of [
+    [node("n1", starting), "start n1"],
+    [unwell, "up n1"],
+  ] as const) {
+    const decision = expectStep(seen(first, { [key]: 5_001, "start n2": 4_900 }), "wait n2", change);
+    assert.deepEqual("also" in decision ? decision.also : [], [key]);
+    expectStep(seen(first, { [key]: 5_101, "start n2": 5_001 }), "pause n1", change);
+  }
 });
 test("batches: on the way back one that could hand over does not go before a later one that is held by the floor", () => {
   const change = { strategy: "handover", batches: [6] as [number], servingMin: 2 } as const;

@@ -60,6 +60,7 @@ function lastBatchEnd(plan: Plan, done: number): number {
  */
 export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeView[]): Decision | undefined {
   const waits: Extract<Decision, { do: "wait" }>[] = [];
+  const overdue: string[] = [];
   let pause: Decision | undefined;
   let comesBack = false;
   // On the way back the last one goes first: none is moved while one behind it is held, say by the capacity floor.
@@ -78,13 +79,16 @@ export function decideBatch(plan: Plan, seen: Snapshot, inHand: readonly NodeVie
       // A node that finishes long transfers does so without us.
       comesBack ||= !isNext && node.process !== "stopping";
     } else if (decision.do !== "pause") return decision;
-    else pause ??= decision;
+    else {
+      pause ??= decision;
+      // Its time goes on: it would be waited for anew for as long as any other one is.
+      if (decision.key !== undefined) overdue.push(decision.key);
+    }
   }
   const [first, ...others] = waits;
   if (pause && !comesBack) return pause;
   if (!first) return pause;
-  if (others.length === 0) return first;
-  const also = others.map((wait) => wait.key).filter((key) => key !== first.key);
+  const also = [...others.map((wait) => wait.key), ...overdue].filter((key) => key !== first.key);
   return { ...first, why: someOf([...new Set(waits.map((wait) => wait.why))]), also: [...new Set(also)] };
 }
 

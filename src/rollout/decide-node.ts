@@ -153,7 +153,7 @@ function othersServing(serving: number, node: NodeView): number {
 function patiently(msMax: number, seen: Snapshot, wait: { key: string; node: string; why: string }): Decision {
   const waitedMs = seen.memory.waits[wait.key] ?? 0;
   if (waitedMs > msMax) {
-    return { do: "pause", phase: "nodes", node: wait.node, why: `${wait.why}, for ${seconds(waitedMs)} now` };
+    return { ...wait, do: "pause", phase: "nodes", why: `${wait.why}, for ${seconds(waitedMs)} now` };
   }
   return { do: "wait", phase: "nodes", ...wait };
 }

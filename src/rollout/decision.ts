@@ -34,6 +34,8 @@ export type Decision = { readonly phase: Phase; readonly why: string } & (
   | {
       readonly do: "pause";
       readonly node?: string;
+      /** What was waited for too long. It is waited for on, where other nodes of the batch come back first. */
+      readonly key?: string;
       readonly figures?: CanaryFigures;
       /** For the run after it, which reads it in the journal: its operator was told. */
       readonly cause?: "contracted";

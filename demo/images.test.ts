@@ -11,7 +11,15 @@ import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { FormatInspection } from "../src/formats/inspection.ts";
 import { refusalOf, virtualBytesOf } from "../src/formats/judge.ts";
-import { ContentCheck, contentMd5, contentStream, qcow2Content, rawContent, sampleImages } from "./images.ts";
+import {
+  ContentCheck,
+  contentMd5,
+  contentStream,
+  qcow2Content,
+  rawContent,
+  readContent,
+  sampleImages,
+} from "./images.ts";
 import { clusterBytes, layoutQcow2 } from "./qcow2.ts";
 
 const run = promisify(execFile);
@@ -35,7 +43,7 @@ test("qcow2: qemu-img finds no error, and reads the guest's clusters as they wer
       for (const cluster of [0, clusters - 1]) {
         const at = cluster * 2 * clusterBytes;
         const from = firstData + cluster * clusterBytes;
-        assert(guest.subarray(at, at + clusterBytes).equals(content.read(from, from + clusterBytes)));
+        assert(guest.subarray(at, at + clusterBytes).equals(readContent(content, from, from + clusterBytes)));
         assert(guest.subarray(at + clusterBytes, at + 2 * clusterBytes).every((byte) => byte === 0));
       }
     }
@@ -71,7 +79,7 @@ test("content: any part equals the same part of the whole, and a check finds one
       [70_001, 200_000],
       [content.sizeBytes - 1, content.sizeBytes],
     ] as const)
-      assert(content.read(start, end).equals(whole.subarray(start, end)), `${start}-${end}`);
+      assert(readContent(content, start, end).equals(whole.subarray(start, end)), `${start}-${end}`);
     const right = new ContentCheck(content, 100, 250_000);
     right.chunk(whole.subarray(100, 150));
     right.chunk(whole.subarray(150, 250_000));
@@ -91,6 +99,16 @@ test("content: any part equals the same part of the whole, and a check finds one
   );
 });
 
+test("content: an image of more than its period of random bytes is read across the end of one, and begins anew", () => {
+  const period = 16_777_213;
+  const content = qcow2Content(3, "long", 40_000_000);
+  const at = (offset: number) => readContent(content, offset, offset + 100_000);
+  for (let offset = 1_000_000; offset < period; offset += 3_000_017)
+    assert(at(offset).equals(at(offset + period)), `${offset}`);
+  assert(!at(1_000_000).equals(at(1_000_000 + 2 ** 24)));
+  assert(!at(1_000_000).equals(readContent(qcow2Content(3, "other", 40_000_000), 1_000_000, 1_100_000)));
+});
+
 test("samples: three of 64 MiB or more, both formats, every kind of sharing", () => {
   const images = sampleImages({ seed: 1, count: 24, projects: ["red", "green", "blue"] });
   assert.equal(images.filter((image) => image.content.sizeBytes >= 64 * 1_048_576).length, 3);
@@ -102,7 +120,7 @@ test("content: a service that inspects what is uploaded takes it, with the size 
   for (const make of [qcow2Content, rawContent]) {
     const content = make(5, "sample", 400_000);
     const inspection = new FormatInspection({ vmdkTypes: [] });
-    inspection.add(content.read(0, content.sizeBytes));
+    inspection.add(readContent(content));
     inspection.end();
     assert.equal(refusalOf(inspection, content.format, { gptChecksNonfatal: [] }, true), null);
     const bytes = virtualBytesOf(inspection, content.format);

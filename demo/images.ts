@@ -9,8 +9,8 @@ import { clusterBytes, layoutQcow2 } from "./qcow2.ts";
 export type ImageContent = {
   readonly format: "raw" | "qcow2";
   readonly sizeBytes: number;
-  /** Bytes `start` up to, not including, `end`; at most 1 MiB a call. */
-  read(start: number, end: number): Buffer;
+  /** Bytes `start` up to, not including, `end`, piece by piece; they are not to be written to. */
+  pieces(start: number, end: number): Iterable<Buffer>;
 };
 
 /** Chunks are small enough that nothing here blocks its event loop for long. */
@@ -22,13 +22,15 @@ export function rawContent(seed: number, name: string, sizeBytes: number): Image
   return {
     format: "raw",
     sizeBytes,
-    read: (start, end) =>
+    pieces: (start, end) =>
       inClusters(start, end, (cluster, from, to) => {
-        if (cluster % 4 === 3) return Buffer.alloc(to - from);
+        if (cluster % 4 === 3) return zeros.subarray(from, to);
         return stream.read(cluster * clusterBytes + from, cluster * clusterBytes + to);
       }),
   };
 }
+
+const zeros = Buffer.alloc(clusterBytes);
 
 /** A valid qcow2 file of about `sizeBytes`, whose guest disk is twice that and half empty. */
 export function qcow2Content(seed: number, name: string, sizeBytes: number): ImageContent {
@@ -39,7 +41,7 @@ export function qcow2Content(seed: number, name: string, sizeBytes: number): Ima
   return {
     format: "qcow2",
     sizeBytes: layout.sizeBytes,
-    read: (start, end) =>
+    pieces: (start, end) =>
       inClusters(start, end, (cluster, from, to) => {
         const offset = cluster * clusterBytes;
         if (offset < layout.metadata.length) return layout.metadata.subarray(offset + from, offset + to);
@@ -48,16 +50,23 @@ export function qcow2Content(seed: number, name: string, sizeBytes: number): Ima
   };
 }
 
-function inClusters(start: number, end: number, part: (cluster: number, from: number, to: number) => Buffer): Buffer {
-  const parts: Buffer[] = [];
+function* inClusters(
+  start: number,
+  end: number,
+  piece: (cluster: number, from: number, to: number) => Buffer,
+): Generator<Buffer> {
   for (let at = start; at < end; ) {
     const cluster = Math.floor(at / clusterBytes);
     const clusterStart = cluster * clusterBytes;
     const to = Math.min(end, clusterStart + clusterBytes);
-    parts.push(part(cluster, at - clusterStart, to - clusterStart));
+    yield piece(cluster, at - clusterStart, to - clusterStart);
     at = to;
   }
-  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+}
+
+/** Bytes `start` up to, not including, `end`, in one piece. */
+export function readContent(content: ImageContent, start = 0, end = content.sizeBytes): Buffer {
+  return Buffer.concat([...content.pieces(start, end)]);
 }
 
 /** The whole content as a stream; a new one for each upload. */
@@ -68,7 +77,8 @@ export function contentStream(content: ImageContent, options: { chunkBytes?: num
     highWaterMark: step,
     read() {
       const end = Math.min(content.sizeBytes, at + step);
-      this.push(at < end ? content.read(at, end) : null);
+      if (at === end) this.push(null);
+      for (const piece of content.pieces(at, end)) this.push(piece);
       at = end;
     },
   });
@@ -80,8 +90,8 @@ export function contentStream(content: ImageContent, options: { chunkBytes?: num
  */
 export async function contentMd5(content: ImageContent): Promise<string> {
   const hash = createHash("md5");
-  for (let at = 0; at < content.sizeBytes; at += clusterBytes) {
-    hash.update(content.read(at, Math.min(content.sizeBytes, at + clusterBytes)));
+  for (const piece of content.pieces(0, content.sizeBytes)) {
+    hash.update(piece);
     await eventLoopTurn();
   }
   return hash.digest("hex");
@@ -101,18 +111,26 @@ export class ContentCheck {
   }
 
   chunk(data: Buffer): void {
-    for (let offset = 0; offset < data.length && this.#wrongAt === undefined; offset += chunkBytes) {
-      const part = data.subarray(offset, offset + chunkBytes);
-      const from = this.#at + offset;
-      const right = from + part.length <= this.#end && this.#content.read(from, from + part.length).equals(part);
-      if (!right) this.#wrongAt = from;
-    }
+    let at = this.#at;
     this.#at += data.length;
+    if (this.#wrongAt !== undefined) return;
+    if (this.#at > this.#end) {
+      this.#wrongAt = this.#end;
+      return;
+    }
+    for (const piece of this.#content.pieces(at, this.#at)) {
+      const from = at - (this.#at - data.length);
+      if (!piece.equals(data.subarray(from, from + piece.length))) {
+        this.#wrongAt = at;
+        return;
+      }
+      at += piece.length;
+    }
   }
 
   /** What is wrong with the whole of it, or undefined where every byte was right. */
   verdict(): string | undefined {
-    if (this.#wrongAt !== undefined) return `wrong bytes in the ${chunkBytes} from ${this.#wrongAt}`;
+    if (this.#wrongAt !== undefined) return `wrong bytes in the ${clusterBytes} from ${this.#wrongAt}`;
     return this.#at === this.#end ? undefined : `ended at byte ${this.#at} of ${this.#end}`;
   }
 }

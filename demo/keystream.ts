@@ -2,25 +2,37 @@
 // downloads are compared with, so that no image is ever held in memory or on disk by the one who checks it.
 import { createCipheriv, createHash } from "node:crypto";
 
-const blockBytes = 16;
-const zeros = Buffer.alloc(65_536);
+/**
+ * After so many bytes they begin anew. A prime: pieces that a service mixed up are no whole number of periods apart, whatever blocks it
+ * works in.
+ */
+const periodBytes = 16_777_213;
+/** At most so many at once. */
+const readBytesMax = 1_048_576;
 
-/** AES-128 in counter mode: the counter gives random access, the hardware gives speed. */
+let period: Buffer | undefined;
+
+/** Each name reads the same bytes from a place of its own. Nothing is made or copied as they are read: whoever times other requests is not held up. */
 export class Keystream {
-  readonly #key: Buffer;
+  readonly #offset: number;
 
   constructor(seed: number, name: string) {
-    this.#key = createHash("sha256").update(`${seed}/${name}`).digest().subarray(0, blockBytes);
+    this.#offset = createHash("sha256").update(`${seed}/${name}`).digest().readUIntBE(0, 6) % periodBytes;
   }
 
-  /** Bytes `start` up to, not including, `end`. */
+  /** Bytes `start` up to, not including, `end`; they belong to all readers, and are not to be written to. */
   read(start: number, end: number): Buffer {
-    const firstBlock = Math.floor(start / blockBytes);
-    const counter = Buffer.alloc(blockBytes);
-    counter.writeBigUInt64BE(BigInt(firstBlock), 8);
-    const cipher = createCipheriv("aes-128-ctr", this.#key, counter);
-    const skip = start - firstBlock * blockBytes;
-    const length = end - start + skip;
-    return cipher.update(length <= zeros.length ? zeros.subarray(0, length) : Buffer.alloc(length)).subarray(skip);
+    if (end - start > readBytesMax) throw new RangeError(`${end - start} bytes at once, of at most ${readBytesMax}`);
+    period ??= makePeriod();
+    const at = (this.#offset + start) % periodBytes;
+    return period.subarray(at, at + end - start);
   }
+}
+
+/** With its beginning once more after its end. AES-128 in counter mode, for which machines have instructions. */
+function makePeriod(): Buffer {
+  const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
+  const bytes = cipher.update(Buffer.alloc(periodBytes + readBytesMax));
+  bytes.copy(bytes, periodBytes, 0, readBytesMax);
+  return bytes;
 }

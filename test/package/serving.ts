@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rawContent } from "../../demo/images.ts";
+import { rawContent, readContent } from "../../demo/images.ts";
 import { finish } from "../../demo/processes.ts";
 import { adminToken } from "../../demo/traffic/actor.ts";
 import { eventually } from "../servers/eventually.ts";
@@ -72,7 +72,7 @@ export async function serveAnImage(origin: string): Promise<void> {
     });
   const draft = JSON.stringify({ disk_format: "raw", container_format: "bare" });
   const { id } = (await (await ask("POST", "/v2/images", "application/json", draft)).json()) as { id: string };
-  const data = rawContent(1, "package", 300_000).read(0, 300_000);
+  const data = readContent(rawContent(1, "package", 300_000));
   const stored = await ask("PUT", `/v2/images/${id}/file`, "application/octet-stream", new Uint8Array(data));
   assert.equal(stored.status, 204);
   const got = await ask("GET", `/v2/images/${id}/file`);

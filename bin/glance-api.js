@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { launch } from "./launch.js";
 
-await launch("glance-api");
+// While it starts; on a machine that has nothing left it would start for ever.
+await launch("glance-api", { niceness: 19, msMax: 2_000 });

@@ -25,6 +25,8 @@ export function startRollout(
   const until = options.until === undefined ? [] : ["--until", options.until];
   const child = spawn(program, [script, "run", "--fleet", fleetFile, "--yes", "--json", ...until], {
     stdio: ["ignore", "pipe", "pipe"],
+    // A session of its own, as an operator's is: in one with the clients of the traffic it would be scheduled as one of them.
+    detached: true,
     cwd: options.cwd,
     env: options.env ?? process.env,
   });

@@ -8,8 +8,10 @@ import { rolldown } from "rolldown";
 
 rmSync("dist", { recursive: true, force: true });
 const commands = globSync("bin/glance-*.js").map((file) => `cli/${basename(file, ".js")}`);
+/** What bin/launch.js loads before the command itself. */
+const first = "node/session-share";
 const bundle = await rolldown({
-  input: Object.fromEntries([...commands, ...ownModules()].map((path) => [path, `src/${path}.ts`])),
+  input: Object.fromEntries([...commands, first, ...ownModules()].map((path) => [path, `src/${path}.ts`])),
   platform: "node",
   external: (id) => !id.startsWith(".") && !isAbsolute(id),
 });

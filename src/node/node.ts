@@ -20,6 +20,7 @@ import { NodeRegistry } from "./registry.ts";
 import { Reload } from "./reload.ts";
 import { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
+import { endGivingWay } from "./session-share.ts";
 import type { SupervisorOptions } from "./supervisor.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -121,7 +122,8 @@ export class Node {
     this.#crew.add(pool, settings.release);
     stack.defer(() => this.#crew.kill());
     await pool.start();
-    if (predecessor) await this.#takeOver(predecessor, settings, pool);
+    if (!predecessor) endGivingWay();
+    else await this.#takeOver(predecessor, settings, pool);
     this.#state = "serving";
     rounds.start(stack);
     this.#logger.info(this.#facts(), "serving");
@@ -229,6 +231,7 @@ export class Node {
   /** All is built: serves as soon as the process before lets us, or is gone. Throws what keeps it from that. */
   async #takeOver(predecessor: Predecessor, settings: NodeSettings, pool: WorkerPool): Promise<void> {
     await predecessor.permission();
+    endGivingWay();
     await this.#registry.takeName(settings.release, predecessor.pid);
     this.#writePidFile(settings);
     await pool.listen();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HandOverNote, readHandOverNote } from "../../src/core/hand-over-note.ts";
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
-import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
+import { schedulingPolicies, sessionNiceness } from "../../src/node/testing/scheduling-policies.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
@@ -81,6 +81,7 @@ test("hand-over: under load, twice in a row, no request is refused, reset or fai
     assert.equal(state, "done");
     assert.notEqual(to, before);
     assert.deepEqual(schedulingPolicies(to ?? 0, ...workersOf({ pid: to ?? 0 })), [0]);
+    await eventually("its session gives way no more", () => !sessionNiceness(to ?? 0), { msMax });
     assert.equal(pidOf("load"), to);
     pids.push(to ?? 0);
     await clients.served(50);
@@ -211,9 +212,13 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   successors.add(next);
   if (await canLeaveIdleClass())
     await eventually("it starts in the idle class", () => schedulingPolicies(next).includes(5), { msMax, everyMs: 1 });
+  // Without a privilege it may be refused: another session may have been changed a moment ago.
+  if (process.getuid?.() === 0 && sessionNiceness(process.pid) !== null)
+    await eventually("its session gives way", () => sessionNiceness(next) === 19, { msMax, everyMs: 1 });
   kill(to ?? 0, "SIGKILL");
   await eventually("the new one serves alone", () => pidOf("killed") === next, { msMax });
   assert.deepEqual(schedulingPolicies(next, ...workersOf({ pid: next })), [0]);
+  await eventually("its session gives way no more", () => !sessionNiceness(next), { msMax });
   await eventually("under its name", async () => (await rowOf(site, "killed"))?.pid === next, { msMax });
   assert.equal((await node.health()).status, 200);
   await end(next);

@@ -7,9 +7,9 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
 /**
  * @param {string} name the command's module in src/cli, without its ending
- * @param {{ niceness: number, msMax?: number }} [way] gives way to what serves, also while it is still being loaded: see node/session-share.ts
+ * @param {(share: typeof import("../src/core/session-share.ts")) => void} [before] what it gives way to, also while it is still being loaded
  */
-export async function launch(name, way) {
+export async function launch(name, before) {
   if (major < 26 || (major === 26 && minor < 4)) {
     process.stderr.write(
       `${name}: Node.js 26.4 or newer is needed, this is ${process.versions.node}; install the npm package "node"\n`,
@@ -23,7 +23,7 @@ export async function launch(name, way) {
     process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url));
     enableCompileCache(process.env.NODE_COMPILE_CACHE);
   }
-  if (way) (await import(fileOf("node/session-share", isSource).href)).giveWay(way);
+  before?.(await import(fileOf("core/session-share", isSource).href));
   await import(fileOf(`cli/${name}`, isSource).href);
 }
 

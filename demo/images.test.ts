@@ -87,6 +87,11 @@ test("content: any part equals the same part of the whole, and a check finds one
     const short = new ContentCheck(content);
     short.chunk(whole.subarray(0, -1));
     assert.match(short.verdict() ?? "", /ended at byte/);
+    const long = new ContentCheck(content, 0, 250_000);
+    long.chunk(whole.subarray(0, 200_000));
+    long.chunk(whole.subarray(200_000, 250_001));
+    long.chunk(Buffer.alloc(0));
+    assert.match(long.verdict() ?? "", /ended at byte 250001 of 250000/);
     const wrong = new ContentCheck(content);
     whole.writeUInt8(whole.readUInt8(123_456) ^ 1, 123_456);
     wrong.chunk(whole);

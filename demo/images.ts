@@ -114,11 +114,7 @@ export class ContentCheck {
     let at = this.#at;
     this.#at += data.length;
     if (this.#wrongAt !== undefined) return;
-    if (this.#at > this.#end) {
-      this.#wrongAt = this.#end;
-      return;
-    }
-    for (const piece of this.#content.pieces(at, this.#at)) {
+    for (const piece of this.#content.pieces(at, Math.min(this.#at, this.#end))) {
       const from = at - (this.#at - data.length);
       if (!piece.equals(data.subarray(from, from + piece.length))) {
         this.#wrongAt = at;

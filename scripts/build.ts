@@ -9,7 +9,7 @@ import { rolldown } from "rolldown";
 rmSync("dist", { recursive: true, force: true });
 const commands = globSync("bin/glance-*.js").map((file) => `cli/${basename(file, ".js")}`);
 /** What bin/launch.js loads before the command itself. */
-const first = "node/session-share";
+const first = "core/session-share";
 const bundle = await rolldown({
   input: Object.fromEntries([...commands, first, ...ownModules()].map((path) => [path, `src/${path}.ts`])),
   platform: "node",

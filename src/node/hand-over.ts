@@ -14,7 +14,7 @@ import type { NodeRegistry } from "./registry.ts";
 import { revive } from "./revival.ts";
 import type { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
-import { Successor } from "./successor.ts";
+import { Successor, type SuccessorOptions } from "./successor.ts";
 
 /** The node as hand-overs see it, at the moment of asking. */
 export type HandOverView = {
@@ -42,7 +42,7 @@ export class HandOver {
   readonly #left = Promise.withResolvers<void>();
   readonly #over = new AbortController();
   /** What failed once may have failed for this. */
-  #mayStartIdle = true;
+  #mayGiveWay = true;
   /** Nobody serves the node. */
   #lost = false;
   #toldToLeave = false;
@@ -117,12 +117,14 @@ export class HandOver {
     let successor: Successor | null = null;
     manager.reloading();
     try {
-      successor = this.#start(this.#view().socket, this.#mayStartIdle && (await canLeaveIdleClass()));
+      const givesWay = this.#mayGiveWay;
+      const idle = givesWay && (await canLeaveIdleClass());
+      successor = this.#start(this.#view().socket, { givesWay, idle });
       this.#note("under way", successor);
       await this.#lead(successor);
     } catch (error) {
       const why = errorText(error);
-      this.#mayStartIdle = false;
+      this.#mayGiveWay = false;
       await successor?.kill();
       // The note first: who reads of the end in the log finds it there, and a note that is asked for next is another one.
       this.#note("failed", successor, why);
@@ -153,7 +155,7 @@ export class HandOver {
       this.#judged = this.#judge(socket);
       await this.#judged;
       if (!this.#lost) return;
-      const start = (held: ListenSocket) => this.#start(held, false);
+      const start = (held: ListenSocket) => this.#start(held, { givesWay: false, idle: false });
       const signal = AbortSignal.any([this.#over.signal, this.#cut.signal]);
       successor = await revive({ socket, settings, start, logger: this.#logger() }, signal);
       if (!successor) return;
@@ -175,7 +177,7 @@ export class HandOver {
     await manager.delivered();
   }
 
-  #start(socket: ListenSocket, idle: boolean): Successor {
+  #start(socket: ListenSocket, way: Pick<SuccessorOptions, "givesWay" | "idle">): Successor {
     const { settings, bindHost, manager } = this.#view();
     const own = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     const [program, ...args] = settings.handOverCommand === null ? own : splitCommand(settings.handOverCommand);
@@ -186,7 +188,7 @@ export class HandOver {
       socketFd,
       about: { pid: process.pid, host, port, bindHost, inherited },
       environment: manager.environment,
-      idle,
+      ...way,
       onCut: () => this.#cut.abort(),
     });
   }

@@ -5,6 +5,7 @@ import { errorText, ServiceError } from "../core/errors.ts";
 import { removeHandOverNote } from "../core/hand-over-note.ts";
 import type { StopStack } from "../core/lifecycle.ts";
 import type { Logger } from "../core/logger.ts";
+import { endGivingWay } from "../core/session-share.ts";
 import { Crew } from "./crew.ts";
 import type { DrainPhase, DrainSteps } from "./drain.ts";
 import { type Generation, guard } from "./generation.ts";
@@ -20,7 +21,6 @@ import { NodeRegistry } from "./registry.ts";
 import { Reload } from "./reload.ts";
 import { Rounds } from "./rounds.ts";
 import type { ServiceManager } from "./service-manager.ts";
-import { endGivingWay } from "./session-share.ts";
 import type { SupervisorOptions } from "./supervisor.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -231,7 +231,6 @@ export class Node {
   /** All is built: serves as soon as the process before lets us, or is gone. Throws what keeps it from that. */
   async #takeOver(predecessor: Predecessor, settings: NodeSettings, pool: WorkerPool): Promise<void> {
     await predecessor.permission();
-    endGivingWay();
     await this.#registry.takeName(settings.release, predecessor.pid);
     this.#writePidFile(settings);
     await pool.listen();

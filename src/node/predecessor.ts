@@ -2,6 +2,7 @@
 // transfers. hand-over-protocol.ts draws what is said.
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceError } from "../core/errors.ts";
+import { endGivingWay } from "../core/session-share.ts";
 import {
   handedSocketFd,
   handOverFormat,
@@ -57,6 +58,7 @@ export class Predecessor {
     this.pid = about.pid;
     this.#lost = lost;
     // Nobody serves from then on, and nobody else changes it.
+    lost.then(endGivingWay);
     lost.then(() => this.#leaveIdleClass()).catch(() => undefined);
   }
 
@@ -72,6 +74,7 @@ export class Predecessor {
 
   /** Says that all but listening is done. Resolves when we are to serve: because it says so, or because it is gone. */
   async permission(): Promise<void> {
+    endGivingWay();
     this.#send({ did: "ready" });
     const told = await Promise.race([this.#mayServe.promise.then(() => true), this.#lost.then(() => false)]);
     await this.#leaveIdleClass().catch((error: unknown) => {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText, ServiceError } from "../core/errors.ts";
+import { givesWayVariable } from "../core/session-share.ts";
 import {
   handOverFormat,
   handOverVariable,
@@ -18,7 +19,8 @@ export type SuccessorOptions = {
   readonly about: Pick<TakeOver, "pid" | "host" | "port" | "bindHost" | "inherited">;
   /** What the service manager gave us for this process alone, and now for that one. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Another process serves while this one starts, and is not to be kept from it. */
+  /** Another process serves while this one starts, and is not to be kept from it: by what is scheduled in other groups, and in the same one. */
+  readonly givesWay: boolean;
   readonly idle: boolean;
   /** It asks to give up at once what this process still finishes. */
   readonly onCut: () => void;
@@ -42,7 +44,12 @@ export class Successor {
     this.#child = spawn(program, args, {
       stdio: ["ignore", "inherit", "inherit", options.socketFd, "ipc"],
       detached: true,
-      env: { ...process.env, ...options.environment, [handOverVariable]: String(handOverFormat) },
+      env: {
+        ...process.env,
+        ...options.environment,
+        [handOverVariable]: String(handOverFormat),
+        ...(options.givesWay && { [givesWayVariable]: "1" }),
+      },
     });
     this.#idle = options.idle && this.#child.pid !== undefined ? new IdleProcess(this.#child.pid) : null;
     for (const stage of [this.#ready, this.#serving]) stage.promise.catch(() => undefined);

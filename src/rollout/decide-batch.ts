@@ -134,6 +134,7 @@ function decideCanary(plan: Plan, seen: Snapshot): Decision | undefined {
     return {
       do: "pause",
       phase,
+      key: "canary",
       why: `${why}; send it more, lower gates.canary.requests_min, or leave gates.canary out`,
     };
   }

@@ -5,8 +5,9 @@ import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HandOverNote, readHandOverNote } from "../../src/core/hand-over-note.ts";
+import { isNeverRefused, sessionNiceness } from "../../src/core/testing/session-niceness.ts";
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
-import { schedulingPolicies, sessionNiceness } from "../../src/node/testing/scheduling-policies.ts";
+import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
@@ -212,8 +213,7 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   successors.add(next);
   if (await canLeaveIdleClass())
     await eventually("it starts in the idle class", () => schedulingPolicies(next).includes(5), { msMax, everyMs: 1 });
-  // Without a privilege it may be refused: another session may have been changed a moment ago.
-  if (process.getuid?.() === 0 && sessionNiceness(process.pid) !== null)
+  if (isNeverRefused())
     await eventually("its session gives way", () => sessionNiceness(next) === 19, { msMax, everyMs: 1 });
   kill(to ?? 0, "SIGKILL");
   await eventually("the new one serves alone", () => pidOf("killed") === next, { msMax });

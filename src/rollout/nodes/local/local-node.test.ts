@@ -14,6 +14,7 @@ import { systemClock } from "../../../core/clock.ts";
 import { splitCommand } from "../../../core/command-line.ts";
 import { parseConfig } from "../../../core/config-parser.ts";
 import { findProcess } from "../../../core/process-table.ts";
+import { givesWayVariable } from "../../../core/session-share.ts";
 import { handOverConformance } from "../../testing/hand-over-conformance.ts";
 import { type DrivenNode, nodeDriverConformance } from "../../testing/node-driver-conformance.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
@@ -113,7 +114,10 @@ test("local nodes: the node outlives the process that started it", async () => {
   try {
     await startedByAnother(fleetNode);
     await eventually("healthy", async () => (await fetch(`${url}/healthcheck`)).ok);
-    assert.equal((await driver.observe(signal)).process, "running");
+    const { process: state, pid } = await driver.observe(signal);
+    assert.equal(state, "running");
+    // Others of its fleet serve while it starts.
+    assert(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`${givesWayVariable}=1`));
     await driver.stop(signal);
     await eventually("gone", async () => (await driver.observe(signal)).process === "gone");
   } finally {

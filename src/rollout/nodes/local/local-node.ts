@@ -15,6 +15,7 @@ import { errorText, ServiceError } from "../../../core/errors.ts";
 import { readHandOverNote, removeHandOverNote } from "../../../core/hand-over-note.ts";
 import { packageRoot } from "../../../core/package-files.ts";
 import { catchesSignal, findProcess, type ProcessView, processGroup } from "../../../core/process-table.ts";
+import { givesWayVariable } from "../../../core/session-share.ts";
 import type { NodeDriver, NodeObservation } from "../node-driver.ts";
 import type { LocalNodeAt } from "../node-schemas.ts";
 import { lastLogLine } from "./last-log-line.ts";
@@ -182,7 +183,7 @@ class LocalNode implements NodeDriver {
         cwd: this.#node.directory,
         detached: true,
         stdio: ["ignore", log, log],
-        env: ownEnvironment(),
+        env: { ...ownEnvironment(), [givesWayVariable]: "1" },
       });
       child.on("exit", (code, killedBy) => {
         if (this.#child === child) this.#exit = killedBy === null ? `exit code ${code}` : `ended by ${killedBy}`;

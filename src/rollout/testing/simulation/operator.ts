@@ -73,18 +73,12 @@ function isForGood({ time, pauses, scenario }: Simulation, cause: string): boole
   return isOfPlan && pauses.slice(-samePausesMax).every((one) => one === cause) && pauses.length >= samePausesMax;
 }
 
-function checkFinished(
-  { database, scenario }: Simulation,
-  { truth, fence }: SessionEnd,
-  way: "forward" | "back",
-): void {
+function checkFinished({ scenario }: Simulation, { truth, dueAtFinish }: SessionEnd, way: "forward" | "back"): void {
   const release = way === "back" ? scenario.from : scenario.plan.target;
   const other = truth?.nodes.findIndex((node) => !node.serves || node.release !== release) ?? 0;
   keep(other === -1, `finished, though n${other + 1} does not serve ${release}`);
-  // One that was frozen at its end may tell of it when somebody has begun anew.
-  const isOvertaken = database.lease?.fence !== fence;
-  const due = database.due(way);
-  keep(due === "nothing" || isOvertaken, `finished, though the database is due for ${due}`);
+  // Not as it is now: one that is frozen at its end tells of it when somebody else may have begun anew.
+  keep((dueAtFinish ?? "nothing") === "nothing", `finished, though the database is due for ${dueAtFinish}`);
 }
 
 /** What people do about what they read: nodes that hang, or run as what they should not, are started anew; strangers are stopped. */

@@ -4,6 +4,7 @@ import { Journal } from "../../journal.ts";
 import type { JournalEvent } from "../../journal-event.ts";
 import { RolloutLease } from "../../lease.ts";
 import { type RunEnd, runRollout } from "../../runner.ts";
+import type { SchemaDue } from "../../snapshot.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { Truth } from "./promises.ts";
 import type { ActiveRun, Simulation } from "./simulation.ts";
@@ -13,8 +14,8 @@ export type Session = { readonly host: SimulatedHost; readonly way: "forward" | 
 export type SessionEnd = (RunEnd | { readonly end: "refused"; readonly why: string }) & {
   /** The fleet as it was when the run looked last. */
   readonly truth: Truth | null;
-  /** Of the lease that it held; null: it held none. */
-  readonly fence: number | null;
+  /** What the database was due for when it said that it had finished; null where somebody else held the lease by then, and where it did not say so. */
+  readonly dueAtFinish: SchemaDue | null;
 };
 
 const fleetName = "simulated";
@@ -59,7 +60,7 @@ async function runIn(simulation: Simulation, session: Session, run: ActiveRun): 
   } catch (error) {
     if (!isServiceError(error)) throw simulation.fail(error);
     simulation.tell(() => `  ${told} is refused: ${error.message}`);
-    return { end: "refused", why: error.message, truth: null, fence: null };
+    return { end: "refused", why: error.message, truth: null, dueAtFinish: null };
   }
 }
 
@@ -74,12 +75,16 @@ async function roll(
   const { signal } = run.stop;
   const { host, way } = session;
   const clock = process.clock(host.skewMs);
+  let dueAtFinish: SchemaDue | null = null;
   const journal = await Journal.open({
     disk: host.disk(process),
     fleet: fleetName,
     target: scenario.plan.target,
     clock,
-    onEvent: (event) => simulation.tell(() => tellEvent(event, lease.held.fence)),
+    onEvent: (event) => {
+      simulation.tell(() => tellEvent(event, lease.held.fence));
+      if (event.data?.do === "finish" && database.lease?.fence === lease.held.fence) dueAtFinish = database.due(way);
+    },
     store: database.journals(process, lease.held),
   });
   try {
@@ -113,7 +118,7 @@ async function roll(
         if (database.request?.do === "abort") database.request = null;
       });
     }
-    return { ...end, truth: world.truth, fence: lease.held.fence };
+    return { ...end, truth: world.truth, dueAtFinish };
   } finally {
     await journal.close();
   }

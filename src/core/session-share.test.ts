@@ -1,11 +1,13 @@
 // Against the kernel's own groups: what /proc says of a session is what it is scheduled by.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../../test/servers/eventually.ts";
-import { sessionNiceness } from "./testing/scheduling-policies.ts";
+import { commandScript } from "./package-files.ts";
+import { givesWayVariable } from "./session-share.ts";
+import { isNeverRefused, sessionNiceness } from "./testing/session-niceness.ts";
 
 const module = new URL("session-share.ts", import.meta.url).href;
 /** Does as it is told, and says when it has. */
@@ -39,33 +41,56 @@ test("session's share: who leads a session gives way, and then no more", { skip 
   const { child, niceness } = await start(context, { detached: true });
   // Without a privilege it is refused where another session was changed a moment ago.
   const gaveWay = async () => {
-    await tell(child, "giveWay", { niceness: 19 });
-    return niceness() === 19;
+    await tell(child, "giveWay", 10);
+    return niceness() === 10;
   };
   await eventually("it gives way", gaveWay);
-  await tell(child, "giveWay", { niceness: 5 });
-  assert.equal(niceness(), 19, "what is set is left alone");
+  await tell(child, "giveWay", 5);
+  assert.equal(niceness(), 10, "what is set is left alone");
   await tell(child, "endGivingWay");
   await eventually("it gives way no more", () => niceness() === 0);
   await tell(child, "endGivingWay");
   assert.equal(niceness(), 0);
 });
 
-test("session's share: it gives way for so long, and no longer", { skip }, async (context) => {
+test("session's share: told to give way at its start, it does so for two seconds at most, even if it never gets to end it", {
+  skip,
+}, async (context) => {
   const { child, niceness } = await start(context, { detached: true });
+  await tell(child, "giveWayAsTold", {});
+  assert.equal(niceness(), 0, "nobody told it to");
   const gaveWay = async () => {
-    await tell(child, "giveWay", { niceness: 19, msMax: 300 });
+    await tell(child, "giveWayAsTold", { [givesWayVariable]: "1" });
     return niceness() === 19;
   };
   await eventually("it gives way", gaveWay);
+  child.kill("SIGSTOP");
   await eventually("it gives way no more", () => niceness() === 0);
 });
 
 test("session's share: a session that somebody else leads is left alone", { skip }, async (context) => {
   const { child, niceness } = await start(context, { detached: false });
   const before = niceness();
-  await tell(child, "giveWay", { niceness: 19 });
+  await tell(child, "giveWay", 19);
   assert.equal(niceness(), before);
   await tell(child, "endGivingWay");
   assert.equal(niceness(), before);
+});
+
+/** Tells at its end how the session was scheduled until then. */
+const telling = `data:text/javascript,import fs from "node:fs"; process.on("exit", () => process.stderr.write(fs.readFileSync("/proc/self/autogroup")));`;
+
+test("session's share: of the rollout's commands those give way that move nodes, not what serves by itself", {
+  skip: skip || (!isNeverRefused() && "another session may be changed at the same time, and this one then not"),
+}, () => {
+  for (const [command, niceness] of [
+    ["run", 10],
+    ["balancer", 0],
+    ["console", 0],
+  ] as const) {
+    const args = ["--import", telling, commandScript("glance-rollout"), command, "--help"];
+    // setsid(1) waits for it, and leads no session itself.
+    const { stderr } = spawnSync("setsid", ["--wait", process.execPath, ...args], { encoding: "utf8" });
+    assert.match(stderr, new RegExp(`nice ${niceness}\n$`), command);
+  }
 });

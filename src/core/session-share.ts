@@ -16,7 +16,7 @@ const triesMax = 100;
 
 /** A process that has next to nothing of the processor cannot see to its own end of that in time; this one has a session of its own. */
 const limitShell = `sleep ${startSecondsMax}; tries=0
-until echo 0 >"/proc/$1/autogroup" || [ "$tries" -ge ${triesMax} ]; do tries=$((tries + 1)); sleep 0.05; done`;
+while [ -e "/proc/$1" ] && ! echo 0 >"/proc/$1/autogroup" && [ "$tries" -lt ${triesMax} ]; do tries=$((tries + 1)); sleep 0.05; done`;
 
 let niceness = 0;
 

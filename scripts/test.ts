@@ -8,14 +8,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
-import { finished } from "node:stream/promises";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
+import { join, resolve } from "node:path";
 import { startMariadb } from "../test/servers/mariadb.ts";
 import { startPostgresql } from "../test/servers/postgresql.ts";
 import { shareCompileCache } from "./compile-cache.ts";
 import { ensurePackages } from "./ensure-packages.ts";
+import { runTests } from "./test-run.ts";
 
 const modes = ["unit", "standard", "full"] as const;
 type Mode = (typeof modes)[number];
@@ -66,17 +64,12 @@ const longest = [
   "test/takeover/whole.test.ts",
 ];
 const groupFiles = 12;
-/** How many of the slowest files are named, to see what makes a run long. */
-const slowestTold = 12;
-/** Of what a file that died wrote. */
-const stderrCharactersMax = 4_000;
 const memoryBytesMin = 4 * 2 ** 30;
-/** What a test may say when it skips itself without failing the run. */
-const honestSkip = /^this machine /;
 
 /** Ends the test files' processes too: whoever stops the run would otherwise have to find them. */
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+const { signal } = interrupted;
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
 
 const mode = modes.find((name) => name === process.argv[2]);
 if (!mode) {
@@ -99,34 +92,41 @@ async function main(mode: Mode): Promise<boolean> {
     return false;
   if (mode === "unit") {
     process.env.DIALECTS = "sqlite";
-    return await inMemory(() => tests(inGroups(filesOf(rooms, notUnit)), { concurrency: 2, fileMinutesMax: 10 }));
+    const files = inGroups(filesOf(rooms, notUnit));
+    return tell(await inMemory(() => runTests(files, { concurrency: 2, fileMinutesMax: 10, signal })));
   }
   const [mariadb, postgresql] = await startServers();
   try {
     process.env.PERENNIAL_TEST_MARIADB = mariadb.url("");
     process.env.PERENNIAL_TEST_POSTGRESQL = postgresql.url("");
     process.env.PERENNIAL_TESTS = mode === "full" ? "full" : "standard";
-    const passed: boolean[] = [];
-    if (mode === "standard")
-      passed.push(
-        await inMemory(() => tests(filesOf([...rooms, ...demoAndServers]), { concurrency: 3, fileMinutesMax: 10 })),
-      );
+    const failures: string[] = [];
+    if (mode === "standard") {
+      const files = filesOf([...rooms, ...demoAndServers]);
+      failures.push(...(await inMemory(() => runTests(files, { concurrency: 3, fileMinutesMax: 10, signal }))));
+    }
     const [files, fileMinutesMax] =
       mode === "full"
         ? [[...longest, ...filesOf(matrices, longest)], 60]
         : [filesOf(wholeProcess, notWholeProcess), 20];
-    passed.push(await tests(files, { concurrency: 3, fileMinutesMax }));
-    return passed.every(Boolean);
+    failures.push(...(await runTests(files, { concurrency: 3, fileMinutesMax, signal })));
+    return tell(failures);
   } finally {
     await Promise.all([mariadb.stop(), postgresql.stop()]);
   }
+}
+
+/** At the end of all, where they are seen though no more of the output is kept; true where there is nothing to tell. */
+function tell(failures: readonly string[]): boolean {
+  for (const failure of failures) process.stdout.write(`✖ ${failure}\n`);
+  return failures.length === 0;
 }
 
 /**
  * Runs `work` with its temporary files in memory, where there is room: the rooms' tests make some thousand databases, each of which would
  * wait for the disk again and again. Tests of whole processes stay on the disk.
  */
-async function inMemory(work: () => Promise<boolean>): Promise<boolean> {
+async function inMemory<T>(work: () => Promise<T>): Promise<T> {
   const memory = "/dev/shm";
   if (!existsSync(memory)) return await work();
   const { bavail, bsize } = statfsSync(memory);
@@ -195,60 +195,4 @@ function inGroups(files: readonly string[]): readonly string[] {
   for (const group of groups)
     writeFileSync(group.path, group.files.map((file) => `import ${JSON.stringify(resolve(file))};\n`).join(""));
   return groups.map((group) => group.path);
-}
-
-/** Runs `files`, `concurrency` at a time, and prints node's own report, and which of them took longest. A file that hangs is ended after `fileMinutesMax`, and has failed. */
-async function tests(
-  files: readonly string[],
-  { concurrency, fileMinutesMax }: { concurrency: number; fileMinutesMax: number },
-): Promise<boolean> {
-  let failed = false;
-  const seconds = new Map<string, number>();
-  // A file that died has no summary, but has failed as a whole.
-  const note = (file: string, ms: number) =>
-    seconds.set(relative("", file), Math.max(ms / 1_000, seconds.get(relative("", file)) ?? 0));
-  const skipped: string[] = [];
-  const died = new Map<string, string>();
-  const wrote = new Map<string, string>();
-  const events = run({ files: [...files], concurrency, timeout: fileMinutesMax * 60_000, signal: interrupted.signal });
-  events.on("test:fail", (event) => {
-    // A test marked as todo may fail.
-    if (event.todo === undefined || event.todo === false) failed = true;
-    if (event.file) note(event.file, event.details.duration_ms);
-    const end = endOfProcess(event.details.error);
-    if (end && event.file) died.set(event.file, end);
-  });
-  events.on("test:stderr", ({ file, message }) => {
-    // As it was given to `run`, while a failure names the whole path.
-    const path = resolve(file);
-    wrote.set(path, ((wrote.get(path) ?? "") + message).slice(-stderrCharactersMax));
-  });
-  events.on("test:pass", ({ name, skip, file }) => {
-    if (skip === undefined || skip === false) return;
-    if (!honestSkip.test(String(skip))) skipped.push(`${name} (${file}): ${skip}`);
-  });
-  events.on("test:summary", ({ file, duration_ms }) => {
-    if (file !== undefined) note(file, duration_ms);
-  });
-  const report = events.compose(new spec());
-  report.pipe(process.stdout, { end: false });
-  await finished(report);
-  for (const [file, end] of died)
-    process.stdout.write(`✖ ${file} ${end}; the last it wrote:\n${wrote.get(file) ?? "nothing\n"}`);
-  const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, slowestTold);
-  process.stdout.write(`the slowest files: ${slowest.map(([file, s]) => `${file} ${s.toFixed(0)} s`).join(", ")}\n`);
-  for (const line of skipped) process.stdout.write(`✖ skipped, though this machine could have run it: ${line}\n`);
-  return !failed && skipped.length === 0 && !interrupted.signal.aborted;
-}
-
-/** Of a file whose process ended before its tests had, which node's report calls no more than failed; undefined of all others. */
-function endOfProcess(error: object): string | undefined {
-  const { failureType, exitCode, signal } = error as {
-    failureType?: string;
-    exitCode?: number | null;
-    signal?: string | null;
-  };
-  if (failureType !== "testCodeFailure") return undefined;
-  if (signal) return `was ended by ${signal}`;
-  return exitCode ? `ended with exit code ${exitCode}` : undefined;
 }

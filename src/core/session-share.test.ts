@@ -19,7 +19,7 @@ process.on("message", ({ call, argument }) => {
 });
 process.send("up");
 `;
-const skip = existsSync("/proc/self/autogroup") ? false : "this kernel makes no group of a session";
+const skip = existsSync("/proc/self/autogroup") ? false : "this machine makes no group of a session";
 
 async function start(context: TestContext, { detached }: { detached: boolean }) {
   const child = spawn(process.execPath, ["--input-type=module", "-e", obedient], {
@@ -81,7 +81,7 @@ test("session's share: a session that somebody else leads is left alone", { skip
 const telling = `data:text/javascript,import fs from "node:fs"; process.on("exit", () => process.stderr.write(fs.readFileSync("/proc/self/autogroup")));`;
 
 test("session's share: of the rollout's commands those give way that move nodes, not what serves by itself", {
-  skip: skip || (!isNeverRefused() && "another session may be changed at the same time, and this one then not"),
+  skip: skip || (!isNeverRefused() && "this machine refuses to change a session where another was changed a moment ago: never to refuse takes root"),
 }, () => {
   for (const [command, niceness] of [
     ["run", 10],

@@ -45,6 +45,17 @@ export async function fill(options: FillOptions): Promise<void> {
   }
 }
 
+/** From Ocata on. */
+export async function makeAllPublic(connection: string): Promise<void> {
+  const db = await createConnection({ uri: connection });
+  try {
+    await db.query("UPDATE images SET visibility = 'public'");
+    await db.query("ANALYZE TABLE images");
+  } finally {
+    await db.end();
+  }
+}
+
 /** One image in twenty is public; at Ocata one in fifty community, and of the others half (those with odd numbers) shared, half private. */
 function imagesSql(sequence: string, { images, release }: FillOptions): string {
   const [column, value] =

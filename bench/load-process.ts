@@ -36,7 +36,7 @@ async function ask(): Promise<void> {
 
 const elapsedSeconds = (performance.now() - started) / 1_000;
 const result: LoadResult = {
-  perSecond: Math.round((histogram.totalCount / elapsedSeconds) * 10) / 10,
+  perSecond: Math.round((histogram.totalCount / elapsedSeconds) * 100) / 100,
   p50Ms: histogram.getValueAtPercentile(50) / 1_000,
   p99Ms: histogram.getValueAtPercentile(99) / 1_000,
   requests: histogram.totalCount,

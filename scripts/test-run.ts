@@ -33,6 +33,8 @@ export async function runTests(
   const events = run({ files: [...files], concurrency, timeout: fileMinutesMax * 60_000, signal });
   events.on("test:fail", ({ name, file, todo, details }) => {
     if (file) note(file, details.duration_ms);
+    // All that was not through yet.
+    if (signal.aborted) return;
     const end = endOfProcess(details.error);
     if (end && file) died.set(file, end);
     // A test marked as todo may fail; one that failed by its parts is told by them.

@@ -31,7 +31,10 @@ const others: Record<Exclude<Dialect["name"], "sqlite">, { readonly list: string
   },
 };
 
-/** Ends all connections to the database but those of `admin`, whose pool holds one. */
+/**
+ * Ends all connections to the database but those of `admin`, whose pool holds one. MariaDB lists a connection under another database while it reads
+ * that one's triggers: nobody on the server may, or it is ended too.
+ */
 async function cutAll(admin: Database, dialect: keyof typeof others): Promise<void> {
   const { list, kill } = others[dialect];
   for (const { id } of await admin.query<{ id: number }>(list))

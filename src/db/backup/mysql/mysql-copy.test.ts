@@ -60,7 +60,7 @@ test(
             const about = { databaseUrl: ours(targetUrl), file: path, replace: false, keepIn: dirname(path), signal };
             await restore({ db: limited, ...about }).finally(() => limited.close());
             const definers = await target.query<{ d: string; n: number }>(
-              "SELECT SUBSTRING_INDEX(definer, '@', 1) AS d, COUNT(*) AS n FROM information_schema.triggers WHERE trigger_schema = DATABASE() GROUP BY 1",
+              "SELECT SUBSTRING_INDEX(definer, '@', 1) AS d, COUNT(*) AS n FROM information_schema.triggers WHERE event_object_schema = DATABASE() GROUP BY 1",
             );
             assert.deepEqual(
               definers.map((row) => row.d),

@@ -33,9 +33,11 @@ export async function readMysqlSchema(db: Queryable): Promise<LiveSchema> {
     indexes.set(row.i, [...(indexes.get(row.i) ?? []), row.c]);
   }
   for (const row of await readChecks(db)) draftOf(row.t).checks.push({ name: row.name, clause: row.clause });
+  // By trigger_schema, which is the same, MariaDB reads the triggers of all tables of all databases; and while it reads one that is not ours, the
+  // list of connections shows ours as one to that database.
   const triggers = await db.query<{ name: string; t: string; moment: string; body: string | null }>(
     `SELECT trigger_name AS name, event_object_table AS t, CONCAT(action_timing, ' ', event_manipulation) AS moment, action_statement AS body
-     FROM information_schema.triggers WHERE trigger_schema = DATABASE()`,
+     FROM information_schema.triggers WHERE event_object_schema = DATABASE()`,
   );
   const tables = new Map<string, LiveTable>([...drafts].map(([name, draft]) => [name, { ...draft, createSql: null }]));
   const triggerOf = (row: (typeof triggers)[number]) => ({

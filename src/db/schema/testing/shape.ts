@@ -62,7 +62,8 @@ async function postgresqlTable(db: Database, table: string): Promise<readonly st
 }
 
 const triggersSql: Record<Dialect["name"], string> = {
-  mysql: "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
+  mysql:
+    "SELECT trigger_name AS name FROM information_schema.triggers WHERE event_object_schema = DATABASE() ORDER BY 1",
   sqlite: "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
   postgresql: "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
 };

@@ -52,8 +52,10 @@ export async function runTests(
     if (skip === undefined || skip === false || honestSkip.test(String(skip))) return;
     failures.push(`${name}${placeOf(file)}\nskipped, though this machine could have run it: ${skip}`);
   });
-  events.on("test:summary", ({ file, duration_ms }) => {
-    if (file !== undefined) note(file, duration_ms);
+  let success = true;
+  events.on("test:summary", (summary) => {
+    if (summary.file === undefined) success = summary.success;
+    else note(summary.file, summary.duration_ms);
   });
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
@@ -61,6 +63,7 @@ export async function runTests(
   for (const [file, end] of died)
     failures.push(`${relative("", file)} ${end}; the last it wrote:\n${wrote.get(file) ?? "nothing"}`);
   if (signal.aborted) failures.push("the run was interrupted");
+  else if (!success && failures.length === 0) failures.push("the run failed, as node's report says");
   const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, slowestTold);
   process.stdout.write(`the slowest files: ${slowest.map(([file, s]) => `${file} ${s.toFixed(0)} s`).join(", ")}\n`);
   return failures;

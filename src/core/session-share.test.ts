@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../../test/servers/eventually.ts";
 import { commandScript } from "./package-files.ts";
-import { givesWayVariable } from "./session-share.ts";
+import { givesWayVariable, isInNoGroup } from "./session-share.ts";
 import { isNeverRefused, sessionNiceness } from "./testing/session-niceness.ts";
 
 const module = new URL("session-share.ts", import.meta.url).href;
@@ -93,4 +93,20 @@ test("session's share: of the rollout's commands those give way that move nodes,
     const { stderr } = spawnSync("setsid", ["--wait", process.execPath, ...args], { encoding: "utf8" });
     assert.match(stderr, new RegExp(`nice ${niceness}\n$`), command);
   }
+});
+
+test("session's share: it is known whether a process is in a group that shares the processor", () => {
+  const none = () => false;
+  const only = (file: string) => (path: string) => path === file;
+  const first = "5:devices:/a\n4:cpu,cpuacct:/\n0::/\n";
+  assert.equal(isInNoGroup(first, none), true);
+  assert.equal(isInNoGroup(first.replace("cpuacct:/", "cpuacct:/system.slice/glance.service"), none), false);
+  assert.equal(isInNoGroup("3:cpuacct:/a\n2:cpuset:/a\n1:cpu:/\n", none), true);
+  const second = "0::/system.slice/glance.service\n";
+  assert.equal(isInNoGroup(second, none), true);
+  assert.equal(isInNoGroup(second, only("/system.slice/cpu.weight")), false);
+  assert.equal(isInNoGroup(second, only("/system.slice/glance.service/cpu.weight")), false);
+  assert.equal(isInNoGroup("0::/\n", none), true);
+  assert.equal(isInNoGroup("0::/\n", only("/cpu.weight")), false, "the first one of a container");
+  assert.equal(isInNoGroup("2:cpuset:/\n", none), false, "nothing is known");
 });

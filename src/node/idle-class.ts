@@ -1,6 +1,6 @@
 // The idle class of Linux's scheduler (sched(7)), for a process that is to take over: while it starts it has what the processor leaves by whoever is
-// scheduled in the same group, as the processes of one unit of systemd are. Where each session is a group of its own (autogroup) it gives way to
-// nobody by this, for it leads one: that is what core/session-share.ts is for.
+// scheduled in the same group, as the processes of one unit of systemd are. Where each session is a group of its own (autogroup) it would give way
+// to nobody by this, for it leads one: that is what core/session-share.ts is for.
 //
 // Programs of util-linux change the class, for Node.js only knows `nice`, with which a waking thread may have to wait for some milliseconds
 // still, and of a single thread. Threads and processes inherit the class from whoever starts them.

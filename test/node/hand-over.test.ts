@@ -9,6 +9,7 @@ import { isNeverRefused, sessionNiceness } from "../../src/core/testing/session-
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
 import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
+import { makeCpuGroup } from "../servers/cpu-group.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
@@ -18,10 +19,12 @@ import { commandOf, workersOf } from "./worker-processes.ts";
 const site = new Site();
 before(() => site.createDatabase(newestRelease.id));
 const msMax = 90_000;
+const group = makeCpuGroup();
 /** Processes that no NodeProcess started. */
 const successors = new Set<number>();
-after(() => {
+after(async () => {
   for (const pid of successors) kill(pid, "SIGKILL");
+  await group?.remove();
 });
 
 /** A process that never becomes ready. */
@@ -202,7 +205,8 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   await gone(node.pid);
   assert.equal(node.stderr.slice(from).filter((line) => line.includes('"handing over"')).length, 1);
 
-  // The process that serves is killed while the next one starts.
+  // The process that serves is killed while the next one starts, in a group, where a session is none.
+  group?.add([to ?? 0, ...workersOf({ pid: to ?? 0 })]);
   process.kill(to ?? 0, "SIGUSR2");
   const line = await eventually(
     "it hands over",
@@ -211,7 +215,7 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   );
   const next = Number(/"successor":(\d+)/.exec(line)?.[1]);
   successors.add(next);
-  if (await canLeaveIdleClass())
+  if (group && (await canLeaveIdleClass()))
     await eventually("it starts in the idle class", () => schedulingPolicies(next).includes(5), { msMax, everyMs: 1 });
   if (isNeverRefused())
     await eventually("its session gives way", () => sessionNiceness(next) === 19, { msMax, everyMs: 1 });

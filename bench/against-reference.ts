@@ -8,7 +8,7 @@ import { makeGlanceSite } from "../test/servers/glance.ts";
 import { startMariadb } from "../test/servers/mariadb.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { requireFileServer } from "./file-server.ts";
-import { fill, makeAllPublic, sampleIds, someProject } from "./fill.ts";
+import { fill, makeAllPublic, sampleIds, settle, someProject } from "./fill.ts";
 import { compare, type LoadOptions, type LoadResult } from "./load.ts";
 import { type ReferencePair, startReferencePair } from "./reference-pair.ts";
 import { transfersAgainstReference } from "./reference-transfers.ts";
@@ -102,9 +102,10 @@ async function listsOfMany(
   };
   const figures = [
     ...(await list("a tenth of them seen", memberToken(someProject))),
-    ...(await list("all seen by an admin", adminToken)),
+    ...(await list("nearly all seen, by an admin", adminToken)),
   ];
   await makeAllPublic(connection);
+  await settle(connection);
   return [...figures, ...(await list("all public", memberToken(someProject)))];
 }
 
@@ -113,7 +114,7 @@ function figuresOf(what: string, { ours, theirs }: Measured, atLeast: number): r
     { what, value: ours.perSecond, unit: "requests/s" },
     { what: `${what}, p99`, value: ours.p99Ms, unit: "ms" },
     { what: `${what}, reference`, value: theirs.perSecond, unit: "requests/s" },
-    { what: `${what}, reference's p99`, value: theirs.p99Ms, unit: "ms" },
+    { what: `${what}, reference's ${theirs.requests < 100 ? "slowest" : "p99"}`, value: theirs.p99Ms, unit: "ms" },
     {
       what: `${what} against the reference`,
       value: ours.perSecond / theirs.perSecond,

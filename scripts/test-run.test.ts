@@ -57,3 +57,17 @@ test("test run: each failure is told once, with its file and its error", async (
   assert.equal(told(/dies\.test\.mjs was ended by SIGKILL; the last it wrote:\nmy last words\n$/), 1);
   assert.equal(failures.length, 3, failures.join("\n"));
 });
+
+test("test run: a file that ends before its tests have is told, however it ends", async (context) => {
+  const kill = `process.kill(process.pid, "SIGKILL")`;
+  const failures = await failuresOf(context, {
+    "in-order.test.mjs": `test("one", () => process.exit(0)); test("two", () => {});`,
+    "todo.test.mjs": `test("may fail", { todo: true }, () => { throw new Error("not yet"); }); test("two", () => ${kill});`,
+    "failed.test.mjs": `test("fails", () => { throw new Error("before"); }); test("two", () => ${kill});`,
+  });
+  for (const name of ["in-order", "todo", "failed"])
+    assert(
+      failures.some((failure) => new RegExp(`^\\S*${name}\\.test\\.mjs (has no test, or|was ended)`).test(failure)),
+      `${name}: ${failures.join("\n")}`,
+    );
+});

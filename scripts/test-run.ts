@@ -43,25 +43,36 @@ export async function runTests(
         `${name}${placeOf(file)}\n${inspect(details.error.cause ?? details.error).slice(0, failureCharactersMax)}`,
       );
   });
-  events.on("test:stderr", ({ file, message }) => {
+  const keep = ({ file, message }: { file?: string | undefined; message: string }) => {
+    if (file === undefined) return;
     // As it was given to `run`, while a failure names the whole path.
     const path = resolve(file);
-    wrote.set(path, ((wrote.get(path) ?? "") + message).slice(-stderrCharactersMax));
-  });
+    wrote.set(path, `${wrote.get(path) ?? ""}${message}`.slice(-stderrCharactersMax));
+  };
+  events.on("test:stderr", keep);
+  events.on("test:diagnostic", keep);
   events.on("test:pass", ({ name, skip, file }) => {
     if (skip === undefined || skip === false || honestSkip.test(String(skip))) return;
     failures.push(`${name}${placeOf(file)}\nskipped, though this machine could have run it: ${skip}`);
   });
-  let success = true;
+  let success = false;
+  const summed = new Set<string>();
   events.on("test:summary", (summary) => {
     if (summary.file === undefined) success = summary.success;
-    else note(summary.file, summary.duration_ms);
+    else {
+      summed.add(resolve(summary.file));
+      note(summary.file, summary.duration_ms);
+    }
   });
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
   await finished(report);
-  for (const [file, end] of died)
-    failures.push(`${relative("", file)} ${end}; the last it wrote:\n${wrote.get(file) ?? "nothing"}`);
+  // To node it is no failure that a file ends, in order, before its tests have; it cannot be told from one without tests.
+  for (const path of files.map((file) => resolve(file)))
+    if (!summed.has(path) && !signal.aborted)
+      failures.push(
+        `${relative("", path)} ${died.get(path) ?? "has no test, or ended before its tests had"}; the last it wrote:\n${wrote.get(path) ?? "nothing"}`,
+      );
   if (signal.aborted) failures.push("the run was interrupted");
   else if (!success && failures.length === 0) failures.push("the run failed, as node's report says");
   const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, slowestTold);

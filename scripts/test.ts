@@ -43,6 +43,8 @@ const notWholeProcess = [
   "test/servers/**",
   "test/compat/mixed/{foreign-store,seeds}.test.ts",
   "test/takeover/{half-way,whole}.test.ts",
+  "test/upgrade/hand-over/demo.test.ts",
+  "test/upgrade/pairs/over-releases-{mariadb,sqlite}.test.ts",
   "test/upgrade/versions/**",
 ];
 const matrices = [

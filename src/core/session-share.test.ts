@@ -96,17 +96,22 @@ test("session's share: of the rollout's commands those give way that move nodes,
 });
 
 test("session's share: it is known whether a process is in a group that shares the processor", () => {
-  const none = () => false;
-  const only = (file: string) => (path: string) => path === file;
+  const files =
+    (...names: string[]) =>
+    (path: string) =>
+      names.includes(path);
+  const nowhere = files();
   const first = "5:devices:/a\n4:cpu,cpuacct:/\n0::/\n";
-  assert.equal(isInNoGroup(first, none), true);
-  assert.equal(isInNoGroup(first.replace("cpuacct:/", "cpuacct:/system.slice/glance.service"), none), false);
-  assert.equal(isInNoGroup("3:cpuacct:/a\n2:cpuset:/a\n1:cpu:/\n", none), true);
+  assert.equal(isInNoGroup(first, nowhere), true);
+  assert.equal(isInNoGroup(first.replace("cpuacct:/", "cpuacct:/system.slice/glance.service"), nowhere), false);
+  assert.equal(isInNoGroup("3:cpuacct:/a\n2:cpuset:/a\n1:cpu:/\n", nowhere), true);
   const second = "0::/system.slice/glance.service\n";
-  assert.equal(isInNoGroup(second, none), true);
-  assert.equal(isInNoGroup(second, only("/system.slice/cpu.weight")), false);
-  assert.equal(isInNoGroup(second, only("/system.slice/glance.service/cpu.weight")), false);
-  assert.equal(isInNoGroup("0::/\n", none), true);
-  assert.equal(isInNoGroup("0::/\n", only("/cpu.weight")), false, "the first one of a container");
-  assert.equal(isInNoGroup("2:cpuset:/\n", none), false, "nothing is known");
+  const controllers = "/cgroup.controllers";
+  assert.equal(isInNoGroup(second, files(controllers)), true);
+  assert.equal(isInNoGroup(second, files(controllers, "/system.slice/cpu.weight")), false);
+  assert.equal(isInNoGroup(second, files(controllers, "/system.slice/glance.service/cpu.weight")), false);
+  assert.equal(isInNoGroup("0::/\n", files(controllers)), true);
+  assert.equal(isInNoGroup("0::/\n", files(controllers, "/cpu.weight")), false, "the first one of a container");
+  assert.equal(isInNoGroup(second, nowhere), false, "the groups are mounted elsewhere");
+  assert.equal(isInNoGroup("2:cpuset:/\n", files(controllers)), false, "nothing is known");
 });

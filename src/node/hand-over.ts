@@ -119,7 +119,7 @@ export class HandOver {
     manager.reloading();
     try {
       const givesWay = this.#mayGiveWay;
-      // Where sessions share the processor the class changes nothing, and to enter and leave it takes some of it.
+      // Where sessions share the processor the class gains next to nothing, and to enter and leave it takes some of it.
       const idle = givesWay && !isSharedBySessions() && (await canLeaveIdleClass());
       successor = this.#start(this.#view().socket, { givesWay, idle });
       this.#note("under way", successor);

@@ -5,11 +5,12 @@ import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HandOverNote, readHandOverNote } from "../../src/core/hand-over-note.ts";
+import { isSharedBySessions } from "../../src/core/session-share.ts";
 import { isNeverRefused, sessionNiceness } from "../../src/core/testing/session-niceness.ts";
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
 import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
 import { newestRelease } from "../../src/releases/catalogue.ts";
-import { makeCpuGroup } from "../servers/cpu-group.ts";
+import { type CpuGroup, makeCpuGroup } from "../servers/cpu-group.ts";
 import { eventually } from "../servers/eventually.ts";
 import { createImage, openUpload, rowOf, statusOf, uploadsPublished } from "./images.ts";
 import { KeepAliveClients } from "./keep-alive-clients.ts";
@@ -206,8 +207,9 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   assert.equal(node.stderr.slice(from).filter((line) => line.includes('"handing over"')).length, 1);
 
   // The process that serves is killed while the next one starts, in a group, where a session is none.
-  group?.add([to ?? 0, ...workersOf({ pid: to ?? 0 })]);
-  process.kill(to ?? 0, "SIGUSR2");
+  assert(to !== null);
+  group?.add(to);
+  process.kill(to, "SIGUSR2");
   const line = await eventually(
     "it hands over",
     () => node.stderr.find((one) => one.includes('"handing over"') && one.includes(`"pid":${to},`)),
@@ -215,15 +217,39 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   );
   const next = Number(/"successor":(\d+)/.exec(line)?.[1]);
   successors.add(next);
-  if (group && (await canLeaveIdleClass()))
+  if ((group || !isSharedBySessions()) && (await canLeaveIdleClass()))
     await eventually("it starts in the idle class", () => schedulingPolicies(next).includes(5), { msMax, everyMs: 1 });
   if (isNeverRefused())
     await eventually("its session gives way", () => sessionNiceness(next) === 19, { msMax, everyMs: 1 });
-  kill(to ?? 0, "SIGKILL");
+  kill(to, "SIGKILL");
   await eventually("the new one serves alone", () => pidOf("killed") === next, { msMax });
   assert.deepEqual(schedulingPolicies(next, ...workersOf({ pid: next })), [0]);
   await eventually("its session gives way no more", () => !sessionNiceness(next), { msMax });
   await eventually("under its name", async () => (await rowOf(site, "killed"))?.pid === next, { msMax });
   assert.equal((await node.health()).status, 200);
   await end(next);
+});
+
+test("hand-over: the new process starts in the idle class only where the processor is not shared among sessions", async () => {
+  const [script, told] = [join(site.folder, "telling.mjs"), join(site.folder, "told")];
+  writeFileSync(
+    script,
+    `import { writeFileSync } from "node:fs";
+process.on("message", (message) => {
+  if (message.do !== "take-over") return;
+  writeFileSync(${JSON.stringify(told)}, String(message.idle));
+  process.exit(9);
+});`,
+  );
+  const isIdle = async (name: string, where: CpuGroup | null) => {
+    const perennial = { handover_command: `${process.execPath} ${script}` };
+    const node = await site.start(name, withPidFile(name, { perennial }));
+    where?.add(node.pid);
+    assert.equal((await handOver(name)).state, "failed");
+    await end(node.pid);
+    return readFileSync(told, "utf8");
+  };
+  const canLeave = await canLeaveIdleClass();
+  assert.equal(await isIdle("as-it-is", null), String(canLeave && !isSharedBySessions()));
+  if (group) assert.equal(await isIdle("grouped", group), String(canLeave));
 });

@@ -1,12 +1,12 @@
 // A group of processes that shares the processor with others as one (cgroups(7), of either version), as systemd makes them of units.
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 
 export type CpuGroup = {
-  /** What they start is in it too. */
-  add(pids: readonly number[]): void;
-  /** Once all of its processes have ended. */
+  /** What the process starts from then on is in it too. */
+  add(pid: number): void;
+  /** Ends what is left in it. */
   remove(): Promise<void>;
 };
 
@@ -23,12 +23,13 @@ export function makeCpuGroup(): CpuGroup | null {
       rmdirSync(folder);
       continue;
     }
+    const processes = join(folder, "cgroup.procs");
     return {
-      add: (pids) => {
-        for (const pid of pids) writeFileSync(join(folder, "cgroup.procs"), String(pid));
-      },
+      add: (pid) => writeFileSync(processes, String(pid)),
       async remove() {
         await eventually("the group is empty", () => {
+          for (const pid of readFileSync(processes, "utf8").split("\n").filter(Boolean))
+            process.kill(Number(pid), "SIGKILL");
           rmdirSync(folder);
           return true;
         });

@@ -4,7 +4,8 @@
 //   standard  lint, types, all of the rooms' tests on SQLite, MariaDB and PostgreSQL, and the whole-process tests but for the take-overs of a running
 //             Glance, with a sample of their matrices
 //   full      the take-overs, and those of the whole-process tests that have matrices, with all of them, but for the bad release and the rollback that standard has
-// All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it.
+// All of them share one private MariaDB and one private PostgreSQL. A test that was skipped fails the run, unless it says that this machine cannot run it;
+// so does a file without a test, or that ended before its tests had.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";

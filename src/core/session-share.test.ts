@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../../test/servers/eventually.ts";
 import { commandScript } from "./package-files.ts";
-import { givesWayVariable, isInNoGroup } from "./session-share.ts";
+import { givesWayVariable } from "./session-share.ts";
 import { isNeverRefused, sessionNiceness } from "./testing/session-niceness.ts";
 
 const module = new URL("session-share.ts", import.meta.url).href;
@@ -93,25 +93,4 @@ test("session's share: of the rollout's commands those give way that move nodes,
     const { stderr } = spawnSync("setsid", ["--wait", process.execPath, ...args], { encoding: "utf8" });
     assert.match(stderr, new RegExp(`nice ${niceness}\n$`), command);
   }
-});
-
-test("session's share: it is known whether a process is in a group that shares the processor", () => {
-  const files =
-    (...names: string[]) =>
-    (path: string) =>
-      names.includes(path);
-  const nowhere = files();
-  const first = "5:devices:/a\n4:cpu,cpuacct:/\n0::/\n";
-  assert.equal(isInNoGroup(first, nowhere), true);
-  assert.equal(isInNoGroup(first.replace("cpuacct:/", "cpuacct:/system.slice/glance.service"), nowhere), false);
-  assert.equal(isInNoGroup("3:cpuacct:/a\n2:cpuset:/a\n1:cpu:/\n", nowhere), true);
-  const second = "0::/system.slice/glance.service\n";
-  const controllers = "/cgroup.controllers";
-  assert.equal(isInNoGroup(second, files(controllers)), true);
-  assert.equal(isInNoGroup(second, files(controllers, "/system.slice/cpu.weight")), false);
-  assert.equal(isInNoGroup(second, files(controllers, "/system.slice/glance.service/cpu.weight")), false);
-  assert.equal(isInNoGroup("0::/\n", files(controllers)), true);
-  assert.equal(isInNoGroup("0::/\n", files(controllers, "/cpu.weight")), false, "the first one of a container");
-  assert.equal(isInNoGroup(second, nowhere), false, "the groups are mounted elsewhere");
-  assert.equal(isInNoGroup("2:cpuset:/\n", files(controllers)), false, "nothing is known");
 });

@@ -2,8 +2,7 @@
 // among groups, whatever the niceness of the processes in them: a session has a niceness of its own, in /proc/PID/autogroup. A process that starts
 // beside others that serve, or that only moves them, gives way by it. It says nothing where groups are made otherwise, as by systemd with CPUWeight=.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** Set in the environment of a node that starts while others serve; taken out again at once. Older packages do not know it. */
 export const givesWayVariable = "PERENNIAL_GIVES_WAY";
@@ -19,45 +18,7 @@ const triesMax = 100;
 const limitShell = `sleep ${startSecondsMax}; tries=0
 while [ -e "/proc/$1" ] && ! echo 0 >"/proc/$1/autogroup" && [ "$tries" -lt ${triesMax} ]; do tries=$((tries + 1)); sleep 0.05; done`;
 
-/** Where systems mount the groups of cgroups(7), version 2, and so their files of the processor. */
-const groupsFolder = "/sys/fs/cgroup";
-/** The kernel's own number: who has another view of the groups, as in a container, does not see in which one it is. */
-const wholeView = "cgroup:[4026531835]";
-
 let niceness = 0;
-
-/**
- * Whether the processor is shared among sessions here: the kernel makes a group of each, and no other group was made of this process, as systemd does
- * with CPUWeight= or CPUQuota=. False where that cannot be told.
- */
-export function isSharedBySessions(): boolean {
-  try {
-    if (readFileSync("/proc/sys/kernel/sched_autogroup_enabled", "utf8").trim() !== "1") return false;
-    if (readlinkSync("/proc/self/ns/cgroup") !== wholeView) return false;
-    return isInNoGroup(readFileSync("/proc/self/cgroup", "utf8"), (path) => existsSync(join(groupsFolder, path)));
-  } catch {
-    return false;
-  }
-}
-
-/**
- * `groups`: lines of proc_pid_cgroup(5), as `1:cpu,cpuacct:/` of version 1 and `0::/system.slice/x.service` of version 2, in which a group shares the
- * processor where it, or one it is in, has the file `cpu.weight`. Version 1 has the processor where it names it.
- */
-export function isInNoGroup(groups: string, exists: (path: string) => boolean): boolean {
-  const lines = groups
-    .trim()
-    .split("\n")
-    .map((line) => line.split(":"));
-  const named = lines.find(([, controllers = ""]) => controllers.split(",").includes("cpu"));
-  if (named) return named[2] === "/";
-  const path = lines.find(([id, controllers]) => id === "0" && controllers === "")?.[2];
-  if (path === undefined || !exists("/cgroup.controllers")) return false;
-  const parts = path.split("/").filter((part) => part !== "");
-  return !Array.from({ length: parts.length + 1 }, (_, count) => parts.slice(0, count)).some((some) =>
-    exists(join("/", ...some, "cpu.weight")),
-  );
-}
 
 /** What `givesWayVariable` asks for: until `endGivingWay`, two seconds at most, however little of the processor this process gets. */
 export function giveWayAsTold(env: Record<string, string | undefined> = process.env): void {

@@ -7,7 +7,6 @@ import { splitCommand } from "../core/command-line.ts";
 import { errorText, ServiceError } from "../core/errors.ts";
 import { writeHandOverNote } from "../core/hand-over-note.ts";
 import type { Logger } from "../core/logger.ts";
-import { isSharedBySessions } from "../core/session-share.ts";
 import { canLeaveIdleClass } from "./idle-class.ts";
 import { isFree, type ListenSocket } from "./listen-socket.ts";
 import type { NodeSettings } from "./node-settings.ts";
@@ -119,8 +118,7 @@ export class HandOver {
     manager.reloading();
     try {
       const givesWay = this.#mayGiveWay;
-      // Where sessions share the processor the class gains next to nothing, and to enter and leave it takes some of it.
-      const idle = givesWay && !isSharedBySessions() && (await canLeaveIdleClass());
+      const idle = givesWay && (await canLeaveIdleClass());
       successor = this.#start(this.#view().socket, { givesWay, idle });
       this.#note("under way", successor);
       await this.#lead(successor);

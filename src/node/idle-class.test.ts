@@ -6,12 +6,12 @@ import { eventually } from "../../test/servers/eventually.ts";
 import { canLeaveIdleClass, IdleProcess } from "./idle-class.ts";
 import { schedulingPolicies } from "./testing/scheduling-policies.ts";
 
-/** Has a process and a thread of its own as soon as it is told to. */
+/** Has a thread and a process of its own, in another session, as soon as it is told to. */
 const family = `
 process.once("message", () => {
   const { Worker } = require("node:worker_threads");
   new Worker("setInterval(() => 0, 1e6); require('node:worker_threads').parentPort.postMessage(0)", { eval: true }).once("message", () => {
-    const child = require("node:child_process").spawn(process.execPath, ["-e", "console.log(0); setInterval(() => 0, 1e6)"]);
+    const child = require("node:child_process").spawn(process.execPath, ["-e", "console.log(0); setInterval(() => 0, 1e6)"], { detached: true });
     child.stdout.once("data", () => process.send(child.pid));
   });
 });
@@ -42,6 +42,7 @@ test("idle class: what a process starts is in it too, and all of it has the usua
   await eventually("all of it is idle", () => !schedulingPolicies(pid).includes(0), { everyMs: 1 });
   child.send("go on");
   const [grandchild] = (await once(child, "message")) as [number];
+  context.after(() => process.kill(grandchild, "SIGKILL"));
   assert.deepEqual(schedulingPolicies(pid, grandchild), [5]);
   await idle.end();
   await idle.end();

@@ -1,6 +1,6 @@
-// The idle class of Linux's scheduler (sched(7)), for a process that is to take over: while it starts it has what the processor leaves by whoever is
-// scheduled in the same group, as the processes of one unit of systemd are. Where each session is a group of its own (autogroup) it would give way
-// to nobody by this, for it leads one: that is what core/session-share.ts is for.
+// The idle class of Linux's scheduler (sched(7)), for a process that is to take over: while it starts, whoever wakes on its processor runs at once,
+// and in its own group, as the processes of one unit of systemd are, it has only what the others leave. How much all of a session gets is said by
+// core/session-share.ts.
 //
 // Programs of util-linux change the class, for Node.js only knows `nice`, with which a waking thread may have to wait for some milliseconds
 // still, and of a single thread. Threads and processes inherit the class from whoever starts them.
@@ -25,6 +25,8 @@ export async function canLeaveIdleClass(): Promise<boolean> {
   try {
     // Whoever gave this process another class meant the next one, too.
     if (policyIn(await readFile("/proc/self/stat", "utf8")) !== policies.other) return false;
+    // By these it finds what it has started; not every kernel has them.
+    await readFile(`/proc/self/task/${process.pid}/children`);
     await run("chrt", ["--idle", "0", "chrt", "--other", "0", "true"]);
     return true;
   } catch {
@@ -38,7 +40,6 @@ export class IdleProcess {
   readonly #begun: Promise<void>;
   readonly #late: NodeJS.Timeout;
 
-  /** `pid`: leads a session of its own. */
   constructor(pid: number) {
     this.#pid = pid;
     this.#begun = setClass("idle", pid).catch(() => undefined);
@@ -53,43 +54,42 @@ export class IdleProcess {
   }
 }
 
-/** All processes of a session. Throws an Error where one cannot be taken out. */
-export async function leaveIdleClass(session: number): Promise<void> {
+/** Of a process and all that descends from it. Throws an Error where something stays. */
+export async function leaveIdleClass(pid: number): Promise<void> {
   let why = "";
   for (let pass = 0; pass < passesMax; pass++) {
-    const idle = await idleProcesses(session);
+    const idle = await idleProcesses(pid);
     if (idle.length === 0) return;
-    for (const pid of idle) await setClass("other", pid).catch((error: unknown) => (why = errorText(error)));
+    for (const one of idle) await setClass("other", one).catch((error: unknown) => (why = errorText(error)));
   }
   throw new Error(`it could not be taken out of the scheduler's idle class: ${why}`);
-}
-
-/** Of the process itself. */
-export async function ownSession(): Promise<number> {
-  return Number(fieldsIn(await readFile("/proc/self/stat", "utf8"))[3]);
 }
 
 async function setClass(name: keyof typeof policies, pid: number): Promise<void> {
   await run("chrt", [`--${name}`, "--all-tasks", "--pid", "0", String(pid)]);
 }
 
-/** One after the other: a machine may have more processes than this one may have open files. */
-async function idleProcesses(session: number): Promise<readonly number[]> {
-  const idle: number[] = [];
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await whileThere(readFile(`/proc/${name}/stat`, "utf8"));
-    if (stat && Number(fieldsIn(stat)[3]) === session && (await hasIdleThread(name))) idle.push(Number(name));
-  }
-  return idle;
+async function idleProcesses(pid: number): Promise<readonly number[]> {
+  const threads = await threadsOf(pid);
+  const isIdle = threads.some((one) => one.isIdle);
+  const below = await Promise.all(threads.flatMap(({ children }) => children.map(idleProcesses)));
+  return [...(isIdle ? [pid] : []), ...below.flat()];
 }
 
-async function hasIdleThread(pid: string): Promise<boolean> {
-  for (const id of (await whileThere(readdir(`/proc/${pid}/task`))) ?? []) {
-    const stat = await whileThere(readFile(`/proc/${pid}/task/${id}/stat`, "utf8"));
-    if (stat && policyIn(stat) === policies.idle) return true;
-  }
-  return false;
+/** None of a process that has ended. */
+async function threadsOf(pid: number): Promise<{ readonly isIdle: boolean; readonly children: readonly number[] }[]> {
+  const folder = `/proc/${pid}/task`;
+  const ids = (await whileThere(readdir(folder))) ?? [];
+  const threads = ids.map(async (id) => {
+    const [stat, children] = await Promise.all(
+      ["stat", "children"].map((file) => whileThere(readFile(`${folder}/${id}/${file}`, "utf8"))),
+    );
+    return {
+      isIdle: stat !== undefined && policyIn(stat) === policies.idle,
+      children: (children ?? "").split(" ").filter(Boolean).map(Number),
+    };
+  });
+  return await Promise.all(threads);
 }
 
 /** Undefined of what has ended meanwhile. */
@@ -102,11 +102,7 @@ async function whileThere<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Field 41 of proc_pid_stat(5); the second, a name, may hold anything. */
 function policyIn(stat: string): number {
-  return Number(fieldsIn(stat)[38]);
-}
-
-/** Of proc_pid_stat(5), from the third on: the second, a name, may hold anything. */
-function fieldsIn(stat: string): readonly string[] {
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[38]);
 }

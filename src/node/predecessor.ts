@@ -11,7 +11,7 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from "./hand-over-protocol.ts";
-import { leaveIdleClass, ownSession } from "./idle-class.ts";
+import { leaveIdleClass } from "./idle-class.ts";
 import { heldSocket, type ListenSocket } from "./listen-socket.ts";
 
 /** It speaks right after it has started us. */
@@ -75,12 +75,15 @@ export class Predecessor {
   /** Says that all but listening is done. Resolves when we are to serve: because it says so, or because it is gone. */
   async permission(): Promise<void> {
     endGivingWay();
+    // By itself, and before it says so: the process that serves has nothing to do for it then.
+    const stays = await this.#leaveIdleClass().then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     this.#send({ did: "ready" });
     const told = await Promise.race([this.#mayServe.promise.then(() => true), this.#lost.then(() => false)]);
-    await this.#leaveIdleClass().catch((error: unknown) => {
-      // With nobody else to serve, slow is better than not at all.
-      if (told) throw error;
-    });
+    // With nobody else to serve, slow is better than not at all.
+    if (told && stays) throw stays.error;
   }
 
   /** From now on it only finishes what it has. Reloads and stops that reach it are handed to us. */
@@ -118,7 +121,7 @@ export class Predecessor {
 
   /** Also where the old process has seen to it: `handover_command` may have given us a session that it does not know. Throws an Error where it cannot. */
   async #leaveIdleClass(): Promise<void> {
-    if (this.#about.idle) await leaveIdleClass(await ownSession());
+    if (this.#about.idle) await leaveIdleClass(process.pid);
   }
 
   #hear(message: Exclude<ToSuccessor, TakeOver>): void {

@@ -5,7 +5,6 @@ import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HandOverNote, readHandOverNote } from "../../src/core/hand-over-note.ts";
-import { isSharedBySessions } from "../../src/core/session-share.ts";
 import { isNeverRefused, sessionNiceness } from "../../src/core/testing/session-niceness.ts";
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
 import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
@@ -217,7 +216,7 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   );
   const next = Number(/"successor":(\d+)/.exec(line)?.[1]);
   successors.add(next);
-  if ((group || !isSharedBySessions()) && (await canLeaveIdleClass()))
+  if (await canLeaveIdleClass())
     await eventually("it starts in the idle class", () => schedulingPolicies(next).includes(5), { msMax, everyMs: 1 });
   if (isNeverRefused())
     await eventually("its session gives way", () => sessionNiceness(next) === 19, { msMax, everyMs: 1 });
@@ -230,7 +229,7 @@ test("hand-over: asked twice at once it is one; a reload meanwhile is made; and 
   await end(next);
 });
 
-test("hand-over: the new process starts in the idle class only where the processor is not shared among sessions", async () => {
+test("hand-over: the new process starts in the idle class where it can get out of it, in a session's group and in another", async () => {
   const [script, told] = [join(site.folder, "telling.mjs"), join(site.folder, "told")];
   writeFileSync(
     script,
@@ -249,7 +248,7 @@ process.on("message", (message) => {
     await end(node.pid);
     return readFileSync(told, "utf8");
   };
-  const canLeave = await canLeaveIdleClass();
-  assert.equal(await isIdle("as-it-is", null), String(canLeave && !isSharedBySessions()));
-  if (group) assert.equal(await isIdle("grouped", group), String(canLeave));
+  const canLeave = String(await canLeaveIdleClass());
+  assert.equal(await isIdle("as-it-is", null), canLeave);
+  if (group) assert.equal(await isIdle("grouped", group), canLeave);
 });

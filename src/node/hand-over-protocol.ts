@@ -31,8 +31,8 @@ export type TakeOver = {
   /** A service manager keeps the socket open too. */
   readonly inherited: boolean;
   /**
-   * The old process has put the new one into the idle class of the scheduler, and takes it out when it has said that it is ready, or took too long; the
-   * new one sees to it too. Old packages do not say it, and do not know it.
+   * The old process has put the new one into the idle class of the scheduler. The new one leaves it before it says that it is ready; where it does not,
+   * as an old package that does not know of it, or took too long, the old one takes it out. Old packages do not say it.
    */
   readonly idle?: boolean;
 };

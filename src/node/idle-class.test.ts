@@ -56,3 +56,19 @@ test("idle class: a process that ended before is no mistake", async (context) =>
   await once(child, "exit");
   await idle.end();
 });
+
+test("idle class: it does not outlast its time, though whoever put a process into it is killed", async (context) => {
+  if (!(await canLeaveIdleClass())) return context.skip("this machine lets nobody out of the idle class");
+  const child = await start(context);
+  const pid = child.pid ?? 0;
+  child.send("go on");
+  const [grandchild] = (await once(child, "message")) as [number];
+  context.after(() => process.kill(grandchild, "SIGKILL"));
+  const script = `const { IdleProcess } = await import(${JSON.stringify(new URL("idle-class.ts", import.meta.url).href)});
+    for (const pid of [${pid}, ${grandchild}]) new IdleProcess(pid, 1);
+    setInterval(() => 0, 1e6);`;
+  const starter = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  await eventually("all of it is idle", () => !schedulingPolicies(pid, grandchild).includes(0), { everyMs: 1 });
+  starter.kill("SIGKILL");
+  await eventually("all of it has the usual class", () => !schedulingPolicies(pid, grandchild).includes(5));
+});

@@ -4,7 +4,7 @@
 //
 // Programs of util-linux change the class, for Node.js only knows `nice`, with which a waking thread may have to wait for some milliseconds
 // still, and of a single thread. Threads and processes inherit the class from whoever starts them.
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { errorText } from "../core/errors.ts";
@@ -13,7 +13,19 @@ const run = promisify(execFile);
 
 const policies = { other: 0, idle: 5 } as const;
 /** On a machine that has nothing left it would start for ever. */
-const idleMsMax = 5_000;
+const idleSecondsMax = 5;
+/**
+ * Takes a process out of it after that time, with all that descends from it. A process of its own, for whoever starts it may be killed meanwhile, and the
+ * new one may be of a package that does not know of it. A process that has ended may have left its id to another one, which began later.
+ */
+const limitShell = `
+began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+leave() {
+  for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do leave "$child"; done
+  chrt --other --all-tasks --pid 0 "$1" 2>/dev/null
+}
+first=$(began "$1"); sleep "$2"
+[ -z "$first" ] || [ "$first" != "$(began "$1")" ] || leave "$1"`;
 /** A thread that is started while its process is changed may be missed; it is found by the next pass. */
 const passesMax = 10;
 
@@ -38,23 +50,41 @@ export async function canLeaveIdleClass(): Promise<boolean> {
 export class IdleProcess {
   readonly #pid: number;
   readonly #begun: Promise<void>;
-  readonly #late: NodeJS.Timeout;
+  readonly #limit: ChildProcess;
 
-  constructor(pid: number) {
+  constructor(pid: number, secondsMax = idleSecondsMax) {
     this.#pid = pid;
     this.#begun = setClass("idle", pid).catch(() => undefined);
-    this.#late = setTimeout(() => void this.end().catch(() => undefined), idleMsMax).unref();
+    const args = ["-c", limitShell, "limit", String(pid), String(secondsMax)];
+    this.#limit = spawn("sh", args, { stdio: "ignore", detached: true });
+    // Without anybody to limit it, it is not done at all.
+    this.#limit.once("error", () => void this.end().catch(() => undefined));
+    this.#limit.unref();
   }
 
-  /** In the usual class again, with all that it has started; no harm where it is gone, or is asked again. Throws an Error where something stays. */
+  /**
+   * In the usual class again, with all that it has started whose parent lives; no harm where it is gone, or is asked again. Throws an Error where something
+   * stays.
+   */
   async end(): Promise<void> {
-    clearTimeout(this.#late);
+    this.#endLimit();
     await this.#begun;
     await leaveIdleClass(this.#pid);
   }
+
+  #endLimit(): void {
+    const { pid, exitCode, signalCode } = this.#limit;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    try {
+      // With the `sleep` that it waits for.
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has ended in this moment.
+    }
+  }
 }
 
-/** Of a process and all that descends from it. Throws an Error where something stays. */
+/** Of a process and all that descends from it; not what has lost its parent. Throws an Error where something stays. */
 export async function leaveIdleClass(pid: number): Promise<void> {
   let why = "";
   for (let pass = 0; pass < passesMax; pass++) {

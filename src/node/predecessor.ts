@@ -75,15 +75,14 @@ export class Predecessor {
   /** Says that all but listening is done. Resolves when we are to serve: because it says so, or because it is gone. */
   async permission(): Promise<void> {
     endGivingWay();
-    // By itself, and before it says so: the process that serves has nothing to do for it then.
-    const stays = await this.#leaveIdleClass().then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    );
+    // By itself, so that the process that serves finds nothing to do; what fails here that one may be allowed to.
+    await this.#leaveIdleClass().catch(() => undefined);
     this.#send({ did: "ready" });
     const told = await Promise.race([this.#mayServe.promise.then(() => true), this.#lost.then(() => false)]);
-    // With nobody else to serve, slow is better than not at all.
-    if (told && stays) throw stays.error;
+    await this.#leaveIdleClass().catch((error: unknown) => {
+      // With nobody else to serve, slow is better than not at all.
+      if (told) throw error;
+    });
   }
 
   /** From now on it only finishes what it has. Reloads and stops that reach it are handed to us. */
@@ -119,7 +118,7 @@ export class Predecessor {
     }
   }
 
-  /** Also where the old process has seen to it: `handover_command` may have given us a session that it does not know. Throws an Error where it cannot. */
+  /** With all that we have started. Throws an Error where something stays. */
   async #leaveIdleClass(): Promise<void> {
     if (this.#about.idle) await leaveIdleClass(process.pid);
   }

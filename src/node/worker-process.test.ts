@@ -11,7 +11,8 @@ test("a worker's heap is kept small, unless the operator says otherwise", () => 
   assert(Number(old.split("=")[1]) <= 2_000, old);
   const own = "--enable-source-maps";
   assert.deepEqual(runtimeOptions([own], "--trace-warnings"), [young, old, ...growth, own]);
-  assert.deepEqual(runtimeOptions([], "--max_old_space_size=512"), [young, ...growth]);
+  assert.deepEqual(runtimeOptions([], "--max_old_space_size=512"), [young]);
+  assert.deepEqual(runtimeOptions([], "--max-semi-space-size=16"), [old, ...growth]);
   assert.deepEqual(runtimeOptions(["--max-old-space-size=512"]).at(-1), "--max-old-space-size=512");
 });
 

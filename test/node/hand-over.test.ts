@@ -1,10 +1,12 @@
 // A new process takes the node over while it serves: nothing is refused, reset or cut, and what goes wrong changes nothing.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HandOverNote, readHandOverNote } from "../../src/core/hand-over-note.ts";
+import { commandScript } from "../../src/core/package-files.ts";
 import { isNeverRefused, sessionNiceness } from "../../src/core/testing/session-niceness.ts";
 import { canLeaveIdleClass } from "../../src/node/idle-class.ts";
 import { schedulingPolicies } from "../../src/node/testing/scheduling-policies.ts";
@@ -251,4 +253,21 @@ process.on("message", (message) => {
   const canLeave = String(await canLeaveIdleClass());
   assert.equal(await isIdle("as-it-is", null), canLeave);
   if (group) assert.equal(await isIdle("grouped", group), canLeave);
+});
+
+test("hand-over: a new process that may not leave the idle class is taken out of it by the old one", async (context) => {
+  const [program = "", ...args] = ["setpriv", "--bounding-set=-sys_nice"];
+  if (!(await canLeaveIdleClass())) return context.skip("this machine lets nobody out of the idle class");
+  if (spawnSync(program, [...args, "true"]).status !== 0)
+    return context.skip("this machine lets nobody give a capability up");
+  const node = await site.start("without", withPidFile("without"));
+  const command = [program, ...args, process.execPath, commandScript("glance-api"), "--config-file", node.config];
+  const perennial = { handover_command: command.join(" ") };
+  site.writeConfig("without", withPidFile("without", { DEFAULT: { bind_port: node.port }, perennial }));
+  const { state, to } = await handOver("without");
+  assert.equal(state, "done", node.stderr.join("\n"));
+  assert(to !== null);
+  assert.deepEqual(schedulingPolicies(to, ...workersOf({ pid: to })), [0]);
+  await gone(node.pid);
+  await end(to);
 });

@@ -65,7 +65,7 @@ test("idle class: it does not outlast its time, though whoever put a process int
   const [grandchild] = (await once(child, "message")) as [number];
   context.after(() => process.kill(grandchild, "SIGKILL"));
   const script = `const { IdleProcess } = await import(${JSON.stringify(new URL("idle-class.ts", import.meta.url).href)});
-    for (const pid of [${pid}, ${grandchild}]) new IdleProcess(pid, 1);
+    for (const pid of [${pid}, ${grandchild}]) new IdleProcess(pid, 2);
     setInterval(() => 0, 1e6);`;
   const starter = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
   await eventually("all of it is idle", () => !schedulingPolicies(pid, grandchild).includes(0), { everyMs: 1 });

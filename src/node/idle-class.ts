@@ -67,9 +67,10 @@ export class IdleProcess {
    * stays.
    */
   async end(): Promise<void> {
-    this.#endLimit();
     await this.#begun;
     await leaveIdleClass(this.#pid);
+    // Last: this process may die before.
+    this.#endLimit();
   }
 
   #endLimit(): void {
